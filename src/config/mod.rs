@@ -1,0 +1,169 @@
+//! What the operator decided, as meant: checked, with defaults filled in, paths made absolute.
+//!
+//! `raw` has it as typed. Only this form travels.
+
+pub mod folders;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::route::Policy;
+use crate::seams::SourceId;
+pub use folders::Folders;
+
+/// The whole configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the ledger is kept.
+    pub store: StoreSettings,
+    /// Where health, metrics and pages are served; `None` for nowhere.
+    pub listen: Option<SocketAddr>,
+    /// The folder with the `.dict` files.
+    pub dictionaries: PathBuf,
+    /// Who is a customer and who is one of us.
+    pub directory: DirectorySettings,
+    /// How decisions are made.
+    pub policy: Policy,
+    /// The watched mailboxes.
+    pub mailboxes: Vec<Mailbox>,
+    /// How long the text of a settled ticket is kept; `None` for ever.
+    pub keep_text: Option<Duration>,
+    /// How often files are looked at for changes.
+    pub reload_every: Duration,
+}
+
+/// Where the ledger is kept.
+#[derive(Debug, Clone)]
+pub enum StoreSettings {
+    /// An SQLite file.
+    Sqlite(PathBuf),
+    /// A PostgreSQL database; the URL may hold a password.
+    Postgres(SecretString),
+}
+
+/// The files of the directory.
+#[derive(Debug, Clone)]
+pub struct DirectorySettings {
+    /// The CSV file with the customers; `None` if everybody is unregistered.
+    pub customers: Option<PathBuf>,
+    /// The CSV file with our own people.
+    pub people: Option<PathBuf>,
+    /// Our own domains, in normal form.
+    pub own_domains: Vec<String>,
+    /// Further freemail domains, beside the list that is shipped.
+    pub freemail: Vec<String>,
+    /// The team at the end of each ladder.
+    pub last_rung: crate::dictionary::TeamId,
+}
+
+/// A watched mailbox.
+#[derive(Debug, Clone)]
+pub struct Mailbox {
+    /// Its name.
+    pub id: SourceId,
+    /// The folder that is watched.
+    pub inbox: String,
+    /// How it is reached.
+    pub access: Access,
+    /// Where its mail goes.
+    pub folders: Folders,
+    /// Whether missing folders are created.
+    pub create_folders: bool,
+    /// More bytes of one mail than this are not fetched.
+    pub fetch_limit: u64,
+    /// How long to wait between two looks when the server can't tell us of new mail.
+    pub poll_every: Duration,
+}
+
+/// How a mailbox is reached.
+#[derive(Debug, Clone)]
+pub enum Access {
+    /// Over IMAP.
+    Imap(ImapSettings),
+    /// A Maildir on this machine (Maildir++ folders beside it).
+    Maildir(PathBuf),
+}
+
+/// An IMAP server and how to log in.
+#[derive(Debug, Clone)]
+pub struct ImapSettings {
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// How the connection is secured.
+    pub tls: Tls,
+    /// A PEM file with the certificate authorities to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Who we are.
+    pub login: Login,
+    /// No answer for this long ends the connection.
+    pub timeout: Duration,
+    /// Whether to use IDLE where the server has it.
+    pub idle: bool,
+}
+
+/// How a connection is secured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tls {
+    /// TLS from the first byte (RFC 8314).
+    Implicit,
+    /// STARTTLS; if the server doesn't offer it, the connection is given up.
+    StartTls,
+    /// Not at all: for a server on this machine.
+    None,
+}
+
+/// Who we are to an IMAP server.
+#[derive(Debug, Clone)]
+pub enum Login {
+    /// A user name and password (LOGIN, or AUTHENTICATE PLAIN where LOGIN is disabled).
+    Password {
+        /// The user.
+        user: String,
+        /// The password.
+        password: Secret,
+    },
+    /// A user name and OAuth access token (OAUTHBEARER or XOAUTH2, whichever is offered).
+    OAuth {
+        /// The user.
+        user: String,
+        /// Where the token comes from.
+        token: Token,
+    },
+}
+
+/// Where a secret comes from. It is read anew at every login, so that it can be renewed.
+#[derive(Debug, Clone)]
+pub enum Secret {
+    /// The configuration itself.
+    Inline(SecretString),
+    /// The first line of a file.
+    File(PathBuf),
+    /// The first line that a command prints: the program and its arguments.
+    Command(Vec<String>),
+}
+
+/// Where an OAuth access token comes from.
+#[derive(Debug, Clone)]
+pub enum Token {
+    /// A ready token, kept fresh by somebody else.
+    Ready(Secret),
+    /// A token endpoint that takes a refresh token (RFC 6749 §6).
+    Refresh {
+        /// The endpoint's URL.
+        endpoint: String,
+        /// Our client id.
+        client_id: String,
+        /// Our client secret, where the provider wants one.
+        client_secret: Option<Secret>,
+        /// The file with the refresh token; when the provider rotates it, the new one is written
+        /// here before it is used.
+        refresh_token_file: PathBuf,
+        /// The scope to ask for, where the provider wants one.
+        scope: Option<String>,
+    },
+}

@@ -1,0 +1,43 @@
+//! Named places at which a test can kill the process, to show that no instant loses a mail.
+//!
+//! `POSTROOM_KILL_AT=name:n` sends SIGKILL to the process at the n-th pass of the point `name`.
+//! Only debug builds look; in a release build a point is nothing.
+
+/// Dies here if the environment says so.
+#[inline]
+pub(crate) fn pass(point: &str) {
+    #[cfg(debug_assertions)]
+    armed::pass(point);
+    #[cfg(not(debug_assertions))]
+    let _ = point;
+}
+
+#[cfg(debug_assertions)]
+mod armed {
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    static TARGET: OnceLock<Option<(String, u32)>> = OnceLock::new();
+    static PASSES: AtomicU32 = AtomicU32::new(0);
+
+    pub(super) fn pass(point: &str) {
+        let target = TARGET.get_or_init(|| {
+            let text = std::env::var("POSTROOM_KILL_AT").ok()?;
+            let (name, count) = text.split_once(':').unwrap_or((&text, "1"));
+            Some((name.to_owned(), count.parse().ok()?))
+        });
+        if let Some((name, count)) = target
+            && name == point
+            && PASSES.fetch_add(1, Ordering::SeqCst) + 1 == *count
+        {
+            // SIGKILL: no destructor runs, nothing is flushed, as when the power goes.
+            let _ = rustix::process::kill_process(
+                rustix::process::getpid(),
+                rustix::process::Signal::KILL,
+            );
+            loop {
+                std::thread::park();
+            }
+        }
+    }
+}

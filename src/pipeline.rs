@@ -1,0 +1,1 @@
+//! The stages of a mail, one after the other.

@@ -1,0 +1,3 @@
+//! Everything that touches the world: servers, files, databases, the clock.
+//!
+//! The rim depends on the core, never the other way.

@@ -1,0 +1,1 @@
+//! What several tests need: real servers in temporary folders, and waiting for a condition.
