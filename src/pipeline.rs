@@ -1,1 +1,112 @@
-//! The stages of a mail, one after the other.
+//! The stages of a mail, one after the other: parse, identify, classify, decide.
+//!
+//! [`Rules::judge`] is the one way from bytes to a decision: the service, the command line and
+//! the tests all take it. It does no I/O; what day it is comes with the call.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use jiff::civil::Date;
+
+use crate::classify::{Scratch, Verdict, classify};
+use crate::config::Folders;
+use crate::dictionary::Dictionaries;
+use crate::directory::{Directory, NoMatch, Party};
+use crate::mail::{Mail, parse};
+use crate::route::{Decision, Policy, Reason, Target, decide};
+use crate::seams::{Entry, Evidence, Fetched};
+
+/// Everything that a decision depends on beside the mail itself. Swapped as a whole when a file
+/// changes, so that no mail is judged by half of an edit.
+#[derive(Debug)]
+pub struct Rules {
+    /// What words belong to which team.
+    pub dictionaries: Dictionaries,
+    /// Who is a customer, and who of us knows them.
+    pub directory: Directory,
+    /// What the owner decided once for all mail.
+    pub policy: Policy,
+}
+
+/// A mail, where it goes, and why.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    /// The mail.
+    pub mail: Mail,
+    /// Where it goes.
+    pub decision: Decision,
+    /// Why.
+    pub evidence: Evidence,
+}
+
+impl Rules {
+    /// Takes a mail through all stages. Answers for every mail: one that makes a stage fail is
+    /// set aside with the failure named, and the next one is none the worse for it.
+    ///
+    /// `raw` is the mail or its beginning, `size` the size of the whole, `today` decides who is
+    /// away.
+    #[must_use]
+    pub fn judge(&self, scratch: &mut Scratch, raw: &[u8], size: u64, today: Date) -> Judgement {
+        // A panic may leave the scratch half written, so it is not used again.
+        let stages = AssertUnwindSafe(|| self.stages(scratch, raw, size, today));
+        catch_unwind(stages).unwrap_or_else(|panic| {
+            *scratch = Scratch::default();
+            failed(raw, size, &panic_message(panic.as_ref()))
+        })
+    }
+
+    fn stages(&self, scratch: &mut Scratch, raw: &[u8], size: u64, today: Date) -> Judgement {
+        let mail = parse::parse(raw, size);
+        let party = self.directory.identify(mail.sender.as_ref(), today);
+        let (decision, verdict) =
+            decide(&mail, &party, &self.policy, |team| self.threshold(team), || {
+                classify(&self.dictionaries, scratch, &mail.subject, &mail.text)
+            });
+        let threshold = verdict.as_ref().and_then(Verdict::best).map(|b| self.threshold(&b.team));
+        Judgement { mail, decision, evidence: Evidence { party, verdict, threshold, failure: None } }
+    }
+
+    /// How sure the dictionaries must be to send a mail to `team`: what the configuration says
+    /// of the team, else what was calibrated for it, else what the configuration says of all.
+    #[must_use]
+    pub fn threshold(&self, team: &crate::dictionary::TeamId) -> f64 {
+        let configured = self.policy.thresholds.get(team).copied();
+        configured.or_else(|| self.dictionaries.threshold(team)).unwrap_or(self.policy.threshold)
+    }
+}
+
+impl Judgement {
+    /// The entry for the ledger.
+    #[must_use]
+    pub fn entry(self, fetched: &Fetched, folders: &Folders) -> Entry {
+        Entry {
+            place: fetched.place.clone(),
+            received: fetched.received,
+            action: folders.action(&self.decision),
+            if_repeat: folders.repeat(),
+            mail: self.mail,
+            decision: self.decision,
+            evidence: self.evidence,
+        }
+    }
+}
+
+/// The judgement of a mail that made something fail.
+#[must_use]
+pub fn failed(raw: &[u8], size: u64, why: &str) -> Judgement {
+    Judgement {
+        mail: parse::unreadable(raw, size),
+        decision: Decision { target: Target::SetAside, reason: Reason::Failed },
+        evidence: Evidence {
+            party: Party::Unregistered { why: NoMatch::NoSender },
+            verdict: None,
+            threshold: None,
+            failure: Some(why.to_owned()),
+        },
+    }
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    format!("a stage failed: {}", text.unwrap_or("no message"))
+}

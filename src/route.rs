@@ -118,20 +118,15 @@ pub struct Policy {
     pub file_lists: bool,
 }
 
-impl Policy {
-    /// How sure the dictionaries must be to send a mail to `team`.
-    #[must_use]
-    pub fn threshold(&self, team: &TeamId) -> f64 {
-        self.thresholds.get(team).copied().unwrap_or(self.threshold)
-    }
-}
 
-/// Decides where a mail goes. `verdict` is asked for only when the dictionaries have a say, and
-/// is handed back with the decision, since it is the evidence.
+/// Decides where a mail goes. `threshold` says how sure the dictionaries must be to send a mail
+/// to a team. `verdict` is asked for only when the dictionaries have a say, and is handed back
+/// with the decision, since it is the evidence.
 pub fn decide(
     mail: &Mail,
     party: &Party,
     policy: &Policy,
+    threshold: impl Fn(&TeamId) -> f64,
     verdict: impl FnOnce() -> Verdict,
 ) -> (Decision, Option<Verdict>) {
     if let Some(decision) = settled_by_itself(mail, party, policy) {
@@ -143,7 +138,7 @@ pub fn decide(
         return (decision, None);
     }
     let verdict = verdict();
-    (by_words(&verdict, policy), Some(verdict))
+    (by_words(&verdict, threshold), Some(verdict))
 }
 
 /// What needs neither a ladder nor a dictionary.
@@ -188,12 +183,12 @@ fn climbed(rung: Option<&Rung>, nobody_free: bool) -> Option<Decision> {
 }
 
 /// What the dictionaries say.
-fn by_words(verdict: &Verdict, policy: &Policy) -> Decision {
+fn by_words(verdict: &Verdict, threshold: impl Fn(&TeamId) -> f64) -> Decision {
     let assist = |reason| Decision { target: Target::Assist, reason };
     match verdict.best() {
         _ if verdict.words == 0.0 => assist(Reason::NoText),
         _ if verdict.hits.is_empty() => assist(Reason::NoEvidence),
-        Some(best) if verdict.confidence >= policy.threshold(&best.team) => {
+        Some(best) if verdict.confidence >= threshold(&best.team) => {
             Decision { target: Target::Team(best.team.clone()), reason: Reason::Confident }
         }
         _ => assist(Reason::BelowThreshold),
