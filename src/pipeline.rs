@@ -57,12 +57,19 @@ impl Rules {
     fn stages(&self, scratch: &mut Scratch, raw: &[u8], size: u64, today: Date) -> Judgement {
         let mail = parse::parse(raw, size);
         let party = self.directory.identify(mail.sender.as_ref(), today);
-        let (decision, verdict) =
-            decide(&mail, &party, &self.policy, |team| self.threshold(team), || {
-                classify(&self.dictionaries, scratch, &mail.subject, &mail.text)
-            });
+        let (decision, verdict) = decide(
+            &mail,
+            &party,
+            &self.policy,
+            |team| self.threshold(team),
+            || classify(&self.dictionaries, scratch, &mail.subject, &mail.text),
+        );
         let threshold = verdict.as_ref().and_then(Verdict::best).map(|b| self.threshold(&b.team));
-        Judgement { mail, decision, evidence: Evidence { party, verdict, threshold, failure: None } }
+        Judgement {
+            mail,
+            decision,
+            evidence: Evidence { party, verdict, threshold, failure: None },
+        }
     }
 
     /// How sure the dictionaries must be to send a mail to `team`: what the configuration says

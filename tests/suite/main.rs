@@ -9,4 +9,5 @@
     reason = "a test says what it expects by failing"
 )]
 
+mod shape;
 mod support;
