@@ -10,3 +10,6 @@
 )]
 
 mod support;
+
+mod config;
+mod directory;
