@@ -11,3 +11,6 @@
 
 mod shape;
 mod support;
+
+mod config;
+mod directory;

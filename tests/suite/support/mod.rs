@@ -1,3 +1,4 @@
 //! What several tests need: real servers in temporary folders, and waiting for a condition.
 
 pub(crate) mod wait;
+pub(crate) mod broken;
