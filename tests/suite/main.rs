@@ -14,3 +14,4 @@ mod support;
 
 mod config;
 mod directory;
+mod words;
