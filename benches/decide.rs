@@ -28,10 +28,10 @@ use std::time::Instant;
 
 use jiff::civil::date;
 use postroom::classify::Scratch;
-use postroom::config::raw::default_policy;
 use postroom::dictionary::Dictionaries;
 use postroom::directory::Directory;
 use postroom::pipeline::Rules;
+use postroom::route::Policy;
 
 use corpus::median;
 
@@ -60,9 +60,8 @@ fn shipped() -> BTreeMap<String, String> {
 /// Everything is classified: lists are not filed, nobody is a customer.
 fn rules(files: &BTreeMap<String, String>) -> Rules {
     let (dictionaries, _) = Dictionaries::build(files).unwrap();
-    let mut policy = default_policy();
-    policy.file_lists = false;
-    Rules { dictionaries, directory: Directory::default(), policy }
+    let policy = Policy { file_lists: false, ..Policy::default() };
+    Rules { dictionaries, sources: files.clone(), directory: Directory::default(), policy }
 }
 
 /// Seconds to decide about all mails.

@@ -3,6 +3,7 @@
 //! [`Rules::judge`] is the one way from bytes to a decision: the service, the command line and
 //! the tests all take it. It does no I/O; what day it is comes with the call.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use jiff::civil::Date;
@@ -21,6 +22,8 @@ use crate::seams::{Entry, Evidence, Fetched};
 pub struct Rules {
     /// What words belong to which team.
     pub dictionaries: Dictionaries,
+    /// The files that they were made of, by name.
+    pub sources: BTreeMap<String, String>,
     /// Who is a customer, and who of us knows them.
     pub directory: Directory,
     /// What the owner decided once for all mail.

@@ -147,6 +147,12 @@ pub struct Policy {
     pub file_lists: bool,
 }
 
+impl Default for Policy {
+    fn default() -> Self {
+        Self { threshold: 0.9, thresholds: BTreeMap::new(), file_lists: true }
+    }
+}
+
 /// Decides where a mail goes. `threshold` says how sure the dictionaries must be to send a mail
 /// to a team. `verdict` is asked for only when the dictionaries have a say, and is handed back
 /// with the decision, since it is the evidence.

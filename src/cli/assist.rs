@@ -150,9 +150,9 @@ async fn decide(
 
 /// A team that has a dictionary, or stands at the end of the ladders.
 fn known_team(config: &Config, name: &str) -> Result<TeamId, Failure> {
-    let (rules, _) = rules::load(config).map_err(Failure::Findings)?;
+    let rules = rules::load(config).map_err(Failure::Findings)?.rules;
     let mut teams: Vec<&str> = rules.dictionaries.teams().map(|(team, _)| team.as_str()).collect();
-    teams.push(config.directory.last_rung.as_str());
+    teams.push(config.directory.rules.last_rung.as_str());
     teams.sort_unstable();
     teams.dedup();
     if teams.contains(&name) {

@@ -2,7 +2,7 @@
 //! and, when asked to connect, the mailboxes and the store; at once, and nothing changed.
 
 use clap::Args;
-use postroom::config::{Access, Config, raw};
+use postroom::config::{self, Access, Config};
 use postroom::rim;
 use postroom::rim::terminal;
 use postroom::serve::rules;
@@ -24,12 +24,12 @@ pub(crate) struct Options {
 /// Checks everything; exit code 2 if something is wrong.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     if options.sample {
-        return text(raw::SAMPLE);
+        return text(config::SAMPLE);
     }
     let path = global.config.clone().unwrap_or_else(|| "postroom.toml".into());
     let (config, mut findings) = setup::read_config(&path)?;
     match rules::load(&config) {
-        Ok((rules, warnings)) => {
+        Ok(rules::Loaded { rules, warnings, .. }) => {
             findings.extend(warnings);
             text(&format!(
                 "{} teams in {}, dictionaries {}\n",

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use include_dir::{Dir, include_dir};
-use postroom::config::{Config, raw};
+use postroom::config::{Config, parse};
 use postroom::dictionary::Dictionaries;
 use postroom::directory::Directory;
 use postroom::pipeline::Rules;
 use postroom::rim;
 use postroom::rim::watch::read_dictionaries;
+use postroom::route::Policy;
 use postroom::seams::Store;
 use postroom::serve::rules;
 use tokio::runtime::Runtime;
@@ -48,18 +49,23 @@ impl Global {
             if let Some(folder) = folder {
                 folder.clone_into(&mut config.dictionaries);
             }
-            let (rules, warnings) = rules::load(&config).map_err(Failure::Findings)?;
-            for finding in warnings {
+            let loaded = rules::load(&config).map_err(Failure::Findings)?;
+            for finding in loaded.warnings {
                 warn!(%finding, "a file could be better");
             }
-            return Ok(rules);
+            return Ok(loaded.rules);
         }
         let files = match folder.or(Some(Path::new("dictionaries")).filter(|dir| dir.is_dir())) {
             Some(folder) => read_dictionaries(folder).map_err(Failure::Findings)?,
             None => texts(&DICTIONARIES).collect(),
         };
         let (dictionaries, _) = Dictionaries::build(&files).map_err(Failure::Findings)?;
-        Ok(Rules { dictionaries, directory: Directory::default(), policy: raw::default_policy() })
+        Ok(Rules {
+            dictionaries,
+            sources: files,
+            directory: Directory::default(),
+            policy: Policy::default(),
+        })
     }
 
     /// The store of the configuration, and a runtime to use it on.
@@ -93,7 +99,7 @@ pub(crate) fn read_config(
     })?;
     let whole = std::path::absolute(path)?;
     let base = whole.parent().unwrap_or(Path::new("/"));
-    raw::parse(&path.display().to_string(), &text, base).map_err(Failure::Findings)
+    parse::parse(&path.display().to_string(), &text, base).map_err(Failure::Findings)
 }
 
 /// The text files of an embedded folder, by name.

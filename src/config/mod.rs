@@ -22,6 +22,8 @@ pub use folders::Folders;
 /// The whole configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// The file that it was read from, as it was named.
+    pub file: String,
     /// Where the ledger is kept.
     pub store: StoreSettings,
     /// Where health, metrics and pages are served; `None` for nowhere.

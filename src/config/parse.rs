@@ -56,6 +56,7 @@ fn read(source: &Source<'_>, base: &Path) -> Option<Config> {
     let reload_every = duration(&top, "reload_every", 2);
     top.finish();
     Some(Config {
+        file: source.file().to_owned(),
         store: store?,
         listen,
         dictionaries: base.join(dictionaries),
@@ -171,8 +172,7 @@ fn directory(section: Section<'_>, base: &Path) -> Option<DirectorySettings> {
 
 fn policy(section: Section<'_>) -> Policy {
     let source = section.source();
-    let threshold =
-        section.decimal("threshold").and_then(|given| share(source, &given)).unwrap_or(0.9);
+    let threshold = section.decimal("threshold").and_then(|given| share(source, &given));
     let lists = |text: &str| match text {
         "file" => Ok(true),
         "classify" => Ok(false),
@@ -186,7 +186,12 @@ fn policy(section: Section<'_>) -> Policy {
         }
     }
     section.finish();
-    Policy { threshold, thresholds, file_lists: file_lists.unwrap_or(true) }
+    let default = Policy::default();
+    Policy {
+        threshold: threshold.unwrap_or(default.threshold),
+        thresholds,
+        file_lists: file_lists.unwrap_or(default.file_lists),
+    }
 }
 
 pub(super) fn team(source: &Source<'_>, given: &Given<String>) -> Option<TeamId> {

@@ -28,6 +28,11 @@ pub(super) struct Given<T> {
 }
 
 impl<'a> Source<'a> {
+    /// The file's name.
+    pub(super) fn file(&self) -> &'a str {
+        self.file
+    }
+
     pub(super) fn new(file: &'a str, text: &'a str) -> Self {
         Self { file, text, findings: RefCell::default() }
     }

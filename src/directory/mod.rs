@@ -64,6 +64,20 @@ pub struct Directory {
     rules: Rules,
 }
 
+/// A directory in which nobody is known.
+impl Default for Directory {
+    fn default() -> Self {
+        let rules = Rules {
+            own_domains: Vec::new(),
+            freemail: Vec::new(),
+            managers: 1,
+            last_rung: TeamId::other(),
+            gmail_dots: false,
+        };
+        Self { customers: Customers::default(), people: People::default(), rules }
+    }
+}
+
 impl Directory {
     /// Builds the directory, with the warnings that the files give rise to.
     ///

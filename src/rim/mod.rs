@@ -2,4 +2,6 @@
 //!
 //! The rim depends on the core, never the other way.
 
+pub mod health;
 pub mod store;
+pub mod web;

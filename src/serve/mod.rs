@@ -20,7 +20,7 @@ use tracing::{error, info, warn};
 use crate::config::{Access, Config, Mailbox};
 use crate::diagnostic::Diagnostic;
 use crate::rim::health::Health;
-use crate::rim::imap::{ImapDelivery, ImapSource};
+use crate::rim::imap::{Account, ImapDelivery, ImapSource};
 use crate::rim::maildir::{MaildirDelivery, MaildirSource};
 use crate::rim::{self, clock::SystemClock};
 use crate::seams::{Clock, Delivery, Source, Store, StoreError};
@@ -138,13 +138,22 @@ impl Service {
 /// The two halves of a mailbox, as its settings say.
 fn open_mailbox(mailbox: &Mailbox) -> (Box<dyn Source>, Box<dyn Delivery>) {
     match &mailbox.access {
-        Access::Imap(settings) => (
-            Box::new(ImapSource::new(mailbox, settings)),
-            Box::new(ImapDelivery::new(mailbox, settings)),
-        ),
+        Access::Imap(settings) => {
+            let account = Account::new(settings.clone());
+            (
+                Box::new(ImapSource::new(mailbox, account.clone())),
+                Box::new(ImapDelivery::new(mailbox, account)),
+            )
+        }
         Access::Maildir(path) => (
-            Box::new(MaildirSource::new(mailbox, path)),
-            Box::new(MaildirDelivery::new(mailbox, path)),
+            Box::new(MaildirSource::new(
+                mailbox.id.clone(),
+                path.clone(),
+                mailbox.inbox.clone(),
+                mailbox.fetch_limit,
+                mailbox.poll_every,
+            )),
+            Box::new(MaildirDelivery::new(path.clone(), mailbox.create_folders)),
         ),
     }
 }
@@ -176,8 +185,7 @@ async fn keep_dictionaries(
     rules: &crate::pipeline::Rules,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let dictionaries = &rules.dictionaries;
-    store.keep_dictionaries(dictionaries.version(), dictionaries.files(), now).await
+    store.keep_dictionaries(rules.dictionaries.version(), &rules.sources, now).await
 }
 
 /// Blanks old texts, once an hour.

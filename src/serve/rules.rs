@@ -1,48 +1,64 @@
 //! The live rules: loaded at the start, swapped when a file changes, kept when an edit is bad.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tracing::{error, info, warn};
 
 use super::Shared;
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
-use crate::dictionary::Dictionaries;
+use crate::dictionary::{Dictionaries, TeamId};
 use crate::directory::Directory;
 use crate::pipeline::Rules;
-use crate::rim::watch::{Fingerprint, read_dictionaries, read_directory};
+use crate::rim::backoff::backoff;
+use crate::rim::watch::{
+    Fingerprint, Watched, read_dictionaries, read_directory, watch as watch_files,
+};
 
 /// Rules that follow their files.
 pub struct LiveRules {
     sender: watch::Sender<Arc<Rules>>,
-    seen: Fingerprint,
+    dictionaries_seen: Fingerprint,
+    directory_seen: Fingerprint,
 }
 
-/// Reads all files and builds the rules; the second part has the warnings.
+/// Rules that were just built from their files.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The rules.
+    pub rules: Rules,
+    /// What could be better in the files.
+    pub warnings: Vec<Diagnostic>,
+    dictionaries_seen: Fingerprint,
+    directory_seen: Fingerprint,
+}
+
+/// Reads all files and builds the rules.
 ///
 /// # Errors
 /// Everything that is wrong with any of the files, at once, and the warnings among it.
-pub fn load(config: &Config) -> Result<(Rules, Vec<Diagnostic>), Vec<Diagnostic>> {
+pub fn load(config: &Config) -> Result<Loaded, Vec<Diagnostic>> {
     let mut findings = Vec::new();
-    let dictionaries = read_dictionaries(&config.dictionaries)
-        .and_then(|files| Dictionaries::build(&files))
-        .map(|(dictionaries, warnings)| {
-            findings.extend(warnings);
-            dictionaries
-        });
-    let directory = read_directory(&config.directory)
-        .and_then(|files| Directory::build(&files, &config.directory.rules()))
-        .map(|(directory, warnings)| {
-            findings.extend(warnings);
-            directory
-        });
+    let dictionaries = read_dictionaries(&config.dictionaries).and_then(|sources| {
+        let (dictionaries, warnings) = Dictionaries::build(&sources)?;
+        findings.extend(warnings);
+        Ok((dictionaries, sources))
+    });
+    let directory = read_directory(&config.directory).and_then(|files| {
+        let (directory, warnings) = Directory::build(&files, &config.directory.rules)?;
+        findings.extend(warnings);
+        Ok((directory, Fingerprint::of_directory(&files)))
+    });
     match (dictionaries, directory) {
-        (Ok(dictionaries), Ok(directory)) => {
+        (Ok((dictionaries, sources)), Ok((directory, directory_seen))) => {
             findings.extend(unknown_teams(config, &dictionaries));
+            let dictionaries_seen = Fingerprint::of_dictionaries(&sources);
             let policy = config.policy.clone();
-            Ok((Rules { dictionaries, directory, policy }, findings))
+            let rules = Rules { dictionaries, sources, directory, policy };
+            Ok(Loaded { rules, warnings: findings, dictionaries_seen, directory_seen })
         }
         (dictionaries, directory) => {
             findings.extend(dictionaries.err().into_iter().flatten());
@@ -54,20 +70,16 @@ pub fn load(config: &Config) -> Result<(Rules, Vec<Diagnostic>), Vec<Diagnostic>
 
 /// Teams that the configuration names but no dictionary does: mostly a slip of the pen.
 fn unknown_teams(config: &Config, dictionaries: &Dictionaries) -> Vec<Diagnostic> {
-    let known: BTreeMap<_, _> = dictionaries.teams().collect();
+    let known: BTreeMap<&TeamId, &str> = dictionaries.teams().collect();
     let in_folders = config.mailboxes.iter().flat_map(|mailbox| mailbox.folders.teams.keys());
-    let named: std::collections::BTreeSet<_> =
-        config.policy.thresholds.keys().chain(in_folders).collect();
-    named
-        .into_iter()
-        .filter(|team| !known.contains_key(team) && **team != config.directory.last_rung)
+    let named: BTreeSet<&TeamId> = config.policy.thresholds.keys().chain(in_folders).collect();
+    let last_rung = &config.directory.rules.last_rung;
+    let unknown = named.into_iter().filter(|team| !known.contains_key(team) && *team != last_rung);
+    unknown
         .map(|team| {
-            let message =
-                format!("the configuration names the team `{team}`, which has no dictionary");
-            let near = known.keys().map(|name| name.as_str()).max_by(|a, b| {
-                let near = |name: &str| strsim::jaro_winkler(name, team.as_str());
-                near(a).total_cmp(&near(b))
-            });
+            let likeness = |name: &TeamId| strsim::jaro_winkler(name.as_str(), team.as_str());
+            let near = known.keys().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+            let message = format!("`{team}` is named as a team, but has no dictionary");
             let finding = Diagnostic::error(config.file.clone(), "unknown-team", message).warning();
             match near {
                 Some(near) => finding.help(format!("did you mean `{near}`?")),
@@ -83,13 +95,13 @@ impl LiveRules {
     /// # Errors
     /// Everything that is wrong with any of the files.
     pub fn load(config: &Config) -> Result<Self, Vec<Diagnostic>> {
-        // The fingerprint is taken first: an edit between the two is then seen as a change.
-        let seen = Fingerprint::of(config);
-        let (rules, warnings) = load(config)?;
-        for warning in warnings {
-            warn!(finding = %warning, "a file could be better");
-        }
-        Ok(Self { sender: watch::Sender::new(Arc::new(rules)), seen })
+        let loaded = load(config)?;
+        log_warnings(&loaded.warnings);
+        Ok(Self {
+            sender: watch::Sender::new(Arc::new(loaded.rules)),
+            dictionaries_seen: loaded.dictionaries_seen,
+            directory_seen: loaded.directory_seen,
+        })
     }
 
     /// The rules as they are now and will be.
@@ -99,48 +111,64 @@ impl LiveRules {
     }
 
     /// Looks for changed files until the service stops. A version with errors changes nothing but
-    /// the log and the health page.
-    pub(super) async fn reload(mut self, config: Config, shared: Shared) {
+    /// the log and the readiness page.
+    pub(super) async fn reload(self, config: Config, shared: Shared) {
         let config = Arc::new(config);
-        loop {
-            tokio::select! {
-                () = shared.stop.cancelled() => return,
-                () = tokio::time::sleep(config.reload_every) => {}
+        let changed = Notify::new();
+        let dictionaries = watch_files(
+            Watched::Dictionaries(config.dictionaries.clone()),
+            config.reload_every,
+            Some(self.dictionaries_seen),
+            |_| changed.notify_one(),
+        );
+        let directory = watch_files(
+            Watched::Directory(config.directory.clone()),
+            config.reload_every,
+            Some(self.directory_seen),
+            |_| changed.notify_one(),
+        );
+        let swapping = async {
+            loop {
+                changed.notified().await;
+                self.swap_until_done(&config, &shared).await;
             }
+        };
+        tokio::select! {
+            () = shared.stop.cancelled() => {}
+            () = dictionaries => {}
+            () = directory => {}
+            () = swapping => {}
+        }
+    }
+
+    /// Loads the files as they are now and makes them live. Both kinds are read together, so that
+    /// an edit of both is live at once.
+    async fn swap_until_done(&self, config: &Arc<Config>, shared: &Shared) {
+        for attempt in 1.. {
             let reading = config.clone();
-            let seen = self.seen;
-            let looked = tokio::task::spawn_blocking(move || {
-                let now = Fingerprint::of(&reading);
-                (now != seen).then(|| (now, load(&reading)))
-            });
-            match looked.await {
-                Ok(Some((seen, loaded))) => {
-                    if self.swap(loaded, &shared).await {
-                        self.seen = seen;
+            match tokio::task::spawn_blocking(move || load(&reading)).await {
+                Ok(loaded) => {
+                    if self.swap(loaded, shared).await {
+                        return;
                     }
                 }
-                Ok(None) => {}
-                Err(failure) => error!(failure = %failure, "looking for changed files failed"),
+                Err(failure) => error!(%failure, "reading changed files failed"),
             }
+            tokio::time::sleep(backoff(attempt)).await;
         }
     }
 
     /// Makes the loaded rules live; `false` if the same files are to be tried again.
-    async fn swap(
-        &self,
-        loaded: Result<(Rules, Vec<Diagnostic>), Vec<Diagnostic>>,
-        shared: &Shared,
-    ) -> bool {
+    async fn swap(&self, loaded: Result<Loaded, Vec<Diagnostic>>, shared: &Shared) -> bool {
         match loaded {
-            Ok((rules, warnings)) => {
-                for warning in &warnings {
-                    warn!(finding = %warning, "a file could be better");
-                }
+            Ok(Loaded { rules, warnings, .. }) => {
+                log_warnings(&warnings);
                 // A version whose files can't be kept must not decide: it could not be replayed.
-                let kept =
-                    super::keep_dictionaries(shared.store.as_ref(), &rules, shared.clock.now());
-                if let Err(failure) = kept.await {
-                    error!(failure = %failure, "new rules could not be kept; the old ones stay live");
+                let now = shared.clock.now();
+                if let Err(failure) =
+                    super::keep_dictionaries(shared.store.as_ref(), &rules, now).await
+                {
+                    error!(%failure, "new rules could not be kept; the old ones stay live");
                     return false;
                 }
                 info!(version = %rules.dictionaries.version(), "new rules are live");
@@ -149,11 +177,17 @@ impl LiveRules {
             }
             Err(findings) => {
                 for finding in findings.iter().filter(|finding| finding.is_error()) {
-                    error!(finding = %finding, "an edit has an error; the last good version stays live");
+                    error!(%finding, "an edit has an error; the last good version stays live");
                 }
                 shared.health.rules_refused(&findings);
             }
         }
         true
+    }
+}
+
+fn log_warnings(warnings: &[Diagnostic]) {
+    for finding in warnings {
+        warn!(%finding, "a file could be better");
     }
 }
