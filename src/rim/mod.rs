@@ -1,3 +1,7 @@
 //! Everything that touches the world: servers, files, databases, the clock.
 //!
 //! The rim depends on the core, never the other way.
+
+pub mod backoff;
+pub mod imap;
+pub mod secret;

@@ -9,4 +9,6 @@
     reason = "a test says what it expects by failing"
 )]
 
+mod imap;
+mod imap_scripted;
 mod support;

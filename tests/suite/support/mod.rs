@@ -1,1 +1,5 @@
 //! What several tests need: real servers in temporary folders, and waiting for a condition.
+
+pub(crate) mod dovecot;
+pub(crate) mod imap;
+pub(crate) mod scripted_imap;
