@@ -5,3 +5,6 @@
 pub mod health;
 pub mod store;
 pub mod web;
+pub mod backoff;
+pub mod imap;
+pub mod secret;

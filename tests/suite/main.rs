@@ -10,6 +10,8 @@
 )]
 
 mod shape;
+mod imap;
+mod imap_scripted;
 mod support;
 
 mod config;

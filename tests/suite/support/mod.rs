@@ -2,3 +2,6 @@
 
 pub(crate) mod wait;
 pub(crate) mod broken;
+pub(crate) mod dovecot;
+pub(crate) mod imap;
+pub(crate) mod scripted_imap;
