@@ -1,3 +1,8 @@
 //! Everything that touches the world: servers, files, databases, the clock.
 //!
 //! The rim depends on the core, never the other way.
+
+pub mod clock;
+pub mod maildir;
+pub mod terminal;
+pub mod watch;

@@ -13,3 +13,5 @@ mod support;
 
 mod config;
 mod directory;
+mod maildir;
+mod watch;
