@@ -8,3 +8,7 @@ pub mod web;
 pub mod backoff;
 pub mod imap;
 pub mod secret;
+pub mod clock;
+pub mod maildir;
+pub mod terminal;
+pub mod watch;

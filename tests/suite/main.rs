@@ -17,3 +17,5 @@ mod support;
 mod config;
 mod directory;
 mod words;
+mod maildir;
+mod watch;
