@@ -18,7 +18,6 @@ use crate::seams::{Entry, Evidence, Fetched};
 
 /// Everything that a decision depends on beside the mail itself. Swapped as a whole when a file
 /// changes, so that no mail is judged by half of an edit.
-#[derive(Debug)]
 pub struct Rules {
     /// What words belong to which team.
     pub dictionaries: Dictionaries,

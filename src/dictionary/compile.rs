@@ -20,7 +20,6 @@ use super::{TeamId, Version, examples};
 use crate::diagnostic::Diagnostic;
 
 /// The dictionaries of all teams, ready to classify with.
-#[derive(Debug)]
 pub struct Dictionaries {
     version: Version,
     /// By the names of the teams.

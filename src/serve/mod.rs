@@ -46,7 +46,6 @@ pub enum ServeError {
 }
 
 /// A service that was set up and runs until it is stopped.
-#[derive(Debug)]
 pub struct Service {
     /// The address that health and metrics are served at, if any.
     pub address: Option<std::net::SocketAddr>,

@@ -26,7 +26,6 @@ pub struct LiveRules {
 }
 
 /// Rules that were just built from their files.
-#[derive(Debug)]
 pub struct Loaded {
     /// The rules.
     pub rules: Rules,
