@@ -126,7 +126,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
             }
             Err(failure) => {
                 unreadable += 1;
-                report.add(&failure.source(), &failed(&[], 0, &failure.to_string()))?;
+                report.add(&failure.path, &failed(&[], 0, &failure.to_string()))?;
             }
         }
     }

@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::civil::Date;
 use postroom::classify::Scratch;
-use postroom::classify::explain::{Explanation, render};
+use postroom::classify::explain::{explain, render};
+use postroom::dictionary::{Calibration, Dictionaries};
 use postroom::directory::{MatchedBy, NoMatch, Party, Receipt, Rung, Skipped};
 use postroom::mail::Text;
 use postroom::rim::archive;
 use postroom::route::{Decision, Target};
-use postroom::seams::{Evidence, TicketId};
+use postroom::seams::{Evidence, Store, StoreError, TicketId};
 use serde::Serialize;
 
 use super::output::{json_line, text};
@@ -85,7 +86,8 @@ fn explain_mails(global: &Global, path: &PathBuf, options: &Options) -> Result<(
                 format!("  oddities  {}\n", serde_json::to_string(oddities)?)
             },
         ))?;
-        text(&decision(&judgement.decision, &judgement.evidence, subject, Some(body)))?;
+        let calibration = rules.dictionaries.calibration();
+        text(&decision(&judgement.decision, &judgement.evidence, calibration, (subject, body)))?;
     }
     Ok(())
 }
@@ -103,15 +105,28 @@ fn explain_ticket(global: &Global, id: TicketId, json: bool) -> Result<(), Failu
     }
     let subject = &detail.ticket.subject;
     text(&format!("ticket {id}\n  subject   {subject}\n"))?;
-    text(&decision(&detail.ticket.decision, &detail.evidence, subject, detail.text.as_ref()))
+    let calibration = runtime.block_on(calibration_of(store.as_ref(), &detail.evidence))?;
+    let body = detail.text.clone().unwrap_or_default();
+    text(&decision(&detail.ticket.decision, &detail.evidence, &calibration, (subject, &body)))
+}
+
+/// The calibration that a verdict was made with: the store keeps the files of every version.
+pub(super) async fn calibration_of(
+    store: &dyn Store,
+    evidence: &Evidence,
+) -> Result<Calibration, StoreError> {
+    let Some(verdict) = &evidence.verdict else { return Ok(Calibration::default()) };
+    let files = store.dictionaries(&verdict.version).await?;
+    let built = files.and_then(|files| Dictionaries::build(&files).ok());
+    Ok(built.map(|(dictionaries, _)| dictionaries.calibration().clone()).unwrap_or_default())
 }
 
 /// A decision with all that it rests on, for a person to read.
 pub(super) fn decision(
     decision: &Decision,
     evidence: &Evidence,
-    subject: &str,
-    body: Option<&Text>,
+    calibration: &Calibration,
+    (subject, body): (&str, &Text),
 ) -> String {
     let to = decision.target.to().unwrap_or(decision.target.name()).replace('_', " ");
     let reason = decision.reason.name().replace('_', " ");
@@ -123,8 +138,8 @@ pub(super) fn decision(
     out += &party(&evidence.party);
     if let Some(verdict) = &evidence.verdict {
         out += "\nWhat the dictionaries say\n";
-        let explanation = Explanation::of(verdict, evidence.threshold, subject, body);
-        out += &render(&explanation);
+        let threshold = evidence.threshold.unwrap_or(1.0);
+        out += &render(&explain(verdict, calibration, threshold, subject, body));
     }
     out
 }

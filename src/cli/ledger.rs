@@ -3,6 +3,7 @@
 use clap::Subcommand;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use postroom::dictionary::Calibration;
 use postroom::rim::clock::SystemClock;
 use postroom::seams::{
     Clock, Event, Happening, Progress, Store, TicketDetail, TicketFilter, TicketId,
@@ -109,10 +110,11 @@ pub(super) async fn show(store: &dyn Store, id: TicketId, json: bool) -> Result<
     if json {
         return json_line(&detail);
     }
-    text(&describe(&detail))
+    let calibration = explain::calibration_of(store, &detail.evidence).await?;
+    text(&describe(&detail, &calibration))
 }
 
-fn describe(detail: &TicketDetail) -> String {
+fn describe(detail: &TicketDetail, calibration: &Calibration) -> String {
     let ticket = &detail.ticket;
     let mut out = format!(
         "ticket {}\n  from      {}\n  subject   {}\n  kind      {}, {} bytes\n  delivery  {}\n",
@@ -126,12 +128,9 @@ fn describe(detail: &TicketDetail) -> String {
     for place in &detail.places {
         out += &format!("  lies in   {} / {}\n", place.source, place.folder);
     }
-    out += &explain::decision(
-        &ticket.decision,
-        &detail.evidence,
-        &ticket.subject,
-        detail.text.as_ref(),
-    );
+    let body = detail.text.clone().unwrap_or_default();
+    let shown = (ticket.subject.as_str(), &body);
+    out += &explain::decision(&ticket.decision, &detail.evidence, calibration, shown);
     out += "\nWhat happened\n";
     for event in &detail.events {
         out += &format!("  {}  {}\n", day_and_time(event.at), happened(event));

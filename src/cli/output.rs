@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -23,8 +23,9 @@ pub(crate) fn json_line(value: &impl Serialize) -> Result<(), Failure> {
 /// An empty table with a heading.
 pub(crate) fn table(heading: &[&str]) -> Table {
     let mut table = Table::new();
+    let style = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
     table
-        .load_preset(presets::UTF8_HORIZONTAL_ONLY)
+        .load_style(style)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(heading);
     table

@@ -5,6 +5,7 @@
 pub mod health;
 pub mod store;
 pub mod web;
+pub mod archive;
 pub mod backoff;
 pub mod imap;
 pub mod secret;
@@ -12,3 +13,12 @@ pub mod clock;
 pub mod maildir;
 pub mod terminal;
 pub mod watch;
+
+/// What a look at a mailbox found, for `postroom check --connect`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// What is as it should be, or good to know.
+    pub facts: Vec<String>,
+    /// What stands in the way.
+    pub problems: Vec<String>,
+}

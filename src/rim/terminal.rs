@@ -4,6 +4,7 @@
 //! `file:line:column: error: …`, through its `Display`.
 
 use std::fmt;
+use std::io::{self, IsTerminal};
 
 use miette::{
     GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents,
@@ -11,6 +12,19 @@ use miette::{
 };
 
 use crate::diagnostic::{Diagnostic, Severity};
+
+/// Whether standard output is a terminal that shows colours.
+#[must_use]
+pub fn color() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+/// How many columns there are to draw in.
+#[must_use]
+pub fn width() -> usize {
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    columns.unwrap_or(100)
+}
 
 /// Draws findings one below the other, at most `width` columns wide.
 #[must_use]

@@ -102,12 +102,12 @@ impl Home {
 
 /// The folder, if it can be furnished without touching anything.
 fn empty(dir: PathBuf) -> Result<PathBuf, Failure> {
-    match fs::read_dir(&dir) {
-        Ok(mut entries) if entries.next().is_some() => Err(Failure::input(format!(
+    match fs::read_dir(&dir).map(Iterator::count) {
+        Ok(0) => Ok(std::path::absolute(dir)?),
+        Ok(_) => Err(Failure::input(format!(
             "`{}` is not empty; name a folder that is empty or doesn't exist",
             dir.display()
         ))),
-        Ok(_) => Ok(std::path::absolute(dir)?),
         Err(failure) if failure.kind() == io::ErrorKind::NotFound => {
             fs::create_dir_all(&dir)?;
             Ok(std::path::absolute(dir)?)

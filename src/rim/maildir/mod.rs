@@ -11,5 +11,28 @@ mod delivery;
 mod folder;
 mod source;
 
+use std::path::Path;
+
 pub use delivery::MaildirDelivery;
 pub use source::MaildirSource;
+
+use crate::config::Mailbox;
+use crate::rim::Report;
+use folder::Folder;
+
+/// A look at a Maildir before it is relied on. It changes nothing.
+#[must_use]
+pub fn check(mailbox: &Mailbox, root: &Path) -> Report {
+    let mut report = Report::default();
+    match Folder::locate(root, &mailbox.inbox) {
+        Ok(folder) if folder.exists() => match folder.scan() {
+            Ok(found) => report.facts.push(format!("{} mails lie in it", found.len())),
+            Err(failure) => report.problems.push(format!("it can't be read: {failure}")),
+        },
+        Ok(_) => report
+            .problems
+            .push(format!("`{}` is not a Maildir: it needs `cur` and `new`", root.display())),
+        Err(why) => report.problems.push(why),
+    }
+    report
+}
