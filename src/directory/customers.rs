@@ -44,6 +44,9 @@ pub(super) struct Customers {
     /// `.acme.example` for a domain with its sub-domains, so that the ends of a sender's domain
     /// are what is looked up.
     claims: Interner,
+    /// Bit n is set if some domain with its sub-domains has n labels (63 stands for more), so that
+    /// the other ends of a sender's domain need not be looked up.
+    depths: u64,
     rows: Vec<Entry>,
     names: Interner,
     tiers: Interner,
@@ -78,6 +81,9 @@ impl Customers {
         findings: &mut Findings,
     ) -> Self {
         let mut customers = Self::default();
+        let lines = memchr::memchr_iter(b'\n', source.text.as_bytes()).count();
+        customers.claims.reserve(lines);
+        customers.rows.reserve(lines);
         table::rows(source, &COLUMNS, findings, |row, findings| {
             let Some(claim) = read_claim(row, people, rules, findings) else { return };
             if row.field(CUSTOMER).is_empty() {
@@ -87,6 +93,9 @@ impl Customers {
             let manager = customers.manager(row, source, people, findings);
             let (number, new) = customers.claims.intern(&claim);
             if new {
+                if claim.starts_with('.') {
+                    customers.depths |= depth(&claim);
+                }
                 let customer = customers.names.intern(row.field(CUSTOMER)).0;
                 let tier = match row.field(TIER) {
                     "" => None,
@@ -116,7 +125,8 @@ impl Customers {
         }
         let dotted = format!(".{domain}");
         for (at, _) in dotted.match_indices('.') {
-            if let Some(number) = dotted.get(at..).and_then(|end| self.claims.get(end)) {
+            let end = dotted.get(at..).filter(|end| self.depths & depth(end) != 0);
+            if let Some(number) = end.and_then(|end| self.claims.get(end)) {
                 let by = if at == 0 { MatchedBy::Domain } else { MatchedBy::ParentDomain };
                 return self.found(number, by);
             }
@@ -165,6 +175,11 @@ impl Customers {
         }
         Some(number)
     }
+}
+
+/// The bit of [`Customers::depths`] for a domain with a dot in front.
+fn depth(dotted: &str) -> u64 {
+    1 << dotted.bytes().filter(|byte| *byte == b'.').count().min(63)
 }
 
 fn claimed_twice(row: &Row<'_>, earlier: u32) -> Diagnostic {

@@ -13,11 +13,20 @@ pub(super) struct Interner {
     text: String,
     /// Where each text ends in `text`.
     ends: Vec<u32>,
-    /// Open addressing: 0 is a free slot, n is the text with the number n − 1. The length is a
-    /// power of two, and at most three quarters of the slots are taken.
-    slots: Vec<u32>,
+    /// Open addressing. The length is a power of two, and at most three quarters are taken.
+    slots: Vec<Slot>,
     /// Keyed at random, since the texts come from files and mail that others write.
     hasher: RandomState,
+}
+
+/// A place in the hash table.
+#[derive(Debug, Default, Clone, Copy)]
+struct Slot {
+    /// 0 if it is free, n if it holds the text with the number n − 1.
+    taken: u32,
+    /// The upper half of the text's hash: another text is passed by without a look at it, which
+    /// would be a wait for memory.
+    tag: u32,
 }
 
 impl Interner {
@@ -26,15 +35,15 @@ impl Interner {
         if self.slots.len() * 3 <= (self.ends.len() + 1) * 4 {
             self.grow();
         }
-        let slot = match self.find(text) {
+        let (slot, tag) = match self.find(text) {
             Ok(number) => return (number, false),
-            Err(slot) => slot,
+            Err(free) => free,
         };
         let number = to_u32(self.ends.len());
         self.text.push_str(text);
         self.ends.push(to_u32(self.text.len()));
         if let Some(free) = self.slots.get_mut(slot) {
-            *free = number + 1;
+            *free = Slot { taken: number + 1, tag };
         }
         (number, true)
     }
@@ -61,31 +70,44 @@ impl Interner {
         self.ends.shrink_to_fit();
     }
 
-    /// The text's number, or the free slot where it belongs.
-    fn find(&self, text: &str) -> Result<u32, usize> {
-        let mut slot = self.slot_of(text);
+    /// The text's number, or the free slot where it belongs and the tag to put there.
+    #[expect(clippy::cast_possible_truncation, reason = "the hash is cut in two on purpose")]
+    fn find(&self, text: &str) -> Result<u32, (usize, u32)> {
+        let hash = self.hasher.hash_one(text);
+        let tag = (hash >> 32) as u32;
+        let last = self.slots.len().wrapping_sub(1);
+        let mut at = hash as usize & last;
         loop {
-            match self.slots.get(slot) {
-                None | Some(0) => return Err(slot),
-                Some(taken) if self.text(taken - 1) == text => return Ok(taken - 1),
-                Some(_) => slot = (slot + 1) & (self.slots.len() - 1),
+            match self.slots.get(at) {
+                None | Some(Slot { taken: 0, .. }) => return Err((at, tag)),
+                Some(slot) if slot.tag == tag && self.text(slot.taken - 1) == text => {
+                    return Ok(slot.taken - 1);
+                }
+                Some(_) => at = (at + 1) & last,
             }
         }
     }
 
-    /// The slot at which the search for a text begins.
-    #[expect(clippy::cast_possible_truncation, reason = "only the low bits choose the slot")]
-    fn slot_of(&self, text: &str) -> usize {
-        self.hasher.hash_one(text) as usize & self.slots.len().wrapping_sub(1)
+    /// Makes room for so many more texts at once, which saves finding each text's slot anew at
+    /// every growth.
+    pub(super) fn reserve(&mut self, texts: usize) {
+        let slots = ((self.ends.len() + texts) * 4 / 3 + 2).next_power_of_two();
+        if slots > self.slots.len() {
+            self.rebuild(slots);
+        }
     }
 
     fn grow(&mut self) {
-        self.slots = vec![0; (self.slots.len() * 2).max(16)];
+        self.rebuild((self.slots.len() * 2).max(16));
+    }
+
+    fn rebuild(&mut self, slots: usize) {
+        self.slots = vec![Slot::default(); slots];
         for number in 0..to_u32(self.ends.len()) {
-            if let Err(slot) = self.find(self.text(number))
+            if let Err((slot, tag)) = self.find(self.text(number))
                 && let Some(free) = self.slots.get_mut(slot)
             {
-                *free = number + 1;
+                *free = Slot { taken: number + 1, tag };
             }
         }
     }

@@ -159,13 +159,16 @@ async fn a_call_that_nobody_waits_for_loses_nothing() {
     let maildir = Maildir::new();
     maildir.put("new/1700000000.host", "mail");
     let mut source = maildir.source();
+    let mut handed_out = Vec::new();
     for _ in 0..5 {
+        // Polled once and dropped, mostly in the middle of the look or of the reading.
         let call = source.next(Cursor::default());
-        // Polled once and dropped, in the middle of the look or the reading.
-        let polled = futures_util::future::poll_immediate(call).await;
-        assert!(polled.is_none());
+        if let Some(window) = futures_util::future::poll_immediate(call).await {
+            handed_out.extend(window.unwrap().mails.into_iter().map(|mail| mail.place.name));
+        }
     }
-    assert_eq!(drain(&mut source).await, ["1700000000.host"]);
+    handed_out.extend(drain(&mut source).await);
+    assert_eq!(handed_out, ["1700000000.host"]);
 }
 
 #[tokio::test]
