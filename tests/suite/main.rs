@@ -10,4 +10,5 @@
 )]
 
 mod support;
+mod random_words;
 mod words;
