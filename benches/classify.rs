@@ -73,11 +73,11 @@ fn dictionary_files((teams, lines): (usize, usize), words: &[String]) -> BTreeMa
             let mut text = format!("team team-{team}\nbase -2\n[terms]\n");
             for line in 0..lines {
                 let term = match line % 5 {
-                    0 => format!("{} {}", pick(), pick()),
+                    0 => pick(),
                     1 => format!("{} ~ {}", pick(), pick()),
-                    _ => pick(),
+                    _ => format!("{} {}", pick(), pick()),
                 };
-                text += &format!("{term} +{}\n", 1 + line % 9);
+                text.extend([term, format!(" +{}\n", 1 + line % 9)]);
             }
             (format!("team-{team}.dict"), text)
         })

@@ -179,7 +179,7 @@ fn everything() -> &'static Dictionaries {
         let mut text = "team one\nbase -2\n".to_owned();
         for language in postroom::dictionary::Language::all() {
             let code = language.code();
-            text += &format!("[terms {code}]\n");
+            text.extend(["[terms ", code, "]\n"]);
             text += "calls dropped\nnet*\n*work\nstraße ~ 服务\nu\u{308}\n=DNS | サ\nกท\n";
         }
         build(&text).unwrap()
