@@ -73,11 +73,11 @@ fn dictionary_files((teams, lines): (usize, usize), words: &[String]) -> BTreeMa
             let mut text = format!("team team-{team}\nbase -2\n[terms]\n");
             for line in 0..lines {
                 let term = match line % 5 {
-                    0 => format!("{} {}", pick(), pick()),
+                    0 => pick(),
                     1 => format!("{} ~ {}", pick(), pick()),
-                    _ => pick(),
+                    _ => format!("{} {}", pick(), pick()),
                 };
-                text.push_str(&format!("{term} +{}\n", 1 + line % 9));
+                text.extend([term, format!(" +{}\n", 1 + line % 9)]);
             }
             (format!("team-{team}.dict"), text)
         })
@@ -87,7 +87,7 @@ fn dictionary_files((teams, lines): (usize, usize), words: &[String]) -> BTreeMa
 fn build(files: &BTreeMap<String, String>) -> Dictionaries {
     match Dictionaries::build(files) {
         Ok((dictionaries, _)) => dictionaries,
-        Err(found) => panic!("{}", found.iter().map(|f| format!("{f}\n")).collect::<String>()),
+        Err(found) => panic!("{:?}", found.iter().find(|found| found.is_error())),
     }
 }
 
@@ -153,7 +153,10 @@ fn real_mails() -> Vec<(String, Text)> {
             let parsed = MessageParser::default().parse(raw.as_slice()).unwrap_or_default();
             let body = parsed.body_text(0).unwrap_or_default().into_owned();
             let end = body.floor_char_boundary(Text::LIMIT);
-            (parsed.subject().unwrap_or_default().to_owned(), new_text(body[..end].to_owned()))
+            (
+                parsed.subject().unwrap_or_default().to_owned(),
+                new_text(body.get(..end).unwrap().to_owned()),
+            )
         })
         .collect()
 }

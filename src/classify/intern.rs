@@ -4,21 +4,23 @@
 //! chunk of text and dictionary version. The table is bounded: hostile mail is full of new words,
 //! and when it is full it starts anew. What it holds never changes a verdict.
 
+use std::ops::Range;
+
 use crate::dictionary::vocabulary::{Symbol, Vocabulary};
 use crate::dictionary::words::{Chunk, Word, words_of};
 
 /// Places in the table; a power of two.
-const SLOTS: usize = 1 << 15;
-/// More chunks than this, and the table starts anew.
-const MOST_CHUNKS: usize = SLOTS * 5 / 8;
-/// More bytes of chunks than this, and the table starts anew.
+const SLOTS: usize = 1 << 16;
+/// More bytes of long chunks than this, and the table starts anew.
 const MOST_BYTES: usize = 1 << 19;
 /// More words with symbols, or symbols, than this, and the table starts anew.
 const MOST_WORDS: usize = 1 << 16;
+/// Up to so many bytes a chunk is its own key.
+const SHORT: usize = size_of::<u128>();
 /// Longer chunks are not kept: they hardly come again.
 const LONGEST: usize = 64;
 /// So many places are tried for a chunk, so that chosen words can't make it slow.
-const TRIES: usize = 8;
+const TRIES: usize = 4;
 
 /// A chunk of text, understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,30 +49,70 @@ pub(super) struct KnownWord {
 pub(super) struct Interned {
     /// Empty until the first chunk.
     slots: Vec<Slot>,
-    chunks: usize,
+    /// The bytes of long chunks.
     bytes: Vec<u8>,
     words: Vec<KnownWord>,
     symbols: Vec<Symbol>,
     spare: Vec<Word>,
 }
 
+/// A place in the table.
 #[derive(Clone, Copy)]
 struct Slot {
-    /// 0 for a free place.
-    hash: u32,
-    key: u32,
-    len: u32,
+    key: Key,
+    /// For a long chunk, where its bytes are; else 0.
+    at: u32,
     known: Known,
 }
 
-const FREE: Slot = Slot { hash: 0, key: 0, len: 0, known: Known { words: 0, first: 0, listed: 0 } };
+/// What tells chunks apart: the bytes of a short one, padded with 0, which no chunk has in it; of
+/// a long one its hash and length, and then its bytes must be compared.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Key {
+    bytes: u128,
+    /// 0 for a short one.
+    length: u32,
+}
+
+impl Key {
+    /// The key of no chunk.
+    const FREE: Self = Self { bytes: 0, length: 0 };
+
+    #[inline]
+    fn of(text: &[u8], range: Range<usize>) -> Self {
+        let length = range.len();
+        if length > SHORT {
+            let bytes = u128::from(hash(text.get(range).unwrap_or_default()));
+            return Self { bytes, length: number(length) };
+        }
+        let ahead = text.get(range.start..).and_then(<[u8]>::first_chunk::<SHORT>);
+        let bytes = if let Some(ahead) = ahead {
+            // One load, and what follows the chunk is cut off.
+            u128::from_le_bytes(*ahead) & (u128::MAX >> (8 * (SHORT - length)))
+        } else {
+            let chunk = text.get(range).unwrap_or_default();
+            chunk.iter().rev().fold(0, |bytes, byte| bytes << 8 | u128::from(*byte))
+        };
+        Self { bytes, length: 0 }
+    }
+
+    /// Where in the table it belongs.
+    #[inline]
+    fn home(self) -> usize {
+        let halves = self.bytes ^ (self.bytes >> 64).wrapping_mul(FACTOR.rotate_left(17).into());
+        let low = halves.to_le_bytes().first_chunk().map_or(0, |low| u64::from_le_bytes(*low));
+        // The high half of the product depends on every bit.
+        usize::try_from(low.wrapping_mul(FACTOR) >> 32).unwrap_or_default() % SLOTS
+    }
+}
+
+const FREE: Slot = Slot { key: Key::FREE, at: 0, known: Known { words: 0, first: 0, listed: 0 } };
 
 impl Interned {
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
         self.slots.clear();
         self.slots.resize(SLOTS, FREE);
-        self.chunks = 0;
         self.bytes.clear();
         self.words.clear();
         self.symbols.clear();
@@ -79,50 +121,47 @@ impl Interned {
     /// The words of a chunk of `text`. What it returns is good until the next call.
     #[inline]
     pub(super) fn find(&mut self, vocabulary: &Vocabulary, text: &str, chunk: &Chunk) -> Known {
-        let raw = text.as_bytes().get(chunk.range.clone()).unwrap_or_default();
-        let hash = hash(raw);
-        let mut at = hash as usize % SLOTS;
-        for _ in 0..TRIES {
-            match self.slots.get(at) {
-                Some(slot) if slot.hash == hash && self.key(slot) == raw => return slot.known,
-                Some(slot) if slot.hash != 0 => at = (at + 1) % SLOTS,
+        let key = Key::of(text.as_bytes(), chunk.range.clone());
+        let home = key.home();
+        for at in home..home + TRIES {
+            match self.slots.get(at % SLOTS) {
+                Some(slot) if slot.key == key && self.is(slot, text, chunk) => return slot.known,
+                Some(slot) if slot.key != Key::FREE => {}
                 _ => break,
             }
         }
-        self.learn(vocabulary, text, chunk, hash)
+        self.learn(vocabulary, text, chunk, key)
     }
 
+    /// Whether the bytes of a chunk with the slot's key are the slot's.
     #[inline]
-    fn key(&self, slot: &Slot) -> &[u8] {
-        self.bytes.get(slot.key as usize..(slot.key + slot.len) as usize).unwrap_or_default()
+    fn is(&self, slot: &Slot, text: &str, chunk: &Chunk) -> bool {
+        let (at, length) = (slot.at as usize, slot.key.length as usize);
+        length == 0 || self.bytes.get(at..at + length) == text.as_bytes().get(chunk.range.clone())
     }
 
     #[cold]
-    fn learn(&mut self, vocabulary: &Vocabulary, text: &str, chunk: &Chunk, hash: u32) -> Known {
-        let is_full = self.chunks >= MOST_CHUNKS
-            || self.bytes.len() >= MOST_BYTES
+    fn learn(&mut self, vocabulary: &Vocabulary, text: &str, chunk: &Chunk, key: Key) -> Known {
+        let is_full = self.bytes.len() >= MOST_BYTES
             || self.words.len() >= MOST_WORDS
             || self.symbols.len() >= MOST_WORDS;
         if is_full || self.slots.is_empty() {
             self.clear();
         }
         let known = self.understand(vocabulary, text, chunk);
-        let raw = text.as_bytes().get(chunk.range.clone()).unwrap_or_default();
-        if raw.len() > LONGEST {
+        if chunk.range.len() > LONGEST {
             return known;
         }
-        let key = number(self.bytes.len());
-        let mut at = hash as usize % SLOTS;
-        for _ in 0..TRIES {
-            if let Some(slot) = self.slots.get_mut(at)
-                && slot.hash == 0
-            {
-                *slot = Slot { hash, key, len: number(raw.len()), known };
+        let home = key.home();
+        let is_free = |at: &usize| self.slots.get(*at % SLOTS).is_some_and(|s| s.key == Key::FREE);
+        // With no free place the newcomer takes the last one: old words that matter come back.
+        let place = (home..home + TRIES).find(is_free).unwrap_or(home + TRIES - 1);
+        if let Some(slot) = self.slots.get_mut(place % SLOTS) {
+            *slot = Slot { key, at: number(self.bytes.len()), known };
+            if key.length > 0 {
+                let raw = text.as_bytes().get(chunk.range.clone()).unwrap_or_default();
                 self.bytes.extend_from_slice(raw);
-                self.chunks += 1;
-                break;
             }
-            at = (at + 1) % SLOTS;
         }
         known
     }
@@ -166,27 +205,20 @@ impl Interned {
     }
 }
 
-/// Never 0. Eight bytes at a time, multiplied and folded; good enough for words, and no harm if
-/// not, since few places are tried.
-#[inline]
-fn hash(bytes: &[u8]) -> u32 {
-    const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
-    let mut hash = bytes.len() as u64;
-    let mut mix = |part: u64| {
+/// An odd number with its bits well mixed (2⁶⁴ / golden ratio).
+const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// Eight bytes at a time, multiplied and folded; good enough for words, and no harm if not, since
+/// few places are tried.
+fn hash(bytes: &[u8]) -> u64 {
+    let mut hash = 0;
+    let (eights, rest) = bytes.as_chunks::<8>();
+    let last = rest.iter().fold(0, |last, byte| last << 8 | u64::from(*byte));
+    for part in eights.iter().map(|eight| u64::from_le_bytes(*eight)).chain([last]) {
         hash = (hash ^ part).wrapping_mul(FACTOR);
         hash ^= hash >> 32;
-    };
-    let (eights, rest) = bytes.as_chunks::<8>();
-    for eight in eights {
-        mix(u64::from_le_bytes(*eight));
     }
-    let mut last = 0;
-    for byte in rest {
-        last = last << 8 | u64::from(*byte);
-    }
-    mix(last);
-    // The high half depends on every byte.
-    u32::try_from(hash.wrapping_mul(FACTOR) >> 32).unwrap_or_default().max(1)
+    hash
 }
 
 /// A length as it is kept; text and table are far smaller.

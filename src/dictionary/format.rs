@@ -405,7 +405,7 @@ impl<'a> Parser<'a> {
     }
 
     fn rule(&mut self, line: &Line<'_>, text: &str, note: Option<&str>) {
-        if self.is_late_header(line, text) {
+        if self.is_late_team(line, text) {
             return;
         }
         let Some(section) = self.sections.last_mut() else { return };
@@ -413,21 +413,20 @@ impl<'a> Parser<'a> {
         section.rules.extend(rule::parse(&place, text, note, &mut self.found));
     }
 
-    /// A header below a section would be read as a term, in silence.
-    fn is_late_header(&mut self, line: &Line<'_>, text: &str) -> bool {
+    /// A header below a section is read as a term. For `team` that can't be meant; for `base` it
+    /// can, if there is one above.
+    fn is_late_team(&mut self, line: &Line<'_>, text: &str) -> bool {
         let (word, rest) = first_word(text);
-        let late = match word {
-            "team" => self.team.is_none() && TeamId::parse(rest).is_ok(),
-            "base" => rest.starts_with(['+', '-']) && rest.parse::<i32>().is_ok(),
-            _ => false,
-        };
-        if late {
-            let found = self
-                .error("late-header", format!("`{text}` stands below a section"))
-                .help("headers stand above the first section");
+        let is_team = word == "team" && self.team.is_none() && TeamId::parse(rest).is_ok();
+        let is_base = word == "base" && self.base.is_none() && rest.parse::<i32>().is_ok();
+        if is_team || is_base {
+            let help = "headers stand above the first section";
+            let message = format!("`{text}` stands below a section");
+            let found = self.error("late-header", message).help(help);
+            let found = if is_base { found.warning() } else { found };
             self.found.push(line.mark(found, text));
         }
-        late
+        is_team
     }
 
     fn example(&mut self, line: &Line<'_>, text: &str) {

@@ -2,6 +2,8 @@
 //!
 //! It knows stemmers and their names; it knows nothing of files or mails.
 
+use std::borrow::Cow;
+
 use rust_stemmers::{Algorithm, Stemmer};
 
 /// A language with a stemmer. Greek is left out: its stemmer panics on some words.
@@ -85,7 +87,7 @@ impl Stems {
     }
 
     /// The stem of a folded word.
-    pub(crate) fn stem(&self, word: &str) -> String {
-        if word.len() > LONGEST_WORD { word.to_owned() } else { self.0.stem(word).into_owned() }
+    pub(crate) fn stem<'a>(&self, word: &'a str) -> Cow<'a, str> {
+        if word.len() > LONGEST_WORD { Cow::Borrowed(word) } else { self.0.stem(word) }
     }
 }

@@ -14,6 +14,7 @@ mod examples;
 
 use std::borrow::Borrow;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -27,7 +28,7 @@ pub use rule::{Alternative, Element, Rule, Star};
 /// beginning with a letter, at most 40 bytes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct TeamId(Box<str>);
+pub struct TeamId(Arc<str>);
 
 /// Why a text is not a team's name.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -87,7 +88,7 @@ impl TryFrom<String> for TeamId {
 
 impl From<TeamId> for String {
     fn from(team: TeamId) -> Self {
-        team.0.into()
+        team.as_str().to_owned()
     }
 }
 

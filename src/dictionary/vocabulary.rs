@@ -51,10 +51,16 @@ impl Vocabulary {
 
     /// Adds what `word` means to `symbols`.
     pub(crate) fn symbols(&self, word: &Word, symbols: &mut Vec<Symbol>) {
-        let spelled = spellings(&word.folded);
+        let several;
+        let spelled = if word.folded.is_ascii() {
+            std::slice::from_ref(&word.folded)
+        } else {
+            several = spellings(&word.folded);
+            several.as_slice()
+        };
         for (layer, forms) in (0..).zip(&self.languages) {
             // The spelling that is nearest to what was written decides.
-            let code = spelled.iter().find_map(|s| forms.codes.get(&forms.stems.stem(s)));
+            let code = spelled.iter().find_map(|s| forms.codes.get(forms.stems.stem(s).as_ref()));
             symbols.extend(code.map(|&code| Symbol { layer, code }));
         }
         let open = self.open_layer();
@@ -63,7 +69,7 @@ impl Vocabulary {
         }
         if self.longest_open > 0 {
             let mut codes = Vec::new();
-            for spelling in &spelled {
+            for spelling in spelled {
                 self.open(spelling, &mut codes);
             }
             codes.sort_unstable();
@@ -118,9 +124,11 @@ impl VocabularyBuilder {
         let mut handle = None;
         for spelling in spellings(folded) {
             let stem = forms.stems.stem(&spelling);
-            let known = forms.stemmed.get(&stem).copied();
+            let known = forms.stemmed.get(stem.as_ref()).copied();
             let found = known.or(handle).unwrap_or_else(|| new_handle(&mut self.same));
-            forms.stemmed.insert(stem, found);
+            if known.is_none() {
+                forms.stemmed.insert(stem.into_owned(), found);
+            }
             // A spelling that another word has already makes the two one.
             match handle {
                 None => handle = Some(found),

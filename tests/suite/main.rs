@@ -16,6 +16,7 @@ mod support;
 
 mod config;
 mod directory;
+mod random_words;
 mod words;
 mod maildir;
 mod watch;

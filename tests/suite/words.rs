@@ -6,6 +6,7 @@ use std::path::Path;
 
 use postroom::classify::explain::{explain, render};
 use postroom::classify::{Hit, Scratch, Verdict, classify};
+use postroom::diagnostic::Diagnostic;
 use postroom::dictionary::Dictionaries;
 use postroom::mail::{Text, TextPart, TextPlace};
 
@@ -43,11 +44,13 @@ fn build(files: &[(&str, &str)]) -> Dictionaries {
         .collect();
     match Dictionaries::build(&files) {
         Ok((dictionaries, _)) => dictionaries,
-        Err(found) => {
-            let found: Vec<String> = found.iter().map(ToString::to_string).collect();
-            panic!("{}", found.join("\n"))
-        }
+        Err(found) => panic!("{}", listed(&found)),
     }
+}
+
+/// Findings, one a line.
+fn listed(found: &[Diagnostic]) -> String {
+    found.iter().flat_map(|found| [found.to_string(), "\n".to_owned()]).collect()
 }
 
 fn read(dictionaries: &Dictionaries, letter: &Letter) -> Verdict {
@@ -337,11 +340,13 @@ fn broken_dictionaries_say_what_and_where_and_how() {
         seen += 1;
         let found = match Dictionaries::build(&files) {
             Ok(_) => panic!("{} is not broken", path.display()),
-            Err(found) => found.iter().map(|found| format!("{found}\n")).collect::<String>(),
+            Err(found) => listed(&found),
         };
         let expected = fs::read_to_string(path.with_extension("expect")).unwrap_or_default();
+        // To write the expected findings anew, and then read them: BLESS=1 cargo test
         if std::env::var_os("BLESS").is_some() {
-            fs::write(path.with_extension("expect"), &found).unwrap();
+            fs::write(path.with_extension("expect"), found).unwrap();
+            continue;
         }
         assert_eq!(found, expected, "{}\n{found}", path.display());
     }
@@ -351,10 +356,9 @@ fn broken_dictionaries_say_what_and_where_and_how() {
 #[test]
 fn the_shipped_dictionaries_are_sound() {
     let files = files_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("dictionaries"));
-    let (dictionaries, warnings) = Dictionaries::build(&files).unwrap_or_else(|found| {
-        panic!("{}", found.iter().map(|found| format!("{found}\n")).collect::<String>())
-    });
-    assert_eq!(warnings, [], "{}", warnings.iter().map(|w| format!("{w}\n")).collect::<String>());
+    let (dictionaries, warnings) =
+        Dictionaries::build(&files).unwrap_or_else(|found| panic!("{}", listed(&found)));
+    assert_eq!(warnings, [], "{}", listed(&warnings));
     for (subject, body, team, sure) in [
         ("My calls are not connecting", "", "infrastructure", true),
         ("Invoice 4711", "We were charged twice, please refund.", "billing", true),
@@ -386,6 +390,23 @@ fn an_explanation_redoes_the_sum() {
     }
     assert_eq!(
         render(&explained),
-        "net: confidence 1.000 (uncalibrated) ≥ 0.900, so it goes to net\n"
+        "\
+net: confidence 0.999 (uncalibrated) ≥ 0.900, so it goes to net
+6 words: every point counts √(20 / (6 + 4)) = 1.414
+
+net  +25.49 points
+        -2  where the team starts
+    +21.55  net.dict:4  server down  (+9 × 1.69 × 1.414)
+            »Server down«
+     +5.94  net.dict:5  server  (+2 × 2.10 × 1.414, 2 times)
+            »Server« down
+
+other  +0.00 points
+        +0  where the team starts
+
+The best team is 25.49 points ahead.
+With 19 more points for other that would be the best team.
+Without net.dict:4 `server down` a person would be asked.
+"
     );
 }

@@ -5,3 +5,4 @@ pub(crate) mod broken;
 pub(crate) mod dovecot;
 pub(crate) mod imap;
 pub(crate) mod scripted_imap;
+pub(crate) mod reference;
