@@ -36,7 +36,7 @@ use postroom::route::Policy;
 use corpus::median;
 
 fn main() {
-    let rounds = std::env::args().filter_map(|word| word.parse().ok()).next().unwrap_or(5);
+    let rounds = std::env::args().find_map(|word| word.parse().ok()).unwrap_or(5);
     let files = corpus::files();
     let mails: Vec<Vec<u8>> = files.iter().map(|file| fs::read(file).unwrap()).collect();
     let bytes: usize = mails.iter().map(Vec::len).sum();

@@ -48,14 +48,14 @@ struct Answer<'a> {
     confidence: Option<f64>,
     threshold: Option<f64>,
     party: &'a Party,
-    evidence: Vec<Line<'a>>,
+    evidence: Vec<Matched<'a>>,
     failure: Option<&'a str>,
     text_chars: usize,
 }
 
 /// A dictionary line that matched, as `--json` prints it.
 #[derive(Debug, Serialize)]
-struct Line<'a> {
+struct Matched<'a> {
     team: &'a str,
     file: &'a str,
     line: u32,
@@ -68,7 +68,7 @@ struct Line<'a> {
     spans: &'a [Span],
 }
 
-impl<'a> Line<'a> {
+impl<'a> Matched<'a> {
     fn of(hit: &'a Hit) -> Self {
         Self {
             team: hit.team.as_str(),
@@ -101,7 +101,7 @@ impl<'a> Answer<'a> {
             confidence: verdict.map(|verdict| verdict.confidence),
             threshold: evidence.threshold,
             party: &evidence.party,
-            evidence: verdict.map_or(Vec::new(), |v| v.hits.iter().map(Line::of).collect()),
+            evidence: verdict.map_or(Vec::new(), |v| v.hits.iter().map(Matched::of).collect()),
             failure: evidence.failure.as_deref(),
             text_chars: mail.text.body.chars().count(),
         }

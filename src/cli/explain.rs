@@ -184,9 +184,8 @@ fn climb(ladder: &Receipt) -> String {
         Some(Skipped::AlreadyTried) => "was tried already".to_owned(),
         Some(Skipped::Unknown) => "is not among our people".to_owned(),
     };
-    ladder
-        .steps
-        .iter()
-        .map(|step| format!("    {}: {}\n", rung(&step.rung), outcome(&step.skipped)))
-        .collect()
+    ladder.steps.iter().fold(String::new(), |mut lines, step| {
+        let _ = writeln!(lines, "    {}: {}", rung(&step.rung), outcome(&step.skipped));
+        lines
+    })
 }

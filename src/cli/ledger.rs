@@ -16,7 +16,7 @@ use super::{Failure, Global, explain};
 pub(crate) enum Command {
     /// List tickets, newest first
     List {
-        /// Only those that went to: person, team, assist, filed, set_aside
+        /// Only those that went to: `person`, `team`, `assist`, `filed` or `set_aside`
         #[arg(long, value_name = "DECISION")]
         decision: Option<String>,
         /// Only those that went to this team or person

@@ -56,22 +56,21 @@ pub(super) fn mend_field(raw: &[u8]) -> Option<String> {
     // The run of encoded words with one charset that is being joined.
     let mut run: Option<(String, Vec<u8>)> = None;
     for word in text.split_ascii_whitespace() {
-        match encoded_word(word) {
-            Some((charset, bytes)) => match &mut run {
+        if let Some((charset, bytes)) = encoded_word(word) {
+            match &mut run {
                 Some((open, joined)) if *open == charset => joined.extend(bytes),
                 _ => {
                     flush(&mut run, &mut out);
                     run = Some((charset, bytes));
                 }
-            },
-            None => {
-                flush(&mut run, &mut out);
-                if !out.is_empty() {
-                    out.push(' ');
-                }
-                out.push_str(word);
+            }
+        } else {
+            flush(&mut run, &mut out);
+            if !out.is_empty() {
                 out.push(' ');
             }
+            out.push_str(word);
+            out.push(' ');
         }
     }
     flush(&mut run, &mut out);

@@ -229,8 +229,7 @@ fn hides(style: &str) -> bool {
             "display" => value == "none",
             "visibility" => value == "hidden",
             "mso-hide" => value == "all",
-            "font-size" | "opacity" => zero(),
-            "max-height" => zero(),
+            "font-size" | "opacity" | "max-height" => zero(),
             _ => false,
         }
     })

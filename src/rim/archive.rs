@@ -237,6 +237,9 @@ mod tests {
             .collect()
     }
 
+    /// What a case shows, its files, the path that is read, and what is found.
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str, &'a [&'a str]);
+
     #[test]
     fn every_form_of_archive_is_read() {
         let mbox = "From a@b.example Mon Nov 23 10:00:00 2026\nSubject: 1\n\n>From here\n\n\
@@ -252,7 +255,7 @@ mod tests {
         let folder =
             [("f/b.eml", "B: 1\n"), ("f/a/c.eml", "C: 1\n"), ("f/.hidden", "no"), ("f/e", "")];
         // (what shows, files, path, what is found)
-        let cases: [(&str, &[(&str, &str)], &str, &[&str]); 7] = [
+        let cases: [Case<'_>; 7] = [
             (
                 "a single mail",
                 &[("a.eml", "A: 1\n\nFrom here\n")],

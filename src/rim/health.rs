@@ -24,7 +24,7 @@ use crate::seams::{Counts, JobId, Outcome, Recorded, SourceId};
 /// A mailbox that was not read for this many poll intervals is not well.
 const PATIENCE: u32 = 3;
 /// … but never sooner than this, since IDLE is renewed within five minutes.
-const AT_LEAST: Duration = Duration::from_secs(360);
+const AT_LEAST: Duration = Duration::from_mins(6);
 
 /// How the service is. Shared by all tasks.
 #[derive(Debug)]
@@ -230,7 +230,7 @@ impl Health {
         }
     }
 
-    /// The metrics in the text format of OpenMetrics.
+    /// The metrics in the text format of `OpenMetrics`.
     #[must_use]
     pub fn metrics(&self, counts: Option<&Counts>) -> String {
         if let Some(counts) = counts {

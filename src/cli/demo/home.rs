@@ -30,18 +30,11 @@ impl Home {
         listen: SocketAddr,
         keep: bool,
     ) -> Result<Self, Failure> {
-        let (folder, temporary) = match dir {
-            Some(dir) => (empty(dir)?, None),
-            None => {
-                let made = tempfile::Builder::new().prefix("postroom-demo-").tempdir()?;
-                let folder = made.path().to_owned();
-                if keep {
-                    let _ = made.keep();
-                    (folder, None)
-                } else {
-                    (folder, Some(made))
-                }
-            }
+        let (folder, temporary) = if let Some(dir) = dir {
+            (empty(dir)?, None)
+        } else {
+            let made = tempfile::Builder::new().prefix("postroom-demo-").tempdir()?;
+            if keep { (made.keep(), None) } else { (made.path().to_owned(), Some(made)) }
         };
         let mut home = Self { folder, temporary, mails: 0 };
         fs::create_dir_all(home.dictionaries())?;

@@ -34,7 +34,7 @@ pub(crate) struct Options {
 }
 
 /// Longer than this the sample mails never take; something is wrong then.
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_mins(2);
 /// How often to look for news.
 const LOOK: Duration = Duration::from_millis(100);
 

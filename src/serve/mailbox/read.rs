@@ -13,7 +13,7 @@ use crate::seams::{Cursor, Fetched, Place, Source, SourceError, TicketId, Window
 const LOOK_FOR_RETRIES: Duration = Duration::from_secs(1);
 /// How long to stay away from a server that refuses our credentials: often enough to notice a
 /// renewed password, seldom enough not to lock the account.
-const REFUSED: Duration = Duration::from_secs(300);
+const REFUSED: Duration = Duration::from_mins(5);
 
 /// What reading hands on.
 pub(super) enum Work {

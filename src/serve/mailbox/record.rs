@@ -197,13 +197,12 @@ async fn amend(
 ) -> Result<(), StoreError> {
     let store = &desk.shared.store;
     let detail = store.ticket(ticket).await?;
-    let (decision, evidence) = match judgement {
-        Some(judgement) => (judgement.decision.clone(), judgement.evidence.clone()),
-        None => {
-            let mut evidence = detail.evidence.clone();
-            evidence.failure = Some("the mail is no longer in its folder".to_owned());
-            (Decision { target: Target::SetAside, reason: Reason::Failed }, evidence)
-        }
+    let (decision, evidence) = if let Some(judgement) = judgement {
+        (judgement.decision.clone(), judgement.evidence.clone())
+    } else {
+        let mut evidence = detail.evidence.clone();
+        evidence.failure = Some("the mail is no longer in its folder".to_owned());
+        (Decision { target: Target::SetAside, reason: Reason::Failed }, evidence)
     };
     let amendment = Amendment {
         ticket,
