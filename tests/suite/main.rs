@@ -10,5 +10,6 @@
 )]
 
 mod imap;
+mod imap_oauth;
 mod imap_scripted;
 mod support;
