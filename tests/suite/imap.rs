@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use postroom::config::{ImapSettings, Login, Mailbox, Secret, Tls};
-use postroom::rim::imap::{Account, ImapDelivery, ImapSource};
+use postroom::rim::imap::{Account, ImapDelivery, ImapSource, check};
 use postroom::seams::{
     Action, Cursor, Delivery, Fetched, Job, JobId, Outcome, Place, Proof, Source, SourceError,
     TicketId,
@@ -146,7 +146,9 @@ async fn a_move_that_was_interrupted_ends_with_one_copy() {
         let (mails, _) = drain(&mut source, Cursor::default()).await;
         plain.run("CREATE Target");
         plain.run("SELECT INBOX");
-        done.iter().for_each(|command| drop(plain.run(command)));
+        for command in done {
+            plain.run(command);
+        }
         let outcomes = delivery.deliver(&[job(1, &mails[0], to("Target"), 2)]).await;
         let [(_, Outcome::Done { place: Some(place), .. })] = outcomes.as_slice() else {
             panic!("{name}: {outcomes:?}")
@@ -263,7 +265,7 @@ async fn new_mail_ends_the_wait() {
         let (mut source, _) = ends(&mailbox, &settings);
         let mut cursor = source.next(Cursor::default()).await.expect("a window").upto;
         let mut plain = Some(plain);
-        for round in 1..30 {
+        for round in 1..10 {
             let mut connection = plain.take().expect("given back");
             let appending = tokio::task::spawn_blocking(move || {
                 connection.append("INBOX", [mail(round).as_slice()]);
@@ -368,4 +370,19 @@ async fn a_mail_that_waits_is_marked_and_stays() {
     let flags = plain.flags("INBOX");
     assert_eq!(flags.iter().map(|f| f.contains("$Assist")).collect::<Vec<_>>(), [false, true]);
     assert!(flags.iter().all(|f| !f.contains("Seen")));
+}
+
+#[tokio::test]
+async fn a_check_tells_what_works_and_what_does_not() {
+    let (server, _) = filled("", &[mail(1)]);
+    let (mut mailbox, _) = mailbox(server.port);
+    let report = check(&mailbox).await;
+    assert_eq!(report.problems, Vec::<String>::new());
+    assert!(report.facts.iter().any(|fact| fact.contains("holds 1 mails")), "{report:?}");
+    mailbox.create_folders = false;
+    mailbox.inbox = "Nowhere".to_owned();
+    let problems = check(&mailbox).await.problems.join("; ");
+    for missing in ["Nowhere", "Filed", "Repeats"] {
+        assert!(problems.contains(missing), "{problems}");
+    }
 }

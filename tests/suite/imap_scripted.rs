@@ -396,3 +396,52 @@ async fn a_throttling_server_is_left_alone_for_as_long_as_it_asks() {
         outcomes.iter().all(|(_, o)| matches!(o, Outcome::Retry { after, .. } if *after == wait))
     );
 }
+
+#[tokio::test]
+async fn the_login_fits_what_the_server_offers() {
+    let capability = |words: &str| {
+        line("CAPABILITY", &format!("* CAPABILITY IMAP4rev1 {words}\r\nTAG OK done\r\n"), Then::On)
+    };
+    // base64 of NUL alice NUL secret
+    let plain = "AGFsaWNlAHNlY3JldA==";
+    let cases = [
+        ("LOGIN", "", vec![], true, "LOGIN \"alice\" \"secret\""),
+        ("LOGINDISABLED alone", "LOGINDISABLED", vec![], false, "CAPABILITY"),
+        (
+            "PLAIN with its first message",
+            "LOGINDISABLED AUTH=PLAIN SASL-IR",
+            vec![],
+            true,
+            "AUTHENTICATE PLAIN AGFsaWNlAHNlY3JldA==",
+        ),
+        (
+            "PLAIN after a prompt",
+            "LOGINDISABLED AUTH=PLAIN",
+            vec![line("AUTHENTICATE", "+ \r\n", Then::On), line(plain, "P2 OK in\r\n", Then::On)],
+            true,
+            plain,
+        ),
+    ];
+    for (name, offered, more, good, command) in cases {
+        let script = [vec![capability(offered)], more].concat();
+        let server = Scripted::start(GREETING, script).await;
+        let (mailbox, settings) = quick(server.port);
+        let result = ends(&mailbox, &settings).0.next(Cursor::default()).await;
+        let heard = server.heard();
+        assert_eq!(result.is_ok(), good, "{name}: {:?} {heard:?}", result.err());
+        assert!(heard.iter().any(|c| c == command), "{name}: {heard:?}");
+    }
+}
+
+#[tokio::test]
+async fn names_that_hold_a_line_break_never_reach_the_server() {
+    let server = Scripted::start(GREETING, Vec::new()).await;
+    let (mut mailbox, settings) = quick(server.port);
+    mailbox.inbox = "INBOX\r\nX1 DELETE INBOX".to_owned();
+    assert!(ends(&mailbox, &settings).0.next(Cursor::default()).await.is_err());
+    let mut jobs = jobs(1);
+    jobs[0].place.folder = "INBOX\r\nX1 DELETE INBOX".to_owned();
+    let outcomes = ends(&mailbox, &settings).1.deliver(&jobs).await;
+    assert!(matches!(outcomes[0].1, Outcome::Retry { .. }), "{outcomes:?}");
+    assert!(!server.heard().iter().any(|command| command.starts_with("DELETE")));
+}

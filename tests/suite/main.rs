@@ -11,6 +11,7 @@
 
 mod shape;
 mod imap;
+mod imap_oauth;
 mod imap_scripted;
 mod support;
 

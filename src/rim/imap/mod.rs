@@ -8,6 +8,7 @@
     reason = "a server may say anything at any time; only what was asked for is looked at"
 )]
 
+mod check;
 mod connect;
 mod delivery;
 mod fault;
@@ -19,6 +20,7 @@ mod opened;
 mod session;
 mod source;
 
+pub use check::{Report, check};
 pub use connect::Account;
 pub use delivery::{ImapDelivery, KeyOf};
 pub use source::ImapSource;

@@ -23,6 +23,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const MARGIN: Duration = Duration::from_mins(1);
 /// RFC 6749 §5.1 lets the endpoint leave `expires_in` out; an hour is usual.
 const USUAL_LIFE: u64 = 3600;
+/// No token is used longer than this, whatever its endpoint promises.
+const LONGEST_LIFE: Duration = Duration::from_hours(24);
 /// No answer of a token endpoint is longer.
 const MAX_ANSWER: usize = 256 * 1024;
 
@@ -30,13 +32,14 @@ const MAX_ANSWER: usize = 256 * 1024;
 /// refresh token look like theft to a provider that rotates them.
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
-    kept: Mutex<Option<Kept>>,
+    kept: Mutex<Kept>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Kept {
-    access: SecretString,
-    until: Instant,
+    access: Option<(SecretString, Instant)>,
+    /// A rotated refresh token that could not be written yet: the one in the file is dead.
+    unwritten: Option<SecretString>,
 }
 
 #[derive(Deserialize)]
@@ -55,27 +58,37 @@ struct Denied {
 impl Tokens {
     /// An access token that is still good.
     pub(super) async fn access(&self, token: &Token) -> Result<SecretString, Fault> {
-        let Token::Refresh { .. } = token else { return ready(token).await };
+        let Token::Refresh { refresh_token_file, .. } = token else { return ready(token).await };
         let mut kept = self.kept.lock().await;
-        if let Some(Kept { access, until }) = &*kept
+        if let Some((access, until)) = &kept.access
             && Instant::now() < *until
         {
             return Ok(access.clone());
         }
-        *kept = None;
-        let granted = refresh(token).await?;
+        kept.access = None;
+        let old = match &kept.unwritten {
+            Some(token) => token.clone(),
+            None => read(&Secret::File(refresh_token_file.clone())).await?,
+        };
+        let granted = refresh(token, &old).await?;
+        if let Some(rotated) = granted.refresh_token
+            && rotated.expose_secret() != old.expose_secret()
+        {
+            kept.unwritten = Some(rotated);
+        }
+        if let Some(rotated) = kept.unwritten.clone() {
+            keep(refresh_token_file.clone(), rotated).await?;
+            kept.unwritten = None;
+        }
         let life = Duration::from_secs(granted.expires_in.unwrap_or(USUAL_LIFE));
-        let access = granted.access_token;
-        *kept = Some(Kept {
-            access: access.clone(),
-            until: Instant::now() + life.saturating_sub(MARGIN),
-        });
-        Ok(access)
+        let until = Instant::now() + life.saturating_sub(MARGIN).min(LONGEST_LIFE);
+        kept.access = Some((granted.access_token.clone(), until));
+        Ok(granted.access_token)
     }
 
     /// The token was not accepted.
     pub(super) async fn forget(&self) {
-        *self.kept.lock().await = None;
+        self.kept.lock().await.access = None;
     }
 }
 
@@ -90,12 +103,10 @@ async fn read(from: &Secret) -> Result<SecretString, Fault> {
     secret::read(from).await.map_err(|error| Fault::Refused(error.to_string()))
 }
 
-async fn refresh(token: &Token) -> Result<Granted, Fault> {
-    let Token::Refresh { endpoint, client_id, client_secret, refresh_token_file, scope } = token
-    else {
+async fn refresh(token: &Token, refresh_token: &SecretString) -> Result<Granted, Fault> {
+    let Token::Refresh { endpoint, client_id, client_secret, scope, .. } = token else {
         return Err(Fault::Refused("a ready token can't be refreshed".to_owned()));
     };
-    let refresh_token = read(&Secret::File(refresh_token_file.clone())).await?;
     let secret = match client_secret {
         Some(from) => Some(read(from).await?),
         None => None,
@@ -111,13 +122,7 @@ async fn refresh(token: &Token) -> Result<Granted, Fault> {
     if let Some(scope) = scope {
         form.push(("scope", scope));
     }
-    let granted = ask(endpoint, &form).await?;
-    if let Some(rotated) = &granted.refresh_token
-        && rotated.expose_secret() != refresh_token.expose_secret()
-    {
-        keep(refresh_token_file.clone(), rotated.clone()).await?;
-    }
-    Ok(granted)
+    ask(endpoint, &form).await
 }
 
 async fn ask(endpoint: &str, form: &[(&str, &str)]) -> Result<Granted, Fault> {
@@ -138,7 +143,7 @@ async fn ask(endpoint: &str, form: &[(&str, &str)]) -> Result<Granted, Fault> {
             .map_err(|_| Fault::Lost("the token endpoint's answer holds no token".to_owned()));
     }
     match serde_json::from_slice::<Denied>(&body) {
-        // RFC 6749 §5.2: errors come with 400 or 401; all of them need a person.
+        // RFC 6749 §5.2: errors come with 400 or 401, and all of them need a person.
         Ok(denied) if status.is_client_error() && status.as_u16() != 429 => {
             let why = denied.error_description.unwrap_or_default();
             Err(Fault::Refused(format!(

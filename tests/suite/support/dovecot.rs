@@ -17,15 +17,24 @@ pub(crate) struct Dovecot {
 }
 
 impl Dovecot {
-    /// Starts one. `extra` are further lines for its configuration.
+    /// Starts one. `extra` are further lines for its configuration; `$D` in them is its folder.
     pub(crate) fn start(extra: &str) -> Self {
+        Self::start_with(extra, &[])
+    }
+
+    /// Starts one with further files in its folder.
+    pub(crate) fn start_with(extra: &str, files: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).expect("written");
+        }
         let root = folder.path();
         certificate(root);
         let users = "alice:{PLAIN}secret::::::\nbob:{PLAIN}se\"cr\\et ü::::::\n";
         std::fs::write(root.join("users"), users).expect("users");
         let (port, tls_port) = (free_port(), free_port());
-        let conf = configuration(root, port, tls_port, extra);
+        let extra = extra.replace("$D", &root.display().to_string());
+        let conf = configuration(root, port, tls_port, &extra);
         std::fs::write(root.join("dovecot.conf"), conf).expect("configuration");
         let (user, group) = owner();
         let owned =
@@ -87,9 +96,6 @@ impl Drop for Dovecot {
         let pid = self.child.id().to_string();
         let _ = Command::new("kill").arg(pid).status();
         let _ = self.child.wait();
-        if std::thread::panicking() {
-            eprintln!("the server's log:\n{}", self.log());
-        }
     }
 }
 
@@ -139,7 +145,7 @@ fn configuration(root: &Path, port: u16, tls_port: u16, extra: &str) -> String {
          ssl=yes\nssl_cert=<{d}/cert.pem\nssl_key=<{d}/key.pem\ndisable_plaintext_auth=no\n\
          default_internal_user={user}\ndefault_login_user={user}\ndefault_internal_group={group}\n\
          first_valid_uid=0\nfirst_valid_gid=0\nmail_uid={user}\nmail_gid={group}\n\
-         mail_location=sdbox:{d}/mail/%u\nmail_max_userip_connections=200\n\
+         mail_location=sdbox:{d}/mail/%u\nmail_max_userip_connections=200\nmail_fsync=never\nauth_failure_delay=0\n\
          service anvil {{\n  chroot=\n}}\nservice stats {{\n  chroot=\n}}\n"
     );
     let _ = write!(

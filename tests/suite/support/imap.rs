@@ -21,7 +21,7 @@ impl Plain {
     /// Logs alice in.
     pub(crate) fn login(port: u16) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", port)).expect("connects");
-        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("timeout");
+        stream.set_read_timeout(Some(Duration::from_mins(1))).expect("timeout");
         stream.set_nodelay(true).expect("nodelay");
         let mut plain = Self { stream: BufReader::new(stream), tags: 0 };
         plain.line();
@@ -50,10 +50,14 @@ impl Plain {
             out.write_all(&[head.as_bytes(), mail, b"\r\n"].concat()).expect("sent");
             waiting.push(tag);
             if waiting.len() == 100 {
-                waiting.drain(..).for_each(|tag| drop(self.until(&tag)));
+                for tag in std::mem::take(&mut waiting) {
+                    self.until(&tag);
+                }
             }
         }
-        waiting.into_iter().for_each(|tag| drop(self.until(&tag)));
+        for tag in waiting {
+            self.until(&tag);
+        }
     }
 
     /// How many mails a folder holds.

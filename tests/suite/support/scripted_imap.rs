@@ -97,6 +97,7 @@ fn good(command: &str) -> String {
             body.len()
         )
     };
+    let bare = |uid: u32| format!("* {uid} FETCH (UID {uid})\r\n");
     let untagged = match command.split(' ').collect::<Vec<_>>().as_slice() {
         ["CAPABILITY"] => "* CAPABILITY IMAP4rev1 MOVE UIDPLUS\r\n".to_owned(),
         ["LIST", "\"\"", "\"\""] => "* LIST (\\Noselect) \"/\" \"\"\r\n".to_owned(),
@@ -112,7 +113,7 @@ fn good(command: &str) -> String {
             if what.concat().contains("BODY") {
                 there.map(mail).collect()
             } else {
-                there.map(|uid| format!("* {uid} FETCH (UID {uid})\r\n")).collect()
+                there.map(bare).collect()
             }
         }
         ["UID", "MOVE", ..] => "* OK [COPYUID 9 1:3 11:13] moved\r\n".to_owned(),
