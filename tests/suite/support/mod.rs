@@ -1,1 +1,3 @@
 //! What several tests need: real servers in temporary folders, and waiting for a condition.
+
+pub(crate) mod postgres;
