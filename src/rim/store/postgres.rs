@@ -19,7 +19,7 @@ use crate::seams::StoreError;
 const CONNECTIONS: u32 = 8;
 
 /// A call waits this long for a connection.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Connects and brings the tables up to date.
 pub(super) async fn open(url: &str) -> Result<Database, StoreError> {
