@@ -21,3 +21,4 @@ mod random_words;
 mod words;
 mod maildir;
 mod watch;
+mod store;

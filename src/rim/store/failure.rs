@@ -18,7 +18,10 @@ pub(super) fn failure(error: sqlx::Error) -> StoreError {
         Error::Tls(_) | Error::Protocol(_) | Error::BeginFailed => {
             StoreError::Transient("the connection to the database broke".to_owned())
         }
-        Error::PoolTimedOut => StoreError::Transient("no connection became free".to_owned()),
+        // sqlx keeps trying a server that refuses connections until the time is over.
+        Error::PoolTimedOut => {
+            StoreError::Transient("the database is away, or has no connection free".to_owned())
+        }
         Error::PoolClosed | Error::WorkerCrashed => {
             StoreError::Transient("the connection to the database was closed".to_owned())
         }

@@ -6,7 +6,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::Connection as _;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 
 use super::database::Database;
 use super::failure::{failure, migration_failure};
@@ -18,23 +19,36 @@ use crate::seams::StoreError;
 const CONNECTIONS: u32 = 8;
 
 /// A call waits this long for a connection.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Connects and brings the tables up to date.
 pub(super) async fn open(url: &str) -> Result<Database, StoreError> {
+    // sqlx takes whatever has a colon for a URL, and goes to this machine's server.
+    if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+        let why = "the database URL must begin with `postgres://`";
+        return Err(StoreError::Broken(why.to_owned()));
+    }
     let options = PgConnectOptions::from_str(url).map_err(failure)?.application_name("postroom");
+    // Replicas that start together wait for one another on an advisory lock; where there is none
+    // (PostgreSQL's distributed kin), the loser of the race fails and finds it done when it
+    // looks again.
+    if migrate(&options).await.is_err() {
+        migrate(&options).await?;
+    }
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(PATIENCE)
         .connect_with(options)
         .await
         .map_err(failure)?;
-    // Replicas that start together wait for one another on an advisory lock; where there is none
-    // (PostgreSQL's distributed kin), the loser of the race fails and finds it done when it
-    // looks again.
-    let migrator = migrations::postgres();
-    if migrator.run(&pool).await.is_err() {
-        migrator.run(&pool).await.map_err(migration_failure)?;
-    }
     Ok(Database::Postgres(pool))
+}
+
+/// Brings the tables up to date, over a connection of its own: a migration that fails leaves it
+/// with the lock, which only its end gives back.
+async fn migrate(options: &PgConnectOptions) -> Result<(), StoreError> {
+    let mut connection = PgConnection::connect_with(options).await.map_err(failure)?;
+    let migrated = migrations::postgres().run(&mut connection).await.map_err(migration_failure);
+    connection.close().await.map_err(failure)?;
+    migrated
 }

@@ -6,3 +6,4 @@ pub(crate) mod dovecot;
 pub(crate) mod imap;
 pub(crate) mod scripted_imap;
 pub(crate) mod reference;
+pub(crate) mod postgres;

@@ -1,0 +1,184 @@
+//! Leases, claims and outcomes.
+
+use super::*;
+use postroom::seams::{JobId, Outcome, Progress, Proof};
+
+fn done(place: Option<Place>) -> Outcome {
+    Outcome::Done { place, proof: Proof::CopyUid }
+}
+
+fn retry(seconds: u64) -> Outcome {
+    Outcome::Retry { why: "no answer".to_owned(), after: Duration::from_secs(seconds) }
+}
+
+fn give_up() -> Outcome {
+    Outcome::GiveUp { why: "no such folder".to_owned() }
+}
+
+async fn progress(ground: &Ground, ticket: TicketId) -> Progress {
+    ground.store.ticket(ticket).await.unwrap().ticket.progress
+}
+
+pub(super) async fn a_lease_is_renewed_and_handed_on(ground: Ground) {
+    let lease = async |holder, now| lease(&*ground.store, "support", holder, at(now)).await;
+    let first = lease("one", 0).await.unwrap();
+    assert_eq!(first.number, 1);
+    assert_eq!(lease("one", 20).await.as_ref(), Some(&first), "renewed until 50");
+    if !ground.embedded {
+        assert_eq!(lease("two", 49).await, None, "it is held");
+    }
+    let second = lease("two", 50).await.unwrap();
+    assert_eq!(second.number, 2);
+    // A release by who lost it is none.
+    ground.store.release(&first).await.unwrap();
+    ground.store.record(&second, &[entry(1)], None, at(50)).await.unwrap();
+    ground.store.release(&second).await.unwrap();
+    let stale = ground.store.record(&second, &[entry(2)], None, at(50)).await;
+    assert!(is_fenced(&stale), "{stale:?}");
+    assert_eq!(lease("two", 51).await.unwrap().number, 3, "given back, it is another right");
+    assert_eq!(ground.fence_of("sales").await.number, 1, "each source has its own");
+}
+
+pub(super) async fn a_stale_fence_is_refused_everywhere(ground: Ground) {
+    let stale = ground.fence().await;
+    ground.recorded(&stale, &entry(1)).await;
+    let job = ground.claim(&stale, at(0)).await[0].id;
+    let current = lease(&*ground.store, "support", "two", at(31)).await.unwrap();
+    let recorded = ground.store.record(&stale, &[entry(2)], Some(upto(2)), at(31)).await;
+    assert!(is_fenced(&recorded), "{recorded:?}");
+    let claimed = ground.store.claim(&stale, 10, at(31)).await;
+    assert!(is_fenced(&claimed), "{claimed:?}");
+    let settled = ground.store.settle(&stale, &[(job, done(None))], at(31)).await;
+    assert!(is_fenced(&settled), "{settled:?}");
+    assert_eq!(ground.store.cursor(&stale.source).await.unwrap(), Cursor::default());
+    assert_eq!(ground.store.counts().await.unwrap().jobs_waiting, 1);
+    ground.store.record(&current, &[entry(2)], Some(upto(2)), at(31)).await.unwrap();
+    for forged in [
+        Fence { holder: "three".to_owned(), ..current.clone() },
+        Fence { number: current.number + 1, ..current.clone() },
+    ] {
+        assert!(is_fenced(&ground.store.claim(&forged, 10, at(31)).await));
+    }
+}
+
+pub(super) async fn a_job_is_claimed_once(ground: Ground) {
+    let fence = ground.fence().await;
+    let ticket = ground.recorded(&fence, &entry(1)).await;
+    assert_eq!(progress(&ground, ticket).await, Progress::Waiting);
+    let claimed = ground.claim(&fence, at(0)).await;
+    let job = Job {
+        id: JobId(1),
+        ticket,
+        place: entry(1).place,
+        key: entry(1).mail.key,
+        size: 5_000,
+        action: to_folder("Teams/infrastructure"),
+        attempt: 1,
+    };
+    assert_eq!(claimed, std::slice::from_ref(&job));
+    assert_eq!(progress(&ground, ticket).await, Progress::UnderWay);
+    assert_eq!(ground.claim(&fence, at(1)).await, []);
+    // Whoever takes over looks at it again at once.
+    let next = lease(&*ground.store, "support", "two", at(31)).await.unwrap();
+    assert_eq!(ground.claim(&next, at(31)).await, [Job { attempt: 2, ..job }]);
+    assert_eq!(ground.store.claim(&next, 0, at(31)).await.unwrap(), []);
+    let sales = ground.fence_of("sales").await;
+    assert_eq!(ground.claim(&sales, at(31)).await, [], "not its source");
+}
+
+pub(super) async fn a_claim_whose_answer_was_lost_lapses(ground: Ground) {
+    let fence = ground.fence().await;
+    ground.recorded(&fence, &entry(1)).await;
+    ground.claim(&fence, at(0)).await;
+    assert_eq!(ground.claim(&fence, at(14 * 60)).await, []);
+    let again = ground.claim(&fence, at(15 * 60)).await;
+    assert_eq!(again.len(), 1);
+    assert_eq!(again[0].attempt, 2);
+}
+
+pub(super) async fn a_delivered_mail_lies_where_it_was_moved(ground: Ground) {
+    let fence = ground.fence().await;
+    let somewhere = Place { name: String::new(), ..moved(0) };
+    for (n, to, lies) in [
+        (1, Some(moved(11)), moved(11)),
+        (2, None, entry(2).place),
+        (3, Some(somewhere.clone()), somewhere.clone()),
+        (4, Some(somewhere.clone()), somewhere),
+    ] {
+        let ticket = ground.recorded(&fence, &entry(n)).await;
+        let job = ground.claim(&fence, at(0)).await[0].id;
+        ground.store.settle(&fence, &[(job, done(to))], at(5)).await.unwrap();
+        let detail = ground.store.ticket(ticket).await.unwrap();
+        assert_eq!(detail.places, [lies]);
+        assert_eq!(detail.ticket.progress, Progress::Delivered);
+        let last = detail.events.last().unwrap();
+        let action = to_folder("Teams/infrastructure");
+        assert_eq!(last.what, Happening::Delivered { action, proof: Proof::CopyUid });
+        assert_eq!(last.at, at(5));
+        assert_eq!(ground.claim(&fence, at(9_999)).await, []);
+    }
+}
+
+pub(super) async fn a_failed_delivery_waits_its_time(ground: Ground) {
+    let fence = ground.fence().await;
+    let ticket = ground.recorded(&fence, &entry(1)).await;
+    let job = ground.claim(&fence, at(0)).await[0].id;
+    ground.store.settle(&fence, &[(job, retry(60))], at(0)).await.unwrap();
+    assert_eq!(progress(&ground, ticket).await, Progress::Waiting);
+    assert_eq!(ground.claim(&fence, at(59)).await, []);
+    assert_eq!(ground.claim(&fence, at(60)).await[0].attempt, 2);
+    ground.store.settle(&fence, &[(job, retry(0))], at(60)).await.unwrap();
+    assert_eq!(ground.claim(&fence, at(60)).await[0].attempt, 3);
+    let failed = |attempt| Happening::DeliveryFailed { why: "no answer".to_owned(), attempt };
+    assert_eq!(ground.happenings(ticket).await[1..], [failed(1), failed(2)]);
+}
+
+pub(super) async fn a_delivery_given_up_becomes_a_question(ground: Ground) {
+    let fence = ground.fence().await;
+    let ticket = ground.recorded(&fence, &entry(1)).await;
+    let job = ground.claim(&fence, at(0)).await[0].id;
+    ground.store.settle(&fence, &[(job, give_up())], at(0)).await.unwrap();
+    let detail = ground.store.ticket(ticket).await.unwrap();
+    let decision = Decision { target: Target::Assist, reason: Reason::Undeliverable };
+    assert_eq!(detail.ticket.decision, decision);
+    assert_eq!(detail.ticket.progress, Progress::Failed);
+    assert_eq!(detail.evidence, evidence(), "it still says why it was to go there");
+    assert_eq!(
+        ground.happenings(ticket).await[1..],
+        [
+            Happening::DeliveryGivenUp { why: "no such folder".to_owned() },
+            Happening::DecidedAgain { decision, by: "postroom".to_owned() },
+        ]
+    );
+    assert_eq!(ground.claim(&fence, at(9_999)).await, []);
+}
+
+pub(super) async fn an_outcome_counts_once_and_for_its_own_source(ground: Ground) {
+    let fence = ground.fence().await;
+    let sales = ground.fence_of("sales").await;
+    let ticket = ground.recorded(&fence, &entry(1)).await;
+    let job = ground.claim(&fence, at(0)).await[0].id;
+    ground.store.settle(&sales, &[(job, give_up())], at(0)).await.unwrap();
+    assert_eq!(progress(&ground, ticket).await, Progress::UnderWay, "not the other's to settle");
+    let results = [(JobId(999), give_up()), (job, done(None)), (job, give_up())];
+    ground.store.settle(&fence, &results, at(0)).await.unwrap();
+    ground.store.settle(&fence, &[(job, give_up())], at(0)).await.unwrap();
+    ground.store.settle(&fence, &[], at(0)).await.unwrap();
+    assert_eq!(progress(&ground, ticket).await, Progress::Delivered);
+    assert_eq!(ground.happenings(ticket).await.len(), 2);
+}
+
+pub(super) async fn two_copies_may_end_up_in_one_place(ground: Ground) {
+    let fence = ground.fence().await;
+    let ticket = ground.recorded(&fence, &entry(1)).await;
+    let copies = [2, 3].map(|uid| Entry { place: place("support", 1, uid), ..entry(1) });
+    ground.record(&fence, &copies).await;
+    let jobs = ground.claim(&fence, at(0)).await;
+    assert_eq!(jobs.len(), 3);
+    let both: Vec<_> = jobs[..2].iter().map(|job| (job.id, done(Some(moved(11))))).collect();
+    ground.store.settle(&fence, &both, at(0)).await.unwrap();
+    ground.store.settle(&fence, &[(jobs[2].id, done(Some(moved(11))))], at(0)).await.unwrap();
+    let nameless = Place { name: String::new(), ..moved(11) };
+    let detail = ground.store.ticket(ticket).await.unwrap();
+    assert_eq!(detail.places, [moved(11), nameless.clone(), nameless]);
+}
