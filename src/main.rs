@@ -1,3 +1,13 @@
 //! The `postroom` command.
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // reqwest and the IMAP connections take the process's provider; there is only this one.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        return ExitCode::FAILURE;
+    }
+    cli::run()
+}

@@ -3,6 +3,7 @@
 //! [`Rules::judge`] is the one way from bytes to a decision: the service, the command line and
 //! the tests all take it. It does no I/O; what day it is comes with the call.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use jiff::civil::Date;
@@ -17,10 +18,11 @@ use crate::seams::{Entry, Evidence, Fetched};
 
 /// Everything that a decision depends on beside the mail itself. Swapped as a whole when a file
 /// changes, so that no mail is judged by half of an edit.
-#[derive(Debug)]
 pub struct Rules {
     /// What words belong to which team.
     pub dictionaries: Dictionaries,
+    /// The files that they were made of, by name.
+    pub sources: BTreeMap<String, String>,
     /// Who is a customer, and who of us knows them.
     pub directory: Directory,
     /// What the owner decided once for all mail.
@@ -57,12 +59,19 @@ impl Rules {
     fn stages(&self, scratch: &mut Scratch, raw: &[u8], size: u64, today: Date) -> Judgement {
         let mail = parse::parse(raw, size);
         let party = self.directory.identify(mail.sender.as_ref(), today);
-        let (decision, verdict) =
-            decide(&mail, &party, &self.policy, |team| self.threshold(team), || {
-                classify(&self.dictionaries, scratch, &mail.subject, &mail.text)
-            });
+        let (decision, verdict) = decide(
+            &mail,
+            &party,
+            &self.policy,
+            |team| self.threshold(team),
+            || classify(&self.dictionaries, scratch, &mail.subject, &mail.text),
+        );
         let threshold = verdict.as_ref().and_then(Verdict::best).map(|b| self.threshold(&b.team));
-        Judgement { mail, decision, evidence: Evidence { party, verdict, threshold, failure: None } }
+        Judgement {
+            mail,
+            decision,
+            evidence: Evidence { party, verdict, threshold, failure: None },
+        }
     }
 
     /// How sure the dictionaries must be to send a mail to `team`: what the configuration says

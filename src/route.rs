@@ -107,6 +107,35 @@ pub enum Reason {
     Undone,
 }
 
+impl Reason {
+    /// Its name in files and output.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AccountManager => "account_manager",
+            Self::Manager => "manager",
+            Self::LadderTeam => "ladder_team",
+            Self::NobodyFree => "nobody_free",
+            Self::Confident => "confident",
+            Self::BelowThreshold => "below_threshold",
+            Self::NoEvidence => "no_evidence",
+            Self::NoText => "no_text",
+            Self::Unreadable => "unreadable",
+            Self::AutoReply => "auto_reply",
+            Self::Bounce => "bounce",
+            Self::List => "list",
+            Self::Receipt => "receipt",
+            Self::Loop => "loop",
+            Self::NestedTooDeep => "nested_too_deep",
+            Self::HeaderTooLarge => "header_too_large",
+            Self::Failed => "failed",
+            Self::Undeliverable => "undeliverable",
+            Self::Answered => "answered",
+            Self::Undone => "undone",
+        }
+    }
+}
+
 /// What the owner of the pipeline decided once for all mail.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
@@ -118,6 +147,11 @@ pub struct Policy {
     pub file_lists: bool,
 }
 
+impl Default for Policy {
+    fn default() -> Self {
+        Self { threshold: 0.9, thresholds: BTreeMap::new(), file_lists: true }
+    }
+}
 
 /// Decides where a mail goes. `threshold` says how sure the dictionaries must be to send a mail
 /// to a team. `verdict` is asked for only when the dictionaries have a say, and is handed back

@@ -1,11 +1,49 @@
 //! From a mail's text to a verdict: which team, how sure, and why.
 //!
-//! It knows the text of a mail and compiled dictionaries, nothing else of the mail.
+//! ```text
+//! score(team) = base(team) + √(20 / (words + 4)) · Σ points × v
+//! v           = 1 + ln t, or t below 1
+//! t           = occurrences in the subject × 2 + in new text × 1 + in quoted text × ½
+//! margin      = score of the best team − score of the second
+//! confidence  = 1 / (1 + exp(−(a·margin + b[best team])))
+//! ```
+//!
+//! The words of the mail become symbols ([`intern`]), the symbols streams, in which one automaton
+//! finds what the lines look for ([`search`]); what it found is summed up ([`score`]).
+//!
+//! A match never spans two parts of a mail. Matches of one line that share a word are one
+//! occurrence: the one that ends first, the longest of those. It knows the text of a mail and
+//! compiled dictionaries, nothing else of the mail.
+
+mod intern;
+mod search;
+mod score;
+pub mod explain;
 
 use serde::{Deserialize, Serialize};
 
-use crate::dictionary::{TeamId, Version};
-use crate::mail::TextPlace;
+use crate::dictionary::{Dictionaries, TeamId, Version};
+use crate::mail::{Text, TextPlace};
+pub use search::Scratch;
+
+/// Classifies a mail by its subject and text. `scratch` holds what is worth keeping from one mail
+/// to the next; the verdict is the same whatever it holds.
+#[must_use]
+pub fn classify(
+    dictionaries: &Dictionaries,
+    scratch: &mut Scratch,
+    subject: &str,
+    text: &Text,
+) -> Verdict {
+    scratch.prepare(dictionaries);
+    scratch.read(dictionaries, TextPlace::Subject, subject, 0);
+    for part in &text.parts {
+        let piece = text.body.get(part.range.clone()).unwrap_or_default();
+        scratch.read(dictionaries, part.place, piece, part.range.start);
+    }
+    scratch.search(dictionaries);
+    score::verdict(dictionaries, scratch)
+}
 
 /// What the dictionaries say of one mail, with everything that it rests on: a person with the
 /// dictionary files and a calculator gets the same numbers.
@@ -13,7 +51,9 @@ use crate::mail::TextPlace;
 pub struct Verdict {
     /// Which dictionaries it was made with.
     pub version: Version,
-    /// How many words were counted: each as much as its place counts (signatures not at all).
+    /// How many words were counted: each once, in subject, new and quoted text; signatures not at
+    /// all. (A word is not weighed by its place here: the length factor is about how much there is
+    /// to read, not about where.)
     pub words: f64,
     /// √(20 / (words + 4)): what every point is multiplied with.
     pub length_factor: f64,

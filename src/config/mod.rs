@@ -1,8 +1,13 @@
 //! What the operator decided, as meant: checked, with defaults filled in, paths made absolute.
 //!
-//! `raw` has it as typed. Only this form travels.
+//! [`parse::parse`] makes it from the text of `postroom.toml`; `raw` has that text as typed. Only
+//! the form as meant travels.
 
 pub mod folders;
+pub mod parse;
+mod mailbox;
+mod raw;
+mod values;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,6 +22,8 @@ pub use folders::Folders;
 /// The whole configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// The file that it was read from, as it was named.
+    pub file: String,
     /// Where the ledger is kept.
     pub store: StoreSettings,
     /// Where health, metrics and pages are served; `None` for nowhere.
@@ -51,13 +58,12 @@ pub struct DirectorySettings {
     pub customers: Option<PathBuf>,
     /// The CSV file with our own people.
     pub people: Option<PathBuf>,
-    /// Our own domains, in normal form.
-    pub own_domains: Vec<String>,
-    /// Further freemail domains, beside the list that is shipped.
-    pub freemail: Vec<String>,
-    /// The team at the end of each ladder.
-    pub last_rung: crate::dictionary::TeamId,
+    /// What is decided beside the files.
+    pub rules: crate::directory::Rules,
 }
+
+/// The sample of `postroom.toml`: every key with its meaning and its default.
+pub const SAMPLE: &str = include_str!("sample.toml");
 
 /// A watched mailbox.
 #[derive(Debug, Clone)]

@@ -2,11 +2,26 @@
 //!
 //! It knows lines, words and teams. It knows nothing of mails, senders or where files are kept.
 
+mod language;
+pub(crate) mod words;
+pub mod format;
+mod rule;
+pub(crate) mod vocabulary;
+pub(crate) mod automaton;
+pub mod calibration;
+pub mod compile;
+mod examples;
+
 use std::borrow::Borrow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+pub use calibration::Calibration;
+pub use compile::Dictionaries;
+pub use language::Language;
+pub use rule::{Alternative, Element, Rule, Star};
 
 /// A team's name in files, folders and the API: lower-case ASCII letters, digits and `-`,
 /// beginning with a letter, at most 40 bytes.

@@ -1,12 +1,164 @@
 //! Who a sender is to the company, and who of us should hear from them.
 //!
-//! It knows addresses, customers, people and days; it knows nothing of mails or teams' words.
+//! It knows addresses, customers, people and days; it knows nothing of mails or teams' words. The
+//! files are read elsewhere: their texts are handed in.
+
+pub mod customers;
+pub mod people;
+mod claim;
+mod freemail;
+mod intern;
+mod ladder;
+mod table;
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use crate::diagnostic::Diagnostic;
 use crate::dictionary::TeamId;
 use crate::mail::EmailAddress;
+use claim::mailbox_of;
+pub use claim::{ClaimError, DomainClaim};
+use customers::Customers;
+use people::People;
+use table::Findings;
+
+/// The texts of the directory's files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DirectoryFiles {
+    /// The customers' file, as [`customers`] describes it; `None` if everybody is unregistered.
+    pub customers: Option<SourceText>,
+    /// The people's file, as [`people`] describes it; `None` if there is nobody to go to.
+    pub people: Option<SourceText>,
+}
+
+/// A text and the name of the file that it came from, as its author knows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SourceText {
+    /// The file's name.
+    pub name: String,
+    /// All of its text.
+    pub text: String,
+}
+
+/// What the operator decided about the directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// Our own domains: mail from there is a colleague's, unless its address is a customer's.
+    pub own_domains: Vec<DomainClaim>,
+    /// Further freemail domains, in normal form, beside the list that is shipped.
+    pub freemail: Vec<String>,
+    /// How many managers above the account manager are tried.
+    pub managers: u32,
+    /// The team at the end of each ladder.
+    pub last_rung: TeamId,
+    /// Whether dots in the local part make no other mailbox at Gmail.
+    pub gmail_dots: bool,
+}
+
+/// Who is a customer, who is one of us, and who is free: checked and ready to be asked.
+#[derive(Debug)]
+pub struct Directory {
+    customers: Customers,
+    people: People,
+    rules: Rules,
+}
+
+/// A directory in which nobody is known.
+impl Default for Directory {
+    fn default() -> Self {
+        let rules = Rules {
+            own_domains: Vec::new(),
+            freemail: Vec::new(),
+            managers: 1,
+            last_rung: TeamId::other(),
+            gmail_dots: false,
+        };
+        Self { customers: Customers::default(), people: People::default(), rules }
+    }
+}
+
+impl Directory {
+    /// Builds the directory, with the warnings that the files give rise to.
+    ///
+    /// # Errors
+    /// All findings in all files, in the order of their places, if one of them is an error.
+    pub fn build(
+        files: &DirectoryFiles,
+        settings: &Rules,
+    ) -> Result<(Self, Vec<Diagnostic>), Vec<Diagnostic>> {
+        let mut findings = Findings::default();
+        let people = match &files.people {
+            Some(source) => People::read(source, settings, &mut findings),
+            None => People::default(),
+        };
+        let customers = match &files.customers {
+            Some(source) => Customers::read(source, &people, settings, &mut findings),
+            None => Customers::default(),
+        };
+        let findings = findings.finish();
+        if findings.iter().any(Diagnostic::is_error) {
+            return Err(findings);
+        }
+        Ok((Self { customers, people, rules: settings.clone() }, findings))
+    }
+
+    /// Who a sender is, and who of us hears from them on that day.
+    ///
+    /// An address among our people comes first, then an address that is a customer's, then our
+    /// own domains, then the customers' domains from the longest to the shortest.
+    #[must_use]
+    pub fn identify(&self, sender: Option<&EmailAddress>, on: Date) -> Party {
+        let Some(sender) = sender else {
+            return Party::Unregistered { why: NoMatch::NoSender };
+        };
+        if self.people.find(sender).is_some() {
+            return Party::Colleague { by: MatchedBy::Address };
+        }
+        let mailbox = mailbox_of(sender, self.rules.gmail_dots);
+        if let Some(found) = self.customers.by_address(&mailbox) {
+            return self.registered(&found, on);
+        }
+        let domain = sender.domain();
+        if let Some(by) = self.rules.own_domains.iter().find_map(|own| own.covers(domain)) {
+            return Party::Colleague { by };
+        }
+        if customers::is_freemail(domain, &self.rules) {
+            return Party::Unregistered { why: NoMatch::Freemail };
+        }
+        match self.customers.by_domain(domain) {
+            Some(found) => self.registered(&found, on),
+            None => Party::Unregistered { why: NoMatch::NotListed },
+        }
+    }
+
+    /// The name of one of our people, if the file has it.
+    #[must_use]
+    pub fn name_of(&self, person: &EmailAddress) -> Option<&str> {
+        self.people.find(person).map(|person| &*person.name).filter(|name| !name.is_empty())
+    }
+
+    /// How many rows the customers' file has.
+    #[must_use]
+    pub fn customer_rows(&self) -> usize {
+        self.customers.len()
+    }
+
+    /// How many people the people's file has.
+    #[must_use]
+    pub fn people(&self) -> usize {
+        self.people.len()
+    }
+
+    fn registered(&self, found: &customers::Found<'_>, on: Date) -> Party {
+        Party::Registered {
+            customer: found.customer.to_owned(),
+            tier: found.tier.map(str::to_owned),
+            matched: found.matched.clone(),
+            ladder: ladder::walk(found.manager, &self.people, &self.rules, on),
+        }
+    }
+}
 
 /// What the directory says of a sender.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,6 +7,13 @@
 pub mod address;
 pub mod parse;
 
+mod charset;
+mod fields;
+mod html;
+pub mod kind;
+mod phrases;
+mod text;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
@@ -78,6 +85,8 @@ pub struct Mail {
     pub text: Text,
     /// Who or what wrote it.
     pub kind: Kind,
+    /// The list that it came over: what stands in List-Id between the angle brackets.
+    pub list_id: Option<String>,
     /// What was odd about the bytes.
     pub oddities: BTreeSet<Oddity>,
     /// Size of the whole mail in bytes, also when only its beginning was fetched.

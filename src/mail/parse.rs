@@ -1,16 +1,318 @@
 //! From bytes to a [`Mail`], whatever the bytes are.
+//!
+//! mail-parser does the work; before it comes what would make any parser fail (a header without
+//! end, parts nested thousands deep), behind it what it leaves open: which text a person sees,
+//! and what was odd.
 
-use super::{Mail, MailKey};
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use mail_parser::{Address, HeaderName, HeaderValue, Message, MessageParser};
+use memchr::{memchr, memchr_iter};
+use sha2::{Digest, Sha256};
+
+use super::fields::{Fields, header_too_large, nested_too_deep};
+use super::{EmailAddress, Kind, Mail, MailKey, Oddity, Text, charset, html, kind, text};
 
 /// More levels of nested parts than this are not read.
 pub const MAX_NESTING: usize = 100;
 /// More bytes of header than this are not read.
 pub const MAX_HEADER: usize = 256 * 1024;
 
+/// How much of the body the key covers.
+const KEYED_BODY: usize = 64 * 1024;
+/// More ids of mails that are answered than this are not kept.
+const MAX_ANSWERS: usize = 50;
+
+/// Only what is used is decoded: it makes parsing a mail a good deal cheaper.
+static PARSER: LazyLock<MessageParser> = LazyLock::new(|| {
+    MessageParser::new()
+        .with_mime_headers()
+        .header_address(HeaderName::From)
+        .header_address(HeaderName::ReplyTo)
+        .header_address(HeaderName::To)
+        .header_address(HeaderName::Cc)
+        .header_address("Delivered-To")
+        .header_address("X-Original-To")
+        .header_text(HeaderName::Subject)
+        .header_id(HeaderName::MessageId)
+        .header_id(HeaderName::InReplyTo)
+        .header_id(HeaderName::References)
+        .header_date(HeaderName::Date)
+        .default_header_ignore()
+});
+
 /// Reads a mail. `raw` is all of it or its beginning; `size` is its whole size.
+///
+/// Never fails and never panics; takes time in proportion to the number of bytes.
 #[must_use]
-pub fn parse(_raw: &[u8], size: u64) -> Mail {
-    let _ = MailKey::from_bytes([0; 32]);
-    let _ = size;
-    unreachable!("not written yet")
+pub fn parse(raw: &[u8], size: u64) -> Mail {
+    let fields = Fields::read(raw);
+    let mut mail = blank(key(raw, size, &fields), size);
+    note_bytes(raw, &fields, &mut mail);
+    let too_large = header_too_large(raw, &fields);
+    let too_deep = nested_too_deep(raw);
+    if too_large {
+        mail.oddities.insert(Oddity::HeaderTooLarge);
+    }
+    if too_deep {
+        mail.oddities.insert(Oddity::NestedTooDeep);
+    }
+    let header_only = too_large || too_deep;
+    let message = if too_large {
+        None
+    } else if too_deep {
+        PARSER.parse_headers(raw.get(..fields.end).unwrap_or(raw))
+    } else {
+        PARSER.parse(raw)
+    };
+    if let Some(message) = &message {
+        read_header(message, &mut mail);
+        mend_subject(&fields, &mut mail);
+        if !header_only {
+            read_text(message, raw, &mut mail);
+        }
+    }
+    let sender = mail.sender.as_ref().map(EmailAddress::as_str);
+    mail.kind = kind::kind(&fields, &mail.subject, sender);
+    mail.list_id = fields.first("list-id").map(list_id);
+    note_absences(&fields, &mut mail);
+    mail
+}
+
+/// A mail of which nothing but its key is known: for one that made parsing itself fail.
+#[must_use]
+pub fn unreadable(raw: &[u8], size: u64) -> Mail {
+    blank(key(raw, size, &Fields::read(raw)), size)
+}
+
+fn blank(key: MailKey, size: u64) -> Mail {
+    Mail {
+        key,
+        message_id: None,
+        answers: Vec::new(),
+        sender: None,
+        sender_name: None,
+        reply_to: None,
+        recipients: Vec::new(),
+        subject: String::new(),
+        date: None,
+        text: Text::default(),
+        kind: Kind::Person,
+        list_id: None,
+        oddities: BTreeSet::new(),
+        size,
+    }
+}
+
+/// See [`MailKey`].
+fn key(raw: &[u8], size: u64, fields: &Fields<'_>) -> MailKey {
+    let mut hash = Sha256::new();
+    for name in ["message-id", "from", "date", "subject"] {
+        // Length first, so that no two sets of values run into the same bytes.
+        let value = fields.first(name).unwrap_or_default();
+        hash.update((value.len() as u64).to_le_bytes());
+        hash.update(value);
+    }
+    let body_size = size.saturating_sub(fields.end as u64);
+    hash.update(body_size.to_le_bytes());
+    let body = raw.get(fields.end..).unwrap_or_default();
+    hash.update(body.get(..KEYED_BODY).unwrap_or(body));
+    MailKey::from_bytes(hash.finalize().into())
+}
+
+/// What is odd about the bytes themselves.
+fn note_bytes(raw: &[u8], fields: &Fields<'_>, mail: &mut Mail) {
+    let header = raw.get(..fields.end).unwrap_or(raw);
+    let beginning = raw.get(..fields.end.saturating_add(KEYED_BODY)).unwrap_or(raw);
+    let mut note = |holds: bool, oddity: Oddity| {
+        if holds {
+            mail.oddities.insert(oddity);
+        }
+    };
+    note(raw.iter().all(u8::is_ascii_whitespace), Oddity::Empty);
+    note(fields.is_empty(), Oddity::NoHeader);
+    note(memchr(0, raw).is_some(), Oddity::NulBytes);
+    note(!header.is_ascii(), Oddity::RawHeaderBytes);
+    note((raw.len() as u64) < mail.size, Oddity::FetchedInPart);
+    let after_cr = |at: usize| beginning.get(at + 1);
+    let bare_cr =
+        memchr_iter(b'\r', beginning).any(|at| after_cr(at).is_some_and(|byte| *byte != b'\n'));
+    let ends = memchr_iter(b'\n', beginning).fold((false, false), |(crlf, lf), at| {
+        let with_cr = at.checked_sub(1).and_then(|at| beginning.get(at)) == Some(&b'\r');
+        (crlf || with_cr, lf || !with_cr)
+    });
+    note(bare_cr || ends == (true, true), Oddity::MixedLineEndings);
+    note(fields.all("message-id").nth(1).is_some(), Oddity::SeveralMessageIds);
+}
+
+/// What is not there, or not usable.
+fn note_absences(fields: &Fields<'_>, mail: &mut Mail) {
+    let missing = [
+        (mail.message_id.is_none(), Oddity::NoMessageId),
+        (mail.sender.is_none(), Oddity::NoSender),
+        (mail.date.is_none(), Oddity::NoDate),
+        (mail.text.body.trim().is_empty(), Oddity::NoText),
+        (fields.all("from").nth(1).is_some(), Oddity::SeveralSenders),
+    ];
+    mail.oddities.extend(missing.into_iter().filter(|(holds, _)| *holds).map(|(_, oddity)| oddity));
+}
+
+fn read_header(message: &Message<'_>, mail: &mut Mail) {
+    mail.message_id = message.message_id().map(str::trim).filter(|id| !id.is_empty()).map(plain);
+    if let Some(from) = message.from() {
+        let first = from.iter().next();
+        mail.sender = first.and_then(|from| EmailAddress::parse(from.address()?).ok());
+        mail.sender_name = first.and_then(|from| from.name()).map(one_line);
+        if from.iter().nth(1).is_some() {
+            mail.oddities.insert(Oddity::SeveralSenders);
+        }
+    }
+    mail.reply_to = message.reply_to().and_then(first_address);
+    for name in [
+        HeaderName::Other("Delivered-To".into()),
+        HeaderName::Other("X-Original-To".into()),
+        HeaderName::To,
+        HeaderName::Cc,
+    ] {
+        for value in message.header_values(name) {
+            let Some(addresses) = value.as_address() else { continue };
+            for address in
+                addresses.iter().filter_map(|addr| EmailAddress::parse(addr.address()?).ok())
+            {
+                if !mail.recipients.contains(&address) {
+                    mail.recipients.push(address);
+                }
+            }
+        }
+    }
+    mail.subject = one_line(message.subject().unwrap_or_default());
+    mail.date = message.date().map(|date| date.to_timestamp().saturating_mul(1000));
+    let newest_first = ids(message.references()).into_iter().rev();
+    for id in ids(message.in_reply_to()).into_iter().chain(newest_first) {
+        if mail.answers.len() < MAX_ANSWERS && !mail.answers.contains(&id) {
+            mail.answers.push(id);
+        }
+    }
+}
+
+fn first_address(addresses: &Address<'_>) -> Option<EmailAddress> {
+    addresses.iter().find_map(|addr| EmailAddress::parse(addr.address()?).ok())
+}
+
+fn ids(value: &HeaderValue<'_>) -> Vec<String> {
+    match value {
+        HeaderValue::Text(id) => vec![plain(id)],
+        HeaderValue::TextList(ids) => ids.iter().map(|id| plain(id)).collect(),
+        HeaderValue::Address(_)
+        | HeaderValue::DateTime(_)
+        | HeaderValue::ContentType(_)
+        | HeaderValue::Received(_)
+        | HeaderValue::Empty => Vec::new(),
+    }
+}
+
+/// An id without control characters, which have no place in one.
+fn plain(id: &str) -> String {
+    id.chars().filter(|c| !c.is_control()).collect()
+}
+
+/// A text on one line, without the characters that would break it.
+fn one_line(text: &str) -> String {
+    let words: Vec<&str> =
+        text.split(|c: char| c.is_control() || c == ' ').filter(|word| !word.is_empty()).collect();
+    words.join(" ")
+}
+
+fn list_id(value: &[u8]) -> String {
+    let text = String::from_utf8_lossy(value);
+    let inner = text.rsplit_once('<').and_then(|(_, rest)| rest.split_once('>'));
+    inner.map_or_else(|| text.trim().to_owned(), |(id, _)| id.trim().to_owned())
+}
+
+/// A subject that did not decode is read again from its bytes.
+fn mend_subject(fields: &Fields<'_>, mail: &mut Mail) {
+    if !mail.subject.contains(char::REPLACEMENT_CHARACTER) {
+        return;
+    }
+    let raw = fields.first("subject").unwrap_or_default();
+    match charset::mend_field(raw) {
+        Some(mended) => mail.subject = one_line(&mended),
+        None => {
+            mail.oddities.insert(Oddity::CharsetMismatch);
+        }
+    }
+}
+
+fn read_text(message: &Message<'_>, raw: &[u8], mail: &mut Mail) {
+    let mut body = String::new();
+    let mut quoted = Vec::new();
+    let mut from_html = false;
+    for part in text_parts(message) {
+        let (shown, mismatch) = charset::text_of(part, raw);
+        if mismatch {
+            mail.oddities.insert(Oddity::CharsetMismatch);
+        }
+        if !body.is_empty() && !body.ends_with('\n') {
+            body.push('\n');
+        }
+        if part.is_text_html() {
+            let seen = html::visible(&shown);
+            from_html = true;
+            if seen.hidden {
+                mail.oddities.insert(Oddity::HiddenText);
+            }
+            let shift = body.len();
+            quoted.extend(seen.quoted.iter().map(|q| q.start + shift..q.end + shift));
+            body.push_str(&seen.text);
+        } else {
+            body.push_str(&shown);
+        }
+        if body.len() > Text::LIMIT {
+            break;
+        }
+    }
+    if from_html {
+        mail.oddities.insert(Oddity::HtmlOnly);
+    }
+    if body.len() > Text::LIMIT {
+        let end = (0..=Text::LIMIT).rev().find(|at| body.is_char_boundary(*at)).unwrap_or(0);
+        body.truncate(end);
+        mail.oddities.insert(Oddity::TextCut);
+    }
+    note_structure(message, mail);
+    mail.text = text::mark(body, &quoted);
+}
+
+/// The parts that a person reads: the plain ones, or the HTML ones where the plain say nothing.
+fn text_parts<'a, 'x>(message: &'a Message<'x>) -> Vec<&'a mail_parser::MessagePart<'x>> {
+    let parts = |ids: &[u32]| -> Vec<&'a mail_parser::MessagePart<'x>> {
+        let parts = ids.iter().filter_map(|id| message.parts.get(*id as usize));
+        parts.filter(|part| part.is_text()).collect()
+    };
+    let plain = parts(&message.text_body);
+    let says_something = plain.iter().any(|part| {
+        part.is_text_html() || part.text_contents().is_some_and(|text| !text.trim().is_empty())
+    });
+    if says_something { plain } else { parts(&message.html_body) }
+}
+
+fn note_structure(message: &Message<'_>, mail: &mut Mail) {
+    use mail_parser::MimeHeaders;
+    let tnef = |part: &mail_parser::MessagePart<'_>| {
+        let named = part.attachment_name().is_some_and(|n| n.eq_ignore_ascii_case("winmail.dat"));
+        named || part.content_type().is_some_and(|c| c.subtype() == Some("ms-tnef"))
+    };
+    if message.parts.iter().any(tnef) {
+        mail.oddities.insert(Oddity::Tnef);
+    }
+    // A multipart that mail-parser read as something else had no boundary, or never met it; one
+    // without an end was cut off.
+    let broken = |part: &mail_parser::MessagePart<'_>| {
+        let says = part.content_type().is_some_and(|c| c.ctype().eq_ignore_ascii_case("multipart"));
+        says && !part.is_multipart()
+    };
+    if message.parts.iter().any(broken) {
+        mail.oddities.insert(Oddity::BrokenMime);
+    }
 }

@@ -9,5 +9,13 @@
     reason = "a test says what it expects by failing"
 )]
 
-mod support;
+mod shape;
+mod imap;
+mod imap_scripted;
 mod other_servers;
+mod support;
+mod config;
+mod directory;
+mod words;
+mod maildir;
+mod watch;

@@ -1,0 +1,188 @@
+//! From raw bytes to a decision, on one core, over the SpamAssassin public corpus; beside the
+//! time that mail-parser alone takes to parse the same bytes, and beside bogofilter classifying
+//! the same mails, in the same run. Then the same with dictionaries of two sizes.
+//!
+//! `POSTROOM_SPAMASSASSIN=$(tests/corpus.sh) cargo bench --bench decide [-- ROUNDS]`
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    reason = "a benchmark says what it measured and fails loudly"
+)]
+
+#[path = "support/corpus.rs"]
+mod corpus;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::hint::black_box;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use jiff::civil::date;
+use postroom::classify::Scratch;
+use postroom::dictionary::Dictionaries;
+use postroom::directory::Directory;
+use postroom::pipeline::Rules;
+use postroom::route::Policy;
+
+use corpus::median;
+
+fn main() {
+    let rounds = std::env::args().filter_map(|word| word.parse().ok()).next().unwrap_or(5);
+    let files = corpus::files();
+    let mails: Vec<Vec<u8>> = files.iter().map(|file| fs::read(file).unwrap()).collect();
+    let bytes: usize = mails.iter().map(Vec::len).sum();
+    println!("{} mails, {:.1} MB, {rounds} rounds, one thread", mails.len(), bytes as f64 / 1e6);
+    decide_beside_parsing(&mails, rounds);
+    decide_beside_bogofilter(&files, &mails);
+    scale(&mails, rounds);
+}
+
+fn shipped() -> BTreeMap<String, String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("dictionaries");
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files
+        .map(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, fs::read_to_string(path).unwrap())
+        })
+        .collect()
+}
+
+/// Everything is classified: lists are not filed, nobody is a customer.
+fn rules(files: &BTreeMap<String, String>) -> Rules {
+    let (dictionaries, _) = Dictionaries::build(files).unwrap();
+    let policy = Policy { file_lists: false, ..Policy::default() };
+    Rules { dictionaries, sources: files.clone(), directory: Directory::default(), policy }
+}
+
+/// Seconds to decide about all mails.
+fn decide(rules: &Rules, scratch: &mut Scratch, mails: &[Vec<u8>]) -> f64 {
+    let began = Instant::now();
+    for mail in mails {
+        black_box(rules.judge(scratch, black_box(mail), mail.len() as u64, date(2026, 11, 23)));
+    }
+    began.elapsed().as_secs_f64()
+}
+
+/// Seconds for mail-parser to parse all mails.
+fn parse(mails: &[Vec<u8>]) -> f64 {
+    let began = Instant::now();
+    for mail in mails {
+        black_box(mail_parser::MessageParser::default().parse(black_box(mail.as_slice())));
+    }
+    began.elapsed().as_secs_f64()
+}
+
+fn decide_beside_parsing(mails: &[Vec<u8>], rounds: usize) {
+    let rules = rules(&shipped());
+    let mut scratch = Scratch::default();
+    let (mut deciding, mut parsing) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        parsing.push(parse(mails));
+        deciding.push(decide(&rules, &mut scratch, mails));
+    }
+    let rate = |seconds: f64| mails.len() as f64 / seconds;
+    let ratio = median(deciding.iter().zip(&parsing).map(|(d, p)| d / p).collect());
+    println!(
+        "decide {:.0} mails/s, mail-parser alone {:.0} mails/s, time ratio {ratio:.2}",
+        rate(median(deciding)),
+        rate(median(parsing)),
+    );
+}
+
+fn decide_beside_bogofilter(files: &[PathBuf], mails: &[Vec<u8>]) {
+    let here = tempfile::tempdir().unwrap();
+    let bogofilter = |arguments: &[&str], input: &str| -> Option<f64> {
+        let began = Instant::now();
+        let mut child = Command::new("bogofilter")
+            .arg("-d")
+            .arg(here.path())
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .ok()?;
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child.wait().unwrap();
+        Some(began.elapsed().as_secs_f64())
+    };
+    let (mut ham, mut spam, mut all) = (String::new(), String::new(), String::new());
+    for file in files {
+        let path = file.display();
+        let list = if path.to_string().contains("spam-") { &mut spam } else { &mut ham };
+        let _ = writeln!(list, "{path}");
+        let _ = writeln!(all, "{path}");
+    }
+    let trained = bogofilter(&["-n", "-b"], &ham).and_then(|_| bogofilter(&["-s", "-b"], &spam));
+    let Some(seconds) = trained.and_then(|_| bogofilter(&["-b", "-t"], &all)) else {
+        println!("bogofilter is not installed (apt-get install bogofilter), so not compared");
+        return;
+    };
+    let rules = rules(&shipped());
+    let ours = decide(&rules, &mut Scratch::default(), mails);
+    println!(
+        "decide {:.0} mails/s, bogofilter {:.0} mails/s, rate ratio {:.1}",
+        mails.len() as f64 / ours,
+        mails.len() as f64 / seconds,
+        seconds / ours,
+    );
+}
+
+/// Dictionaries of `teams` × `lines` lines, made of the corpus's own words so that they hit.
+fn made(mails: &[Vec<u8>], teams: usize, lines: usize) -> BTreeMap<String, String> {
+    let mut seen = std::collections::BTreeSet::new();
+    for mail in mails {
+        for word in mail.split(|byte| !byte.is_ascii_alphabetic()) {
+            if (4..=12).contains(&word.len()) {
+                seen.insert(String::from_utf8(word.to_ascii_lowercase()).unwrap());
+            }
+        }
+    }
+    let words: Vec<&String> = seen.iter().collect();
+    let mut made = BTreeMap::new();
+    // Prime steps spread the words over the teams without repeating a line within one.
+    let mut next = 0_usize;
+    for team in 0..teams {
+        let mut text = format!("team made-{team}\nbase -2\n\n[terms]\n");
+        for line in 0..lines {
+            next += 7_919;
+            let (one, other) = (words[next % words.len()], words[(next * 31) % words.len()]);
+            let term = if line % 3 == 0 { format!("{one} {other}") } else { one.clone() };
+            let _ = writeln!(text, "{term}  {:+}", line % 9 + 1);
+        }
+        made.insert(format!("made-{team}.dict"), text);
+    }
+    made
+}
+
+fn scale(mails: &[Vec<u8>], rounds: usize) {
+    let mut sizes = Vec::new();
+    for (teams, lines) in [(5, 50), (50, 2_000)] {
+        let files = made(mails, teams, lines);
+        let began = Instant::now();
+        let rules = rules(&files);
+        let compiling = began.elapsed().as_secs_f64() * 1e3;
+        sizes.push((teams, lines, compiling, rules, Scratch::default(), Vec::new()));
+    }
+    for _ in 0..rounds {
+        for (_, _, _, rules, scratch, seconds) in &mut sizes {
+            seconds.push(decide(rules, scratch, mails));
+        }
+    }
+    let mut rates = Vec::new();
+    for (teams, lines, compiling, _, _, seconds) in sizes {
+        let rate = mails.len() as f64 / median(seconds);
+        rates.push(rate);
+        println!("{teams} teams × {lines} lines: compiled in {compiling:.0} ms, {rate:.0} mails/s");
+    }
+    println!("rate of the large dictionaries to that of the small: {:.2}", rates[1] / rates[0]);
+}

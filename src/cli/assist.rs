@@ -1,0 +1,163 @@
+//! `postroom assist`: the questions that wait for a person, listed, answered, taken back.
+
+use clap::Subcommand;
+use postroom::assist::{self, Answer};
+use postroom::config::Config;
+use postroom::dictionary::TeamId;
+use postroom::rim::clock::SystemClock;
+use postroom::route::Decision;
+use postroom::seams::{Amendment, Clock, Store, Ticket, TicketDetail, TicketFilter, TicketId};
+use postroom::serve::rules;
+
+use super::output::{json_line, short, table, text};
+use super::{Failure, Global, ledger};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List what waits, oldest first
+    List {
+        /// At most this many
+        #[arg(long, default_value_t = 50, value_name = "N")]
+        limit: u32,
+        /// Print one JSON object a question, a line each
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show a question: the mail's text and what the dictionaries make of it
+    Show {
+        /// The ticket's number
+        #[arg(value_name = "N")]
+        ticket: i64,
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say which team a mail belongs to; it is delivered there
+    Answer {
+        /// The ticket's number
+        #[arg(value_name = "N")]
+        ticket: i64,
+        /// The team; `other` for a mail that is nobody's
+        team: String,
+        /// Who answers
+        #[arg(long, default_value = "command line", value_name = "NAME")]
+        by: String,
+    },
+    /// Take an answer back; the question is open again
+    Undo {
+        /// The ticket's number
+        #[arg(value_name = "N")]
+        ticket: i64,
+        /// Who takes it back
+        #[arg(long, default_value = "command line", value_name = "NAME")]
+        by: String,
+    },
+}
+
+/// Runs an assist command.
+pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Failure> {
+    let (config, runtime, store) = global.store()?;
+    runtime.block_on(async {
+        let store = store.as_ref();
+        match command {
+            Command::List { limit, json } => list(store, *limit, *json).await,
+            Command::Show { ticket, json } => ledger::show(store, TicketId(*ticket), *json).await,
+            Command::Answer { ticket, team, by } => {
+                let answer = Answer::Team(known_team(&config, team)?);
+                let detail = store.ticket(TicketId(*ticket)).await?;
+                let decision = assist::answered(&detail.ticket.decision, &answer);
+                let decision = decision.map_err(|refused| refuse(*ticket, &refused))?;
+                decide(store, &config, &detail, decision, by).await?;
+                text(&format!("ticket {ticket} goes to {team}\n"))
+            }
+            Command::Undo { ticket, by } => {
+                let detail = store.ticket(TicketId(*ticket)).await?;
+                let decision = assist::undone(&detail.ticket.decision);
+                let decision = decision.map_err(|refused| refuse(*ticket, &refused))?;
+                decide(store, &config, &detail, decision, by).await?;
+                text(&format!("ticket {ticket} is a question again\n"))
+            }
+        }
+    })
+}
+
+fn refuse(ticket: i64, refused: &assist::Refused) -> Failure {
+    Failure::input(format!("ticket {ticket}: {refused}"))
+}
+
+async fn list(store: &dyn Store, limit: u32, json: bool) -> Result<(), Failure> {
+    let filter = TicketFilter {
+        target: Some("assist".to_owned()),
+        oldest_first: true,
+        limit,
+        ..TicketFilter::default()
+    };
+    let tickets = store.tickets(&filter).await?;
+    if json {
+        return tickets.iter().try_for_each(json_line);
+    }
+    if tickets.is_empty() {
+        return text("no question waits\n");
+    }
+    let mut rows = table(&["N", "since", "from", "subject", "why it waits", "leans to"]);
+    for ticket in &tickets {
+        rows.add_row([
+            ticket.id.to_string(),
+            ledger::day_and_time(ticket.recorded),
+            ticket.sender.as_ref().map_or("—".to_owned(), ToString::to_string),
+            short(&ticket.subject, 44),
+            ticket.decision.reason.name().replace('_', " "),
+            leaning(ticket),
+        ]);
+    }
+    text(&format!("{rows}\n"))
+}
+
+/// What the dictionaries would say if they had to.
+fn leaning(ticket: &Ticket) -> String {
+    match (&ticket.best_team, ticket.confidence) {
+        (Some(team), Some(sure)) => format!("{team} ({:.0}%)", sure * 100.0),
+        _ => String::new(),
+    }
+}
+
+async fn decide(
+    store: &dyn Store,
+    config: &Config,
+    detail: &TicketDetail,
+    decision: Decision,
+    by: &str,
+) -> Result<(), Failure> {
+    let source = detail.places.first().map(|place| &place.source);
+    let mailbox = config.mailboxes.iter().find(|mailbox| Some(&mailbox.id) == source);
+    let Some(mailbox) = mailbox else {
+        let name = source.map_or_else(String::new, ToString::to_string);
+        return Err(Failure::input(format!(
+            "the mail lies in the mailbox `{name}`, which the configuration doesn't name, so it \
+             could not be delivered"
+        )));
+    };
+    let amendment = Amendment {
+        ticket: detail.ticket.id,
+        instead_of: detail.ticket.decision.clone(),
+        action: mailbox.folders.action(&decision),
+        decision,
+        evidence: None,
+        by: by.to_owned(),
+    };
+    Ok(store.amend(&amendment, SystemClock.now()).await?)
+}
+
+/// A team that has a dictionary, or stands at the end of the ladders.
+fn known_team(config: &Config, name: &str) -> Result<TeamId, Failure> {
+    let rules = rules::load(config).map_err(Failure::Findings)?.rules;
+    let mut teams: Vec<&str> = rules.dictionaries.teams().map(|(team, _)| team.as_str()).collect();
+    teams.push(config.directory.rules.last_rung.as_str());
+    teams.sort_unstable();
+    teams.dedup();
+    if teams.contains(&name) {
+        return TeamId::parse(name).map_err(Failure::input);
+    }
+    let all = teams.join(", ");
+    Err(Failure::input(format!("there is no team `{name}`; the teams are: {all}")))
+}

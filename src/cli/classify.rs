@@ -1,0 +1,181 @@
+//! `postroom classify`: where mails would go. Takes archives, needs no network, keeps nothing.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::Args;
+use jiff::civil::Date;
+use postroom::classify::{Hit, Scratch, Span};
+use postroom::directory::Party;
+use postroom::mail::{EmailAddress, TextPlace};
+use postroom::pipeline::{Judgement, Rules, failed};
+use postroom::rim::archive;
+use postroom::rim::clock::SystemClock;
+use postroom::seams::Clock;
+use serde::Serialize;
+
+use super::output::{json_line, progress, short, table, text};
+use super::{Failure, Global};
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Mails: an .eml file, an mbox, a Maildir, a folder of them, or - for standard input
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<PathBuf>,
+    /// Print one JSON object a mail, a line each
+    #[arg(long)]
+    json: bool,
+    /// Use the dictionaries in this folder instead of the configuration's
+    #[arg(long, value_name = "DIR")]
+    dictionaries: Option<PathBuf>,
+    /// Judge as if it were this day (who is away depends on it), such as 2026-12-24
+    #[arg(long, value_name = "DAY")]
+    on: Option<Date>,
+}
+
+/// A mail's answer, as `--json` prints it.
+#[derive(Debug, Serialize)]
+struct Answer<'a> {
+    source: &'a str,
+    message_id: Option<&'a str>,
+    sender: Option<&'a EmailAddress>,
+    subject: &'a str,
+    kind: &'static str,
+    oddities: Vec<postroom::mail::Oddity>,
+    decision: &'static str,
+    to: Option<&'a str>,
+    reason: &'static str,
+    confidence: Option<f64>,
+    threshold: Option<f64>,
+    party: &'a Party,
+    evidence: Vec<Line<'a>>,
+    failure: Option<&'a str>,
+    text_chars: usize,
+}
+
+/// A dictionary line that matched, as `--json` prints it.
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    team: &'a str,
+    file: &'a str,
+    line: u32,
+    term: &'a str,
+    points: i32,
+    strength: f64,
+    occurrences: u32,
+    /// Where the first occurrence is.
+    place: Option<TextPlace>,
+    spans: &'a [Span],
+}
+
+impl<'a> Line<'a> {
+    fn of(hit: &'a Hit) -> Self {
+        Self {
+            team: hit.team.as_str(),
+            file: &hit.file,
+            line: hit.line,
+            term: &hit.term,
+            points: hit.points,
+            strength: hit.strength,
+            occurrences: hit.occurrences,
+            place: hit.spans.first().map(|span| span.place),
+            spans: &hit.spans,
+        }
+    }
+}
+
+impl<'a> Answer<'a> {
+    fn of(source: &'a str, judgement: &'a Judgement) -> Self {
+        let Judgement { mail, decision, evidence } = judgement;
+        let verdict = evidence.verdict.as_ref();
+        Self {
+            source,
+            message_id: mail.message_id.as_deref(),
+            sender: mail.sender.as_ref(),
+            subject: &mail.subject,
+            kind: mail.kind.name(),
+            oddities: mail.oddities.iter().copied().collect(),
+            decision: decision.target.name(),
+            to: decision.target.to(),
+            reason: decision.reason.name(),
+            confidence: verdict.map(|verdict| verdict.confidence),
+            threshold: evidence.threshold,
+            party: &evidence.party,
+            evidence: verdict.map_or(Vec::new(), |v| v.hits.iter().map(Line::of).collect()),
+            failure: evidence.failure.as_deref(),
+            text_chars: mail.text.body.chars().count(),
+        }
+    }
+}
+
+/// Classifies every mail at the paths.
+pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
+    let rules = global.rules(options.dictionaries.as_deref())?;
+    let today = options.on.unwrap_or_else(today);
+    let bar = progress(archive::count_hint(&options.paths), "classifying");
+    let mut report = Report::new(options.json);
+    let mut scratch = Scratch::default();
+    let mut unreadable = 0_u64;
+    for mail in archive::read(&options.paths) {
+        bar.inc(1);
+        match mail {
+            Ok(mail) => {
+                let size = u64::try_from(mail.raw.len()).unwrap_or(u64::MAX);
+                let judgement = rules.judge(&mut scratch, &mail.raw, size, today);
+                report.add(&mail.source, &judgement)?;
+            }
+            Err(failure) => {
+                unreadable += 1;
+                report.add(&failure.path, &failed(&[], 0, &failure.to_string()))?;
+            }
+        }
+    }
+    bar.finish_and_clear();
+    report.end(&rules)?;
+    match unreadable {
+        0 => Ok(()),
+        count => Err(Failure::input(format!("{count} of the paths can't be read; see above"))),
+    }
+}
+
+pub(super) fn today() -> Date {
+    SystemClock.now().to_zoned(jiff::tz::TimeZone::system()).date()
+}
+
+/// What was found so far: printed at once as JSON, collected for a table.
+struct Report {
+    table: Option<comfy_table::Table>,
+    counts: BTreeMap<String, u64>,
+}
+
+impl Report {
+    fn new(json: bool) -> Self {
+        let heading = ["mail", "from", "subject", "goes to", "why", "sure"];
+        Self { table: (!json).then(|| table(&heading)), counts: BTreeMap::new() }
+    }
+
+    fn add(&mut self, source: &str, judgement: &Judgement) -> Result<(), Failure> {
+        let answer = Answer::of(source, judgement);
+        let Some(table) = &mut self.table else { return json_line(&answer) };
+        let goes_to = answer.to.unwrap_or(answer.decision).to_owned();
+        table.add_row([
+            short(source.rsplit('/').next().unwrap_or(source), 28),
+            answer.sender.map_or("—", EmailAddress::as_str).to_owned(),
+            short(answer.subject, 44),
+            goes_to.clone(),
+            answer.reason.replace('_', " "),
+            answer.confidence.map_or(String::new(), |sure| format!("{:.0}%", sure * 100.0)),
+        ]);
+        *self.counts.entry(goes_to).or_default() += 1;
+        Ok(())
+    }
+
+    fn end(self, rules: &Rules) -> Result<(), Failure> {
+        let Some(table) = self.table else { return Ok(()) };
+        let total: u64 = self.counts.values().sum();
+        let counts: Vec<String> =
+            self.counts.iter().map(|(to, count)| format!("{to} {count}")).collect();
+        let version = rules.dictionaries.version();
+        text(&format!("{table}\n{total} mails: {}\ndictionaries {version}\n", counts.join(", ")))
+    }
+}

@@ -1,0 +1,192 @@
+//! `postroom explain`: why a mail goes where it goes, and what would change that.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use clap::Args;
+use jiff::civil::Date;
+use postroom::classify::Scratch;
+use postroom::classify::explain::{explain, render};
+use postroom::dictionary::{Calibration, Dictionaries};
+use postroom::directory::{MatchedBy, NoMatch, Party, Receipt, Rung, Skipped};
+use postroom::mail::Text;
+use postroom::rim::archive;
+use postroom::route::{Decision, Target};
+use postroom::seams::{Evidence, Store, StoreError, TicketId};
+use serde::Serialize;
+
+use super::output::{json_line, text};
+use super::{Failure, Global, classify::today};
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// A mail: an .eml file, an mbox (each mail of it), or - for standard input
+    #[arg(value_name = "PATH", required_unless_present = "ticket")]
+    path: Option<PathBuf>,
+    /// Explain a ticket's decision from its evidence in the ledger instead
+    #[arg(long, value_name = "N", conflicts_with_all = ["path", "dictionaries", "on"])]
+    ticket: Option<i64>,
+    /// Print the evidence as JSON
+    #[arg(long)]
+    json: bool,
+    /// Use the dictionaries in this folder instead of the configuration's
+    #[arg(long, value_name = "DIR")]
+    dictionaries: Option<PathBuf>,
+    /// Judge as if it were this day (who is away depends on it), such as 2026-12-24
+    #[arg(long, value_name = "DAY")]
+    on: Option<Date>,
+}
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Explained<'a> {
+    source: &'a str,
+    #[serde(flatten)]
+    target: &'a Target,
+    reason: &'static str,
+    evidence: &'a Evidence,
+}
+
+/// Explains each mail at the path, or a ticket.
+pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
+    match (&options.path, options.ticket) {
+        (_, Some(ticket)) => explain_ticket(global, TicketId(ticket), options.json),
+        (Some(path), None) => explain_mails(global, path, options),
+        (None, None) => Err(Failure::input("name a mail, or a ticket with --ticket")),
+    }
+}
+
+fn explain_mails(global: &Global, path: &PathBuf, options: &Options) -> Result<(), Failure> {
+    let rules = global.rules(options.dictionaries.as_deref())?;
+    let on = options.on.unwrap_or_else(today);
+    let mut scratch = Scratch::default();
+    for mail in archive::read(std::slice::from_ref(path)) {
+        let mail = mail.map_err(Failure::input)?;
+        let size = u64::try_from(mail.raw.len()).unwrap_or(u64::MAX);
+        let judgement = rules.judge(&mut scratch, &mail.raw, size, on);
+        let (subject, body) = (&judgement.mail.subject, &judgement.mail.text);
+        if options.json {
+            json_line(&Explained {
+                source: &mail.source,
+                target: &judgement.decision.target,
+                reason: judgement.decision.reason.name(),
+                evidence: &judgement.evidence,
+            })?;
+            continue;
+        }
+        let oddities = &judgement.mail.oddities;
+        text(&format!(
+            "{}\n  from      {}\n  subject   {subject}\n  kind      {}\n{}",
+            mail.source,
+            judgement.mail.sender.as_ref().map_or("—".to_owned(), ToString::to_string),
+            judgement.mail.kind.name(),
+            if oddities.is_empty() {
+                String::new()
+            } else {
+                format!("  oddities  {}\n", serde_json::to_string(oddities)?)
+            },
+        ))?;
+        let calibration = rules.dictionaries.calibration();
+        text(&decision(&judgement.decision, &judgement.evidence, calibration, (subject, body)))?;
+    }
+    Ok(())
+}
+
+fn explain_ticket(global: &Global, id: TicketId, json: bool) -> Result<(), Failure> {
+    let (_, runtime, store) = global.store()?;
+    let detail = runtime.block_on(store.ticket(id))?;
+    if json {
+        return json_line(&Explained {
+            source: &format!("ticket {id}"),
+            target: &detail.ticket.decision.target,
+            reason: detail.ticket.decision.reason.name(),
+            evidence: &detail.evidence,
+        });
+    }
+    let subject = &detail.ticket.subject;
+    text(&format!("ticket {id}\n  subject   {subject}\n"))?;
+    let calibration = runtime.block_on(calibration_of(store.as_ref(), &detail.evidence))?;
+    let body = detail.text.clone().unwrap_or_default();
+    text(&decision(&detail.ticket.decision, &detail.evidence, &calibration, (subject, &body)))
+}
+
+/// The calibration that a verdict was made with: the store keeps the files of every version.
+pub(super) async fn calibration_of(
+    store: &dyn Store,
+    evidence: &Evidence,
+) -> Result<Calibration, StoreError> {
+    let Some(verdict) = &evidence.verdict else { return Ok(Calibration::default()) };
+    let files = store.dictionaries(&verdict.version).await?;
+    let built = files.and_then(|files| Dictionaries::build(&files).ok());
+    Ok(built.map(|(dictionaries, _)| dictionaries.calibration().clone()).unwrap_or_default())
+}
+
+/// A decision with all that it rests on, for a person to read.
+pub(super) fn decision(
+    decision: &Decision,
+    evidence: &Evidence,
+    calibration: &Calibration,
+    (subject, body): (&str, &Text),
+) -> String {
+    let to = decision.target.to().unwrap_or(decision.target.name()).replace('_', " ");
+    let reason = decision.reason.name().replace('_', " ");
+    let mut out = format!("\nGoes to {to}: {reason}\n");
+    if let Some(failure) = &evidence.failure {
+        let _ = writeln!(out, "  what failed: {failure}");
+    }
+    out += "\nWho sent it\n";
+    out += &party(&evidence.party);
+    if let Some(verdict) = &evidence.verdict {
+        out += "\nWhat the dictionaries say\n";
+        let threshold = evidence.threshold.unwrap_or(1.0);
+        out += &render(&explain(verdict, calibration, threshold, subject, body));
+    }
+    out
+}
+
+fn party(party: &Party) -> String {
+    match party {
+        Party::Registered { customer, tier, matched, ladder } => {
+            let by = match matched.by {
+                MatchedBy::Address => "the address",
+                MatchedBy::Domain => "the domain",
+                MatchedBy::ParentDomain => "the domain above it,",
+            };
+            let tier = tier.as_ref().map_or_else(String::new, |tier| format!(", tier {tier}"));
+            format!(
+                "  {customer}{tier}: {by} {} in line {} of the directory\n{}",
+                matched.entry,
+                matched.line,
+                climb(ladder)
+            )
+        }
+        Party::Colleague { by: MatchedBy::Address } => "  one of our own people\n".to_owned(),
+        Party::Colleague { .. } => "  somebody at one of our own domains\n".to_owned(),
+        Party::Unregistered { why } => match why {
+            NoMatch::NoSender => "  the mail names no sender\n",
+            NoMatch::NotListed => "  not in the directory\n",
+            NoMatch::Freemail => "  not in the directory; a freemail domain never matches\n",
+        }
+        .to_owned(),
+    }
+}
+
+/// The walk up the ladder, a line a rung.
+fn climb(ladder: &Receipt) -> String {
+    let rung = |rung: &Rung| match rung {
+        Rung::AccountManager(person) => format!("account manager {person}"),
+        Rung::Manager(person) => format!("manager {person}"),
+        Rung::Team(team) => format!("team {team}"),
+    };
+    let outcome = |skipped: &Option<Skipped>| match skipped {
+        None => "takes it".to_owned(),
+        Some(Skipped::Away { from, until }) => format!("away from {from} until {until}"),
+        Some(Skipped::AlreadyTried) => "was tried already".to_owned(),
+        Some(Skipped::Unknown) => "is not among our people".to_owned(),
+    };
+    ladder
+        .steps
+        .iter()
+        .map(|step| format!("    {}: {}\n", rung(&step.rung), outcome(&step.skipped)))
+        .collect()
+}

@@ -1,0 +1,201 @@
+//! `postroom ledger`: what became of the mail.
+
+use clap::Subcommand;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use postroom::dictionary::Calibration;
+use postroom::rim::clock::SystemClock;
+use postroom::seams::{
+    Clock, Event, Happening, Progress, Store, TicketDetail, TicketFilter, TicketId,
+};
+
+use super::output::{json_line, short, table, text};
+use super::{Failure, Global, explain};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List tickets, newest first
+    List {
+        /// Only those that went to: person, team, assist, filed, set_aside
+        #[arg(long, value_name = "DECISION")]
+        decision: Option<String>,
+        /// Only those that went to this team or person
+        #[arg(long, value_name = "NAME")]
+        to: Option<String>,
+        /// Only those with a number below this one
+        #[arg(long, value_name = "N")]
+        before: Option<i64>,
+        /// At most this many
+        #[arg(long, default_value_t = 50, value_name = "N")]
+        limit: u32,
+        /// Print one JSON object a ticket, a line each
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show a ticket with its evidence and all that happened to it
+    Show {
+        /// The ticket's number
+        #[arg(value_name = "N")]
+        ticket: i64,
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read a ticket's mail again and decide anew, as after mending what set it aside
+    Retry {
+        /// The ticket's number
+        #[arg(value_name = "N")]
+        ticket: i64,
+        /// Who asks
+        #[arg(long, default_value = "command line", value_name = "NAME")]
+        by: String,
+    },
+}
+
+/// Runs a ledger command.
+pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Failure> {
+    let (_, runtime, store) = global.store()?;
+    let store = store.as_ref();
+    runtime.block_on(async {
+        match command {
+            Command::List { decision, to, before, limit, json } => {
+                let filter = TicketFilter {
+                    target: decision.clone(),
+                    to: to.clone(),
+                    before: before.map(TicketId),
+                    oldest_first: false,
+                    limit: *limit,
+                };
+                list(store, &filter, *json).await
+            }
+            Command::Show { ticket, json } => show(store, TicketId(*ticket), *json).await,
+            Command::Retry { ticket, by } => {
+                store.ask_retry(TicketId(*ticket), by, SystemClock.now()).await?;
+                text(&format!("ticket {ticket} will be read again by the running service\n"))
+            }
+        }
+    })
+}
+
+async fn list(store: &dyn Store, filter: &TicketFilter, json: bool) -> Result<(), Failure> {
+    if let Some(name) = &filter.target
+        && !["person", "team", "assist", "filed", "set_aside"].contains(&name.as_str())
+    {
+        return Err(Failure::input(format!(
+            "`{name}` is not a decision: use person, team, assist, filed or set_aside"
+        )));
+    }
+    let tickets = store.tickets(filter).await?;
+    if json {
+        return tickets.iter().try_for_each(json_line);
+    }
+    let mut rows = table(&["N", "when", "from", "subject", "goes to", "why", "delivery"]);
+    for ticket in &tickets {
+        rows.add_row([
+            ticket.id.to_string(),
+            day_and_time(ticket.recorded),
+            ticket.sender.as_ref().map_or("—".to_owned(), ToString::to_string),
+            short(&ticket.subject, 40),
+            ticket.decision.target.to().unwrap_or(ticket.decision.target.name()).to_owned(),
+            ticket.decision.reason.name().replace('_', " "),
+            progress_word(ticket.progress).to_owned(),
+        ]);
+    }
+    text(&format!("{rows}\n"))
+}
+
+/// Shows one ticket.
+pub(super) async fn show(store: &dyn Store, id: TicketId, json: bool) -> Result<(), Failure> {
+    let detail = store.ticket(id).await?;
+    if json {
+        return json_line(&detail);
+    }
+    let calibration = explain::calibration_of(store, &detail.evidence).await?;
+    text(&describe(&detail, &calibration))
+}
+
+fn describe(detail: &TicketDetail, calibration: &Calibration) -> String {
+    let ticket = &detail.ticket;
+    let mut out = format!(
+        "ticket {}\n  from      {}\n  subject   {}\n  kind      {}, {} bytes\n  delivery  {}\n",
+        ticket.id,
+        ticket.sender.as_ref().map_or("—".to_owned(), ToString::to_string),
+        ticket.subject,
+        ticket.kind.name(),
+        detail.size,
+        progress_word(ticket.progress),
+    );
+    for place in &detail.places {
+        out += &format!("  lies in   {} / {}\n", place.source, place.folder);
+    }
+    let body = detail.text.clone().unwrap_or_default();
+    let shown = (ticket.subject.as_str(), &body);
+    out += &explain::decision(&ticket.decision, &detail.evidence, calibration, shown);
+    out += "\nWhat happened\n";
+    for event in &detail.events {
+        out += &format!("  {}  {}\n", day_and_time(event.at), happened(event));
+    }
+    if let Some(text) = &detail.text {
+        out += &format!("\nText\n{}\n", indented(&text.body, 40));
+    }
+    out
+}
+
+fn indented(body: &str, lines: usize) -> String {
+    let shown: Vec<String> = body.lines().take(lines).map(|line| format!("  {line}")).collect();
+    let rest = body.lines().count().saturating_sub(lines);
+    match rest {
+        0 => shown.join("\n"),
+        rest => format!("{}\n  … {rest} more lines", shown.join("\n")),
+    }
+}
+
+fn happened(event: &Event) -> String {
+    let goes = |decision: &postroom::route::Decision| {
+        let to = decision.target.to().unwrap_or(decision.target.name());
+        format!("{to} ({})", decision.reason.name().replace('_', " "))
+    };
+    match &event.what {
+        Happening::Decided { decision } => format!("decided: {}", goes(decision)),
+        Happening::DecidedAgain { decision, by } => format!("{by} decided: {}", goes(decision)),
+        Happening::SeenAgain { place } => {
+            format!("another copy came to {} / {}", place.source, place.folder)
+        }
+        Happening::Renumbered { place } => {
+            format!("found again after {} / {} was renumbered", place.source, place.folder)
+        }
+        Happening::Delivered { action, proof } => {
+            use postroom::seams::{Action, Proof};
+            let done = match action {
+                Action::Move { folder } => format!("moved to {folder}"),
+                Action::Mark { keyword } => format!("marked {keyword}"),
+            };
+            let shown = match proof {
+                Proof::CopyUid => "the server named its new place",
+                Proof::FoundInTarget => "found there",
+                Proof::Renamed => "the file was renamed",
+                Proof::Marked => "the server confirmed it",
+            };
+            format!("{done} ({shown})")
+        }
+        Happening::DeliveryFailed { why, attempt } => format!("try {attempt} failed: {why}"),
+        Happening::DeliveryGivenUp { why } => format!("delivery given up: {why}"),
+        Happening::RetryAsked { by } => format!("{by} asked to read it again"),
+    }
+}
+
+/// A word for how far delivery is.
+pub(super) fn progress_word(progress: Progress) -> &'static str {
+    match progress {
+        Progress::Stays => "stays",
+        Progress::Waiting => "waiting",
+        Progress::UnderWay => "under way",
+        Progress::Delivered => "delivered",
+        Progress::Failed => "failed",
+    }
+}
+
+/// A time as a person here reads it.
+pub(super) fn day_and_time(time: Timestamp) -> String {
+    time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}

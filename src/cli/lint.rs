@@ -1,0 +1,84 @@
+//! `postroom lint`: what is wrong with dictionary files, and what could be better.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use postroom::diagnostic::Diagnostic;
+use postroom::dictionary::Dictionaries;
+use postroom::rim::terminal;
+use postroom::rim::watch::read_dictionaries;
+
+use super::output::{json_line, text};
+use super::{Failure, Global};
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Folders with .dict files, or single files; the configuration's, or `dictionaries/`, if
+    /// none is given
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Print one JSON object a finding, a line each
+    #[arg(long)]
+    json: bool,
+    /// Let warnings fail the check too
+    #[arg(long)]
+    strict: bool,
+}
+
+/// Checks dictionaries; exit code 2 if there are errors.
+pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
+    let paths = match options.paths.as_slice() {
+        [] => vec![match global.config_if_any()? {
+            Some(config) => config.dictionaries,
+            None => PathBuf::from("dictionaries"),
+        }],
+        paths => paths.to_vec(),
+    };
+    let mut findings = Vec::new();
+    let mut files = 0;
+    for path in &paths {
+        match read(path) {
+            Ok(texts) => {
+                files += texts.len();
+                findings.extend(match Dictionaries::build(&texts) {
+                    Ok((_, warnings)) => warnings,
+                    Err(findings) => findings,
+                });
+            }
+            Err(failed) => findings.extend(failed),
+        }
+    }
+    findings.sort();
+    report(&findings, files, options)
+}
+
+fn read(path: &Path) -> Result<BTreeMap<String, String>, Vec<Diagnostic>> {
+    if path.is_dir() {
+        return read_dictionaries(path);
+    }
+    let name = path.display().to_string();
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(BTreeMap::from([(name, text)])),
+        Err(failure) => Err(vec![Diagnostic::error(
+            name.clone(),
+            "unreadable",
+            format!("`{name}` can't be read: {failure}"),
+        )]),
+    }
+}
+
+fn report(findings: &[Diagnostic], files: usize, options: &Options) -> Result<(), Failure> {
+    let errors = findings.iter().filter(|finding| finding.is_error()).count();
+    let warnings = findings.len() - errors;
+    if options.json {
+        findings.iter().try_for_each(json_line)?;
+    } else {
+        text(&terminal::render(findings, terminal::color(), terminal::width()))?;
+        text(&format!("{files} files: {errors} errors, {warnings} warnings\n"))?;
+    }
+    if errors > 0 || (options.strict && warnings > 0) {
+        return Err(Failure::input(format!("{errors} errors, {warnings} warnings")));
+    }
+    Ok(())
+}

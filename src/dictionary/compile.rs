@@ -1,0 +1,278 @@
+//! From dictionary files to what a mail is classified with.
+//!
+//! Everything or nothing: with an error in any file there are no dictionaries, and whoever asked
+//! keeps the last good ones. It knows files by name and text; where they are kept it doesn't.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use super::automaton::{self, Automaton, Step, Wanted};
+use super::calibration::Calibration;
+use super::format::{self, TeamFile};
+use super::language::Language;
+use super::rule::{Alternative, Element, Rule, Star};
+use super::vocabulary::{Vocabulary, VocabularyBuilder};
+use super::words::words;
+use super::{TeamId, Version, examples};
+use crate::diagnostic::Diagnostic;
+
+/// The dictionaries of all teams, ready to classify with.
+pub struct Dictionaries {
+    version: Version,
+    /// By the names of the teams.
+    files: Vec<TeamFile>,
+    lines: Vec<Line>,
+    pub(crate) vocabulary: Vocabulary,
+    pub(crate) automaton: Automaton,
+    calibration: Calibration,
+}
+
+/// A line of a dictionary, as far as matching needs it. Lines are numbered by team, then by their
+/// order in the file.
+#[derive(Debug, Clone)]
+pub(crate) struct Line {
+    /// The place of its team in the order of the names.
+    pub(crate) team: usize,
+    pub(crate) number: u32,
+    pub(crate) term: Box<str>,
+    pub(crate) points: i32,
+    pub(crate) subject_only: bool,
+}
+
+impl Dictionaries {
+    /// Builds the dictionaries from files by name: `TEAM.dict`, and [`Calibration::FILE`] if there
+    /// is one. The team `other` always exists. With the dictionaries come the warnings.
+    ///
+    /// # Errors
+    /// All errors and warnings of all files, at least one of them an error.
+    pub fn build(
+        files: &BTreeMap<String, String>,
+    ) -> Result<(Self, Vec<Diagnostic>), Vec<Diagnostic>> {
+        let mut found = Vec::new();
+        let mut teams = Vec::new();
+        let mut calibration = Calibration::default();
+        for (name, text) in files {
+            if name == Calibration::FILE {
+                match Calibration::parse(name, text) {
+                    Ok(fitted) => calibration = fitted,
+                    Err(error) => found.push(error),
+                }
+            } else if Path::new(name).extension().is_some_and(|end| end == "dict") {
+                let (team, findings) = format::parse(name, text);
+                teams.extend(team);
+                found.extend(findings);
+            } else {
+                let message = "the file is not read: a dictionary's name ends in `.dict`";
+                found.push(Diagnostic::error(name, "unknown-file", message).warning());
+            }
+        }
+        check_teams(&teams, &calibration, &mut found);
+        if teams.iter().all(|team| team.team.as_str() != TeamId::OTHER) {
+            teams.push(TeamFile::empty(TeamId::other(), "For nobody"));
+        }
+        teams.sort_by(|one, other| one.team.cmp(&other.team));
+        let compiled = compile(teams, calibration, version(files), &mut found);
+        // Examples of a broken file fail for its errors' sake, and would only hide them.
+        let compiled = compiled.filter(|_| !found.iter().any(Diagnostic::is_error));
+        if let Some(dictionaries) = &compiled {
+            found.extend(examples::check(dictionaries));
+        }
+        found.sort_by(|one, other| {
+            (&one.file, one.line, one.column).cmp(&(&other.file, other.line, other.column))
+        });
+        match compiled {
+            Some(dictionaries) if !found.iter().any(Diagnostic::is_error) => {
+                Ok((dictionaries, found))
+            }
+            _ => Err(found),
+        }
+    }
+
+    /// Which dictionaries these are.
+    #[must_use]
+    pub fn version(&self) -> &Version {
+        &self.version
+    }
+
+    /// Every team with the name that people read, in the order of the teams' names.
+    pub fn teams(&self) -> impl Iterator<Item = (&TeamId, &str)> {
+        self.files.iter().map(|file| (&file.team, file.name.as_str()))
+    }
+
+    /// The files as they were read, in the order of the teams' names; a team without a file has
+    /// an empty one.
+    #[must_use]
+    pub fn files(&self) -> &[TeamFile] {
+        &self.files
+    }
+
+    /// How margins become confidences.
+    #[must_use]
+    pub fn calibration(&self) -> &Calibration {
+        &self.calibration
+    }
+
+    /// The confidence at which mail goes to `team` by itself, where it was fitted.
+    #[must_use]
+    pub fn threshold(&self, team: &TeamId) -> Option<f64> {
+        self.calibration.threshold(team)
+    }
+
+    /// The line with this number.
+    pub(crate) fn line(&self, number: u32) -> Option<&Line> {
+        self.lines.get(number as usize)
+    }
+}
+
+/// The SHA-256 over name and text of every file, in the order of the names, begins with it. The
+/// lengths keep one file's end from being another's beginning.
+fn version(files: &BTreeMap<String, String>) -> Version {
+    let mut hash = Sha256::new();
+    for (name, text) in files {
+        for part in [name, text] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+    }
+    let mut version = String::new();
+    for byte in hash.finalize().iter().take(8) {
+        let _ = write!(version, "{byte:02x}");
+    }
+    Version(version)
+}
+
+/// Finds teams that two files claim, and calibrated teams that no file has.
+fn check_teams(teams: &[TeamFile], calibration: &Calibration, found: &mut Vec<Diagnostic>) {
+    let mut known: BTreeMap<&TeamId, &TeamFile> = BTreeMap::new();
+    for team in teams {
+        if let Some(first) = known.get(&team.team) {
+            let message = format!("team `{}` has a file already", team.team);
+            let help = format!("it is `{}`: put the lines there, or name another team", first.file);
+            let error = Diagnostic::error(&team.file, "duplicate-team", message).help(help);
+            found.push(error.at(team.team_line, 0, 0, format!("team {}", team.team)));
+        } else {
+            known.insert(&team.team, team);
+        }
+    }
+    for team in calibration.teams.keys() {
+        if !known.contains_key(team) && team.as_str() != TeamId::OTHER {
+            let message = format!("team `{team}` has no dictionary");
+            found.push(
+                Diagnostic::error(Calibration::FILE, "unknown-team", message)
+                    .warning()
+                    .help("let `postroom calibrate` write it anew"),
+            );
+        }
+    }
+}
+
+fn compile(
+    teams: Vec<TeamFile>,
+    calibration: Calibration,
+    version: Version,
+    found: &mut Vec<Diagnostic>,
+) -> Option<Dictionaries> {
+    let mut vocabulary = VocabularyBuilder::default();
+    let mut lines = Vec::new();
+    let mut wanted = Vec::new();
+    for (number, team) in teams.iter().enumerate() {
+        for (section, rule) in team.rules() {
+            let line = u32::try_from(lines.len()).unwrap_or(u32::MAX);
+            for alternative in &rule.alternatives {
+                wanted.push(want(&mut vocabulary, section.language, alternative, line));
+            }
+            lines.push(Line {
+                team: number,
+                number: rule.line,
+                term: rule.term.as_str().into(),
+                points: rule.points,
+                subject_only: rule.subject_only,
+            });
+        }
+    }
+    let (vocabulary, codes) = vocabulary.finish();
+    find_repeats(&teams, &wanted, &codes, found);
+    match automaton::build(&wanted, &codes, vocabulary.last_code) {
+        Ok(automaton) => {
+            Some(Dictionaries { version, files: teams, lines, vocabulary, automaton, calibration })
+        }
+        Err(error) => {
+            let message = format!("the dictionaries are too large: {error}");
+            found.push(Diagnostic::error("dictionaries", "too-large", message));
+            None
+        }
+    }
+}
+
+/// What an alternative looks for, as handles of the vocabulary.
+fn want(
+    vocabulary: &mut VocabularyBuilder,
+    language: Language,
+    alternative: &Alternative,
+    line: u32,
+) -> Wanted {
+    let mut wanted = Wanted::new(line);
+    for phrase in &alternative.phrases {
+        let mut step = Step::Gap;
+        for Element { text, star } in phrase {
+            let spoken = words(text);
+            for (at, word) in spoken.iter().enumerate() {
+                let is_open = match star {
+                    Star::None => false,
+                    Star::End => at + 1 == spoken.len(),
+                    Star::Start => at == 0,
+                };
+                let handle = if is_open {
+                    vocabulary.open(*star, &word.folded)
+                } else if alternative.exact {
+                    vocabulary.exact(&word.exact)
+                } else {
+                    vocabulary.word(language, &word.folded)
+                };
+                // Open words live in their own layer, so they are pieces of their own.
+                let step_here = if is_open && step == Step::Same { Step::Next } else { step };
+                wanted.push(handle, step_here);
+                step = if is_open { Step::Next } else { Step::Same };
+            }
+        }
+    }
+    wanted
+}
+
+/// Warns of lines of one file that find the same words.
+fn find_repeats(teams: &[TeamFile], wanted: &[Wanted], codes: &[u32], found: &mut Vec<Diagnostic>) {
+    let mut wanted = wanted.iter();
+    for team in teams {
+        let mut known: HashMap<(Vec<u32>, bool), &Rule> = HashMap::new();
+        for (_, rule) in team.rules() {
+            let mut told = false;
+            for wanted in wanted.by_ref().take(rule.alternatives.len()) {
+                let key = (key(wanted, codes), rule.subject_only);
+                let first = *known.entry(key).or_insert(rule);
+                if first.line != rule.line && !told {
+                    told = true;
+                    let message = format!("`{}` finds what line {} finds", rule.term, first.line);
+                    let help = format!("both count; keep this or `{}`", first.term);
+                    let line = format::Line { number: rule.line, raw: &rule.raw };
+                    let warning = Diagnostic::error(&team.file, "repeated-term", message).warning();
+                    found.push(line.mark(warning.help(help), rule.raw.trim()));
+                }
+            }
+        }
+    }
+}
+
+/// What an alternative looks for, comparable.
+fn key(wanted: &Wanted, codes: &[u32]) -> Vec<u32> {
+    let gaps = std::iter::once(0).chain(wanted.gaps.iter().copied());
+    let mut key = Vec::new();
+    for (gap, piece) in gaps.zip(&wanted.pieces) {
+        // No code is so high.
+        key.push(u32::MAX - gap);
+        key.extend(piece.iter().map(|handle| codes.get(*handle as usize).copied().unwrap_or(0)));
+    }
+    key
+}

@@ -1,0 +1,322 @@
+//! One rule of a dictionary file: a term, its weight, its place.
+//!
+//! It knows the shape of one line, which is described on top of [`super::format`].
+
+use super::format::{DEFAULT_POINTS, Line, POINTS, SectionKind};
+use super::words;
+use crate::diagnostic::Diagnostic;
+
+/// A line with a term.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// Its line in the file.
+    pub line: u32,
+    /// The term as written, without weight, place and note.
+    pub term: String,
+    /// The points that it adds, or takes away.
+    pub points: i32,
+    /// Whether the points stand in the line, or are the default.
+    pub points_written: bool,
+    /// Whether it counts only in the subject.
+    pub subject_only: bool,
+    /// The note after `#`.
+    pub note: Option<String>,
+    /// What it looks for; never empty.
+    pub alternatives: Vec<Alternative>,
+    /// The line as it stands in the file.
+    pub raw: String,
+}
+
+/// One of the things that a rule looks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alternative {
+    /// Whether case and word form must be as written.
+    pub exact: bool,
+    /// Phrases that stand in this order with at most [`Alternative::GAP`] other words between
+    /// two of them; never empty, and none of them is.
+    pub phrases: Vec<Vec<Element>>,
+}
+
+impl Alternative {
+    /// How many other words may stand where a `~` is.
+    pub const GAP: u32 = 5;
+}
+
+/// A word of a phrase, as written. It can be more than one word of a mail: `call-back`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Element {
+    /// The text, without its star.
+    pub text: String,
+    /// Where its star was.
+    pub star: Star,
+}
+
+/// Which end of a word is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Star {
+    /// None: a whole word.
+    None,
+    /// `backup*`: its last word may go on.
+    End,
+    /// `*ausfall`: its first word may begin earlier.
+    Start,
+}
+
+/// Where a rule stands.
+pub(crate) struct Place<'a> {
+    pub(crate) file: &'a str,
+    pub(crate) line: &'a Line<'a>,
+    pub(crate) section: SectionKind,
+}
+
+impl Place<'_> {
+    fn error(
+        &self,
+        part: &str,
+        code: &'static str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Diagnostic {
+        self.line.mark(Diagnostic::error(self.file, code, message).help(help), part)
+    }
+}
+
+/// Reads a rule; `None` if it has an error, which is then in `found`.
+pub(crate) fn parse(
+    place: &Place<'_>,
+    text: &str,
+    note: Option<&str>,
+    found: &mut Vec<Diagnostic>,
+) -> Option<Rule> {
+    let tail = match tail(place, text) {
+        Ok(tail) => tail,
+        Err(error) => {
+            found.push(error);
+            return None;
+        }
+    };
+    if tail.points.is_none()
+        && let Some(number) = forgotten_sign(tail.term)
+    {
+        let message = format!("`{number}` is read as part of the term");
+        let help = format!("a weight has its sign: write `+{number}`, or one space before it");
+        found.push(place.error(number, "unsigned-weight", message, help).warning());
+    }
+    let alternatives = alternatives(place, tail.term, found)?;
+    let points = match (tail.points, place.section) {
+        (Some((part, points)), SectionKind::Not) if points > 0 => {
+            let message = format!("`{part}` adds points under [not]");
+            let help = format!("write `-{points}`, or move the line to [terms]");
+            found.push(place.error(part, "positive-not", message, help));
+            return None;
+        }
+        (Some((_, points)), _) => points,
+        (None, SectionKind::Not) => {
+            let message = format!("`{}` has no weight", tail.term);
+            let help = format!("a line under [not] says what it takes away: `{} -4`", tail.term);
+            found.push(place.error(tail.term, "no-weight", message, help));
+            return None;
+        }
+        (None, SectionKind::Terms | SectionKind::Learned) => DEFAULT_POINTS,
+    };
+    Some(Rule {
+        line: place.line.number,
+        term: tail.term.to_owned(),
+        points,
+        points_written: tail.points.is_some(),
+        subject_only: tail.subject_only,
+        note: note.map(str::to_owned),
+        alternatives,
+        raw: place.line.raw.to_owned(),
+    })
+}
+
+// --------------------------------------------------------------------- weight and place, last --
+
+/// A line taken apart: the term, then weight and place in any order.
+struct Tail<'a> {
+    term: &'a str,
+    points: Option<(&'a str, i32)>,
+    subject_only: bool,
+}
+
+fn tail<'a>(place: &Place<'_>, text: &'a str) -> Result<Tail<'a>, Diagnostic> {
+    let mut tail = Tail { term: text, points: None, subject_only: false };
+    loop {
+        let (before, last) = match tail.term.rsplit_once(char::is_whitespace) {
+            Some((before, last)) => (before.trim_end(), last),
+            None => ("", tail.term),
+        };
+        if last.starts_with('@') {
+            if last != "@subject" {
+                let message = format!("`{last}` is not a place");
+                return Err(place.error(last, "unknown-place", message, "there is `@subject`"));
+            }
+            tail.subject_only = true;
+        } else if let Some(points) = weight(place, last)? {
+            if tail.points.is_some() {
+                let message = format!("`{last}` is a second weight");
+                return Err(place.error(last, "two-weights", message, "keep one"));
+            }
+            tail.points = Some((last, points));
+        } else {
+            return Ok(tail);
+        }
+        if before.is_empty() {
+            let message = format!("`{text}` has no term");
+            let help = "write the term first, then its weight";
+            return Err(place.error(text, "no-term", message, help));
+        }
+        tail.term = before;
+    }
+}
+
+/// The points that `part` stands for; `None` if it is a part of the term.
+fn weight(place: &Place<'_>, part: &str) -> Result<Option<i32>, Diagnostic> {
+    let not_a_weight = |help: String| {
+        Err(place.error(part, "bad-weight", format!("`{part}` is not a weight"), help))
+    };
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if let Some(number) = part.strip_suffix(['+', '-'])
+        && digits(number)
+    {
+        let sign = if part.ends_with('+') { '+' } else { '-' };
+        return not_a_weight(format!("write `{sign}{number}`"));
+    }
+    // A minus sign or a dash, as a word processor makes them of a hyphen.
+    if let Some(number) = part.strip_prefix(['\u{2212}', '\u{2013}', '\u{2014}', '\u{2010}'])
+        && digits(number)
+    {
+        return not_a_weight(format!("write `-{number}`, with the hyphen of the keyboard"));
+    }
+    let Some(number) = part.strip_prefix(['+', '-']) else { return Ok(None) };
+    if let Some((whole, fraction)) = number.split_once(['.', ','])
+        && digits(whole)
+        && digits(fraction)
+    {
+        return not_a_weight("points are whole numbers from -15 to +15".to_owned());
+    }
+    if !digits(number) {
+        return Ok(None);
+    }
+    match part.parse::<i32>() {
+        Ok(0) => not_a_weight("a line without effect is better deleted".to_owned()),
+        Ok(points) if POINTS.contains(&points) => Ok(Some(points)),
+        _ => {
+            let message = format!("weight `{part}` is out of range");
+            Err(place.error(part, "weight-out-of-range", message, "a weight is from -15 to +15"))
+        }
+    }
+}
+
+/// A small number after several spaces or a tab: probably a weight without its sign.
+fn forgotten_sign(term: &str) -> Option<&str> {
+    let (before, number) = term.rsplit_once(char::is_whitespace)?;
+    let apart = before.ends_with(char::is_whitespace)
+        || term.get(before.len()..).is_some_and(|rest| rest.starts_with('\t'));
+    let points: i32 = number.parse().ok()?;
+    (apart && points > 0 && POINTS.contains(&points)).then_some(number)
+}
+
+// ------------------------------------------------------------------------------------ the term --
+
+fn alternatives(
+    place: &Place<'_>,
+    term: &str,
+    found: &mut Vec<Diagnostic>,
+) -> Option<Vec<Alternative>> {
+    let errors = found.len();
+    let mut alternatives = Vec::new();
+    for part in split_at_sign(term, "|") {
+        match alternative(place, term, part) {
+            Ok(alternative) => alternatives.push(alternative),
+            Err(error) => found.push(error),
+        }
+    }
+    (found.len() == errors).then_some(alternatives)
+}
+
+/// The parts of `text` between signs that stand alone between white space.
+fn split_at_sign<'a>(text: &'a str, sign: &str) -> Vec<&'a str> {
+    let mut parts = Vec::new();
+    let mut start = 0;
+    for word in text.split_whitespace() {
+        if word == sign {
+            let at = (word.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
+            parts.push(text.get(start..at).unwrap_or_default().trim());
+            start = at + sign.len();
+        }
+    }
+    parts.push(text.get(start..).unwrap_or_default().trim());
+    parts
+}
+
+fn alternative(place: &Place<'_>, term: &str, text: &str) -> Result<Alternative, Diagnostic> {
+    if text.is_empty() {
+        let message = format!("`{term}` has an empty alternative");
+        return Err(place.error(
+            term,
+            "empty-alternative",
+            message,
+            "a term stands on both sides of `|`",
+        ));
+    }
+    let (exact, rest) = match text.strip_prefix('=') {
+        Some(rest) => (true, rest.trim_start()),
+        None => (false, text),
+    };
+    let mut phrases = Vec::new();
+    for phrase in split_at_sign(rest, "~") {
+        if phrase.is_empty() && rest.contains('~') {
+            let message = format!("`{text}` has nothing on one side of `~`");
+            return Err(place.error(text, "empty-gap", message, "write `call ~ drop`"));
+        }
+        let mut elements = Vec::new();
+        for word in phrase.split_whitespace() {
+            elements.extend(element(place, word, exact)?);
+        }
+        if elements.is_empty() {
+            let message = format!("`{text}` has no word in it");
+            let help = "a term needs a letter or a digit";
+            return Err(place.error(text, "no-word", message, help));
+        }
+        phrases.push(elements);
+    }
+    Ok(Alternative { exact, phrases })
+}
+
+fn element(place: &Place<'_>, word: &str, exact: bool) -> Result<Option<Element>, Diagnostic> {
+    let error = |code, message: String, help: String| Err(place.error(word, code, message, help));
+    let (star, text) = match (word.strip_suffix('*'), word.strip_prefix('*')) {
+        (Some(text), _) => (Star::End, text),
+        (None, Some(text)) => (Star::Start, text),
+        (None, None) => (Star::None, word),
+    };
+    if let Some((before, after)) = text.split_once('*') {
+        let kept = if before.is_empty() { after } else { before };
+        let message = format!("`{word}` has a star where none can be");
+        return error("inner-star", message, format!("write `{kept}*`"));
+    }
+    if let Some(sign) = ["|", "~"].into_iter().find(|sign| text.contains(sign)) {
+        let apart = word.split(sign).collect::<Vec<_>>().join(&format!(" {sign} "));
+        let message = format!("`{sign}` in `{word}` needs spaces around it");
+        return error("tight-sign", message, format!("write `{}`", apart.trim()));
+    }
+    let spoken = words::words(text);
+    if star == Star::None {
+        // A dash or an ampersand alone: as little a word here as in a mail.
+        return Ok((!spoken.is_empty()).then(|| Element { text: text.to_owned(), star }));
+    }
+    if exact {
+        let message = format!("`{word}` can't be exact and open");
+        return error("exact-star", message, "take away `=` or `*`".to_owned());
+    }
+    let open = if star == Star::End { spoken.last() } else { spoken.first() };
+    match open {
+        Some(open) if open.folded.len() >= 2 => Ok(Some(Element { text: text.to_owned(), star })),
+        _ => {
+            let message = format!("`{word}` would match nearly everything");
+            error("short-star", message, "write at least two letters beside a star".to_owned())
+        }
+    }
+}

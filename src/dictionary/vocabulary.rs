@@ -1,0 +1,219 @@
+//! The words that any line uses, as numbers.
+//!
+//! Each word of a mail stands for a few *symbols*: for each language in use the code of its stem,
+//! the code of its exact spelling, and the codes of the open words (`backup*`) that it fits.
+//! Words that no line uses have none. Symbols are kept apart in *layers*: a layer has at most one
+//! symbol a word, except the last one with the open words.
+//!
+//! It knows words and languages; it knows nothing of lines, points or mails.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::language::{Language, Stems};
+use super::rule::Star;
+use super::words::{Word, spellings};
+
+/// What a word means in one layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Symbol {
+    pub(crate) layer: u8,
+    pub(crate) code: u32,
+}
+
+/// The words that any line uses.
+pub(crate) struct Vocabulary {
+    languages: Vec<Forms>,
+    exact: HashMap<String, u32>,
+    starts: HashMap<String, Vec<u32>>,
+    ends: HashMap<String, Vec<u32>>,
+    /// The longest open word in bytes; 0 without any.
+    longest_open: usize,
+    /// No code is above this one; 0 is no word's.
+    pub(crate) last_code: u32,
+}
+
+/// The stems of one language.
+struct Forms {
+    stems: Stems,
+    codes: HashMap<String, u32>,
+}
+
+impl Vocabulary {
+    /// How many layers there are.
+    pub(crate) fn layers(&self) -> usize {
+        self.languages.len() + 2
+    }
+
+    /// The layer of open words, in which a word can have several symbols.
+    pub(crate) fn open_layer(&self) -> u8 {
+        u8::try_from(self.languages.len() + 1).unwrap_or(u8::MAX)
+    }
+
+    /// Adds what `word` means to `symbols`.
+    pub(crate) fn symbols(&self, word: &Word, symbols: &mut Vec<Symbol>) {
+        let spelled = spellings(&word.folded);
+        for (layer, forms) in (0..).zip(&self.languages) {
+            // The spelling that is nearest to what was written decides.
+            let code = spelled.iter().find_map(|s| forms.codes.get(&forms.stems.stem(s)));
+            symbols.extend(code.map(|&code| Symbol { layer, code }));
+        }
+        let open = self.open_layer();
+        if let Some(&code) = self.exact.get(&word.exact) {
+            symbols.push(Symbol { layer: open - 1, code });
+        }
+        if self.longest_open > 0 {
+            let mut codes = Vec::new();
+            for spelling in &spelled {
+                self.open(spelling, &mut codes);
+            }
+            codes.sort_unstable();
+            codes.dedup();
+            symbols.extend(codes.into_iter().map(|code| Symbol { layer: open, code }));
+        }
+    }
+
+    fn open(&self, spelling: &str, codes: &mut Vec<u32>) {
+        let ends = spelling.char_indices().map(|(at, c)| at + c.len_utf8());
+        for end in ends.take_while(|end| *end <= self.longest_open) {
+            let start = spelling.get(..end).unwrap_or_default();
+            codes.extend(self.starts.get(start).into_iter().flatten());
+        }
+        let starts = spelling.char_indices().rev().map(|(at, _)| at);
+        for start in starts.take_while(|start| spelling.len() - start <= self.longest_open) {
+            let end = spelling.get(start..).unwrap_or_default();
+            codes.extend(self.ends.get(end).into_iter().flatten());
+        }
+    }
+}
+
+/// Gathers the words of all lines. Its handles become codes at the end, when it is known which
+/// spellings are one word.
+#[derive(Default)]
+pub(crate) struct VocabularyBuilder {
+    languages: BTreeMap<Language, FormsBuilder>,
+    exact: HashMap<String, u32>,
+    open: HashMap<(Star, String), u32>,
+    /// For each handle one that is the same word, and itself if it is the first of them.
+    same: Vec<u32>,
+}
+
+struct FormsBuilder {
+    stems: Stems,
+    stemmed: HashMap<String, u32>,
+    /// The words seen, so that each is stemmed once.
+    seen: HashMap<String, u32>,
+}
+
+impl VocabularyBuilder {
+    /// The handle of a word in any of its forms.
+    pub(crate) fn word(&mut self, language: Language, folded: &str) -> u32 {
+        let forms = self.languages.entry(language).or_insert_with(|| FormsBuilder {
+            stems: Stems::of(language),
+            stemmed: HashMap::new(),
+            seen: HashMap::new(),
+        });
+        if let Some(&handle) = forms.seen.get(folded) {
+            return handle;
+        }
+        let mut handle = None;
+        for spelling in spellings(folded) {
+            let stem = forms.stems.stem(&spelling);
+            let known = forms.stemmed.get(&stem).copied();
+            let found = known.or(handle).unwrap_or_else(|| new_handle(&mut self.same));
+            forms.stemmed.insert(stem, found);
+            // A spelling that another word has already makes the two one.
+            match handle {
+                None => handle = Some(found),
+                Some(first) => join(&mut self.same, first, found),
+            }
+        }
+        let handle = handle.unwrap_or_default();
+        forms.seen.insert(folded.to_owned(), handle);
+        handle
+    }
+
+    /// The handle of a word exactly as written.
+    pub(crate) fn exact(&mut self, exact: &str) -> u32 {
+        let same = &mut self.same;
+        *self.exact.entry(exact.to_owned()).or_insert_with(|| new_handle(same))
+    }
+
+    /// The handle of an open word.
+    pub(crate) fn open(&mut self, star: Star, folded: &str) -> u32 {
+        let same = &mut self.same;
+        *self.open.entry((star, folded.to_owned())).or_insert_with(|| new_handle(same))
+    }
+
+    /// The vocabulary, and for each handle its code.
+    pub(crate) fn finish(mut self) -> (Vocabulary, Vec<u32>) {
+        let mut codes = vec![0; self.same.len()];
+        let mut last_code = 0;
+        for handle in 0..u32::try_from(self.same.len()).unwrap_or(u32::MAX) {
+            let first = first_of(&mut self.same, handle);
+            // The first of the same words is the lowest, so it has its code by now.
+            let code = match codes.get(first as usize) {
+                Some(&code) if code > 0 => code,
+                _ => {
+                    last_code += 1;
+                    last_code
+                }
+            };
+            if let Some(place) = codes.get_mut(handle as usize) {
+                *place = code;
+            }
+        }
+        let code = |handle: u32| codes.get(handle as usize).copied().unwrap_or_default();
+        let with_codes = |map: HashMap<String, u32>| -> HashMap<String, u32> {
+            map.into_iter().map(|(word, handle)| (word, code(handle))).collect()
+        };
+        let languages = self.languages.into_values();
+        let mut vocabulary = Vocabulary {
+            languages: languages
+                .map(|forms| Forms { stems: forms.stems, codes: with_codes(forms.stemmed) })
+                .collect(),
+            exact: with_codes(self.exact),
+            starts: HashMap::new(),
+            ends: HashMap::new(),
+            longest_open: 0,
+            last_code,
+        };
+        let open: BTreeMap<(Star, String), u32> = self.open.into_iter().collect();
+        for ((star, folded), handle) in open {
+            let side =
+                if star == Star::Start { &mut vocabulary.ends } else { &mut vocabulary.starts };
+            for spelling in spellings(&folded) {
+                vocabulary.longest_open = vocabulary.longest_open.max(spelling.len());
+                side.entry(spelling).or_default().push(code(handle));
+            }
+        }
+        (vocabulary, codes)
+    }
+}
+
+fn new_handle(same: &mut Vec<u32>) -> u32 {
+    let handle = u32::try_from(same.len()).unwrap_or(u32::MAX);
+    same.push(handle);
+    handle
+}
+
+/// The first of the words that are the same as this one.
+fn first_of(same: &mut [u32], mut handle: u32) -> u32 {
+    while let Some(&next) = same.get(handle as usize)
+        && next != handle
+    {
+        // Halving the path keeps the next walk short.
+        let after = same.get(next as usize).copied().unwrap_or(next);
+        if let Some(place) = same.get_mut(handle as usize) {
+            *place = after;
+        }
+        handle = after;
+    }
+    handle
+}
+
+fn join(same: &mut [u32], one: u32, other: u32) {
+    let (one, other) = (first_of(same, one), first_of(same, other));
+    if let Some(place) = same.get_mut(one.max(other) as usize) {
+        *place = one.min(other);
+    }
+}

@@ -1,0 +1,329 @@
+//! What a word is: how a text falls into words, and which spellings are one word.
+//!
+//! Terms and mails are read by the same rules, so that a term finds itself. A text falls into
+//! *chunks* at ASCII punctuation and white space. A chunk of ASCII letters and digits is one word;
+//! any other chunk is brought into normal form (Unicode NFKC, invisible characters dropped) and
+//! split by the word rules of UAX #29, with Han, Kana and Thai one word a character. An apostrophe
+//! inside a word belongs to it; a hyphen, a full stop or an underscore parts words.
+//!
+//! It knows characters; it knows nothing of languages, lines or places.
+
+use std::ops::Range;
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+use unicode_segmentation::UnicodeSegmentation;
+
+/// A word of a text, in normal form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Word {
+    /// Its bytes in the text.
+    pub(crate) range: Range<usize>,
+    /// As written, in normal form.
+    pub(crate) exact: String,
+    /// The same without upper case; ß is ss.
+    pub(crate) folded: String,
+}
+
+/// The words of a text, in order.
+pub(crate) fn words(text: &str) -> Vec<Word> {
+    let mut found = Vec::new();
+    for chunk in chunks(text) {
+        words_of(text, &chunk, &mut found);
+    }
+    found
+}
+
+/// Adds the words of one chunk of `text` to `found`.
+pub(crate) fn words_of(text: &str, chunk: &Chunk, found: &mut Vec<Word>) {
+    let Some(raw) = text.get(chunk.range.clone()) else { return };
+    if chunk.ascii {
+        let folded = raw.to_ascii_lowercase();
+        found.push(Word { range: chunk.range.clone(), exact: raw.to_owned(), folded });
+        return;
+    }
+    let normal = Normal::of(raw);
+    let mut from = 0;
+    for piece in normal.text.split_inclusive(parts_words) {
+        for (at, word) in piece.unicode_word_indices() {
+            let mut at = from + at;
+            for word in one_by_one(word) {
+                let range = normal.original(at..at + word.len(), chunk.range.start);
+                found.push(Word { range, exact: word.to_owned(), folded: fold(word) });
+                at += word.len();
+            }
+        }
+        from += piece.len();
+    }
+}
+
+// ------------------------------------------------------------------------------------ chunks --
+
+/// A stretch of text between ASCII separators.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Chunk {
+    /// Its bytes in the text; never empty.
+    pub(crate) range: Range<usize>,
+    /// Whether it is one word of ASCII letters, digits and inner apostrophes.
+    pub(crate) ascii: bool,
+}
+
+/// What a byte means for chunks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Separator,
+    Letter,
+    Apostrophe,
+    Beyond,
+}
+
+const CLASSES: [Class; 256] = {
+    let mut classes = [Class::Separator; 256];
+    let mut byte = 0_u8;
+    loop {
+        #[allow(clippy::indexing_slicing, reason = "256 classes, and a byte is below 256")]
+        let class = &mut classes[byte as usize];
+        *class = match byte {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => Class::Letter,
+            b'\'' => Class::Apostrophe,
+            0x80.. => Class::Beyond,
+            _ => Class::Separator,
+        };
+        if byte == u8::MAX {
+            break classes;
+        }
+        byte += 1;
+    }
+};
+
+fn class(bytes: &[u8], at: usize) -> Class {
+    let byte = bytes.get(at).copied().unwrap_or(b' ');
+    CLASSES.get(usize::from(byte)).copied().unwrap_or(Class::Separator)
+}
+
+/// The chunks of a text, in order.
+pub(crate) fn chunks(text: &str) -> Chunks<'_> {
+    Chunks { bytes: text.as_bytes(), at: 0 }
+}
+
+/// Iterates over the chunks of a text.
+pub(crate) struct Chunks<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Iterator for Chunks<'_> {
+    type Item = Chunk;
+
+    #[inline]
+    fn next(&mut self) -> Option<Chunk> {
+        let mut start = self.at;
+        while start < self.bytes.len()
+            && matches!(class(self.bytes, start), Class::Separator | Class::Apostrophe)
+        {
+            start += 1;
+        }
+        let mut end = start;
+        let mut ascii = true;
+        loop {
+            match class(self.bytes, end) {
+                Class::Letter => end += 1,
+                Class::Beyond => {
+                    ascii = false;
+                    end += 1;
+                }
+                // Inside a word, as in "can't"; an apostrophe before white space is a quote.
+                Class::Apostrophe
+                    if matches!(class(self.bytes, end + 1), Class::Letter | Class::Beyond) =>
+                {
+                    end += 1;
+                }
+                Class::Apostrophe | Class::Separator => break,
+            }
+        }
+        self.at = end;
+        (end > start).then_some(Chunk { range: start..end, ascii })
+    }
+}
+
+// ------------------------------------------------------------------------------- normal form --
+
+/// A chunk in normal form, with the way back.
+struct Normal {
+    text: String,
+    /// For each byte of `text`, the bytes of the chunk that it came from.
+    from: Vec<Range<usize>>,
+}
+
+impl Normal {
+    fn of(raw: &str) -> Self {
+        let mut normal = Self { text: String::with_capacity(raw.len()), from: Vec::new() };
+        let mut start = 0;
+        let mut cluster = String::new();
+        for (at, c) in raw.char_indices() {
+            if !(cluster.is_empty() || joins(c) || invisible(c)) {
+                normal.push(&cluster, start..at);
+                cluster.clear();
+                start = at;
+            }
+            if !invisible(c) {
+                cluster.push(straight(c));
+            }
+        }
+        normal.push(&cluster, start..raw.len());
+        normal
+    }
+
+    /// A character with all that composes with it is normalised at once: NFKC never composes
+    /// beyond that, so the parts in sequence are the normal form of the whole.
+    fn push(&mut self, cluster: &str, range: Range<usize>) {
+        let before = self.text.len();
+        self.text.extend(cluster.nfkc());
+        self.from.resize(self.from.len() + self.text.len() - before, range);
+    }
+
+    /// The bytes of the whole text that `range` came from, for a chunk that begins at `chunk`.
+    fn original(&self, range: Range<usize>, chunk: usize) -> Range<usize> {
+        let start = self.from.get(range.start).map_or(0, |from| from.start);
+        let end = self.from.get(range.end.saturating_sub(1)).map_or(start, |from| from.end);
+        chunk + start..chunk + end
+    }
+}
+
+/// Whether a character can compose with the one before it: a mark, a Hangul vowel or final, a
+/// half-width (semi-)voiced sound mark.
+fn joins(c: char) -> bool {
+    is_combining_mark(c) || matches!(c, '\u{1160}'..='\u{11FF}' | '\u{FF9E}' | '\u{FF9F}')
+}
+
+/// Soft hyphens, zero-width spaces and joiners, directions, variation selectors: a reader doesn't
+/// see them, and a word with them is the word without.
+fn invisible(c: char) -> bool {
+    matches!(c,
+        '\u{AD}' | '\u{34F}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
+        | '\u{2060}'..='\u{2069}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}')
+}
+
+/// Typographic apostrophes as the one on the keyboard.
+fn straight(c: char) -> char {
+    match c {
+        '\u{2018}' | '\u{2019}' | '\u{201B}' | '\u{2BC}' | '\u{FF07}' | '\u{B4}' => '\'',
+        _ => c,
+    }
+}
+
+/// ASCII that parts words where UAX #29 would join them, as ASCII chunks are parted.
+fn parts_words(c: char) -> bool {
+    c.is_ascii() && !c.is_ascii_alphanumeric() && c != '\''
+}
+
+/// Katakana one by one, as UAX #29 has Han, Hiragana and Thai anyway.
+fn one_by_one(word: &str) -> impl Iterator<Item = &str> {
+    let katakana = word.chars().any(|c| matches!(c, '\u{30A0}'..='\u{30FF}'));
+    word.split_inclusive(move |_: char| katakana)
+}
+
+/// Without upper case, after Unicode's full case folding as far as words need it.
+fn fold(word: &str) -> String {
+    let mut folded = String::with_capacity(word.len());
+    for c in word.chars() {
+        match c {
+            'ß' | 'ẞ' => folded.push_str("ss"),
+            'ς' => folded.push('σ'),
+            // Lower-casing would leave a dot above the i, which nobody types.
+            'İ' => folded.push('i'),
+            _ => folded.extend(c.to_lowercase()),
+        }
+    }
+    folded
+}
+
+/// The spellings under which a folded word is known: as it is, without diacritics, and with
+/// umlauts written out (ä as ae).
+pub(crate) fn spellings(folded: &str) -> Vec<String> {
+    if folded.is_ascii() {
+        return vec![folded.to_owned()];
+    }
+    let bare = folded.nfd().filter(|c| !is_diacritic(*c)).nfc().map(without_stroke).collect();
+    let mut written_out = String::with_capacity(folded.len() + 2);
+    for c in folded.chars() {
+        match c {
+            'ä' | 'æ' => written_out.push_str("ae"),
+            'ö' | 'ø' | 'œ' => written_out.push_str("oe"),
+            'ü' => written_out.push_str("ue"),
+            'å' => written_out.push_str("aa"),
+            _ => written_out.push(c),
+        }
+    }
+    let mut spellings = vec![folded.to_owned()];
+    for spelling in [bare, written_out] {
+        if !spellings.contains(&spelling) {
+            spellings.push(spelling);
+        }
+    }
+    spellings
+}
+
+/// Marks that a hurried writer leaves out: Latin, Greek and Cyrillic diacritics, Arabic vowels.
+/// Marks of other scripts are letters of their own.
+fn is_diacritic(c: char) -> bool {
+    matches!(c, '\u{300}'..='\u{36F}' | '\u{64B}'..='\u{65F}' | '\u{670}')
+}
+
+/// Letters with a stroke, which don't decompose.
+fn without_stroke(c: char) -> char {
+    match c {
+        'ø' => 'o',
+        'ł' => 'l',
+        'đ' => 'd',
+        'ı' => 'i',
+        _ => c,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(text: &str) -> Vec<&str> {
+        words(text).iter().filter_map(|word| text.get(word.range.clone())).collect()
+    }
+
+    #[test]
+    fn a_text_falls_into_words() {
+        for (text, expected) in [
+            ("Calls-not_connecting.Now", &["calls", "not", "connecting", "now"][..]),
+            ("can't 'quoted' it's'", &["can't", "quoted", "it's"]),
+            ("can’t ‘quoted’", &["can't", "quoted"]),
+            ("Straße STRASSE", &["strasse", "strasse"]),
+            ("ser\u{AD}ver ser\u{200B}ver", &["server", "server"]),
+            ("ＤＮＳ ５０３", &["dns", "503"]),
+            ("u\u{308}ber", &["über"]),
+            ("服务器down", &["服", "务", "器", "down"]),
+            ("サーバ", &["サ", "ー", "バ"]),
+            ("ｶﾞ", &["ガ"]),
+            ("“word”—word…", &["word", "word"]),
+            ("", &[]),
+            ("-- ' ''", &[]),
+            ("İstanbul", &["istanbul"]),
+        ] {
+            let found: Vec<String> = words(text).into_iter().map(|word| word.folded).collect();
+            assert_eq!(found, expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_word_knows_its_place() {
+        assert_eq!(texts("x u\u{308}ber y"), ["x", "u\u{308}ber", "y"]);
+        assert_eq!(texts("ser\u{AD}ver!"), ["ser\u{AD}ver"]);
+        assert_eq!(texts("“Ｄ”"), ["Ｄ"]);
+        assert_eq!(texts("服务"), ["服", "务"]);
+    }
+
+    #[test]
+    fn spellings_are_tried() {
+        assert_eq!(spellings("störung"), ["störung", "storung", "stoerung"]);
+        assert_eq!(spellings("smørrebrød"), ["smørrebrød", "smorrebrod", "smoerrebroed"]);
+        assert_eq!(spellings("plain"), ["plain"]);
+    }
+}

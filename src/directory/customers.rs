@@ -1,0 +1,253 @@
+//! The registered customers, from a CSV file.
+//!
+//! ```csv
+//! match,customer,account_manager,tier
+//! acme.example,Acme,ben@callwise.example,gold
+//! *.umbrella.example,Umbrella,ines@callwise.example,
+//! joe.doe@gmail.com,Joe's Garage,ben@callwise.example,silver
+//! ```
+//!
+//! - `match`: whose mail this is: an address; a domain, for itself alone (`acme.example`); or a
+//!   domain with all its sub-domains (`*.acme.example`, which takes in `acme.example` too);
+//! - `customer`: the customer's name; rows with the same name are one customer;
+//! - `account_manager`: the address of the person who looks after them; empty if nobody does, and
+//!   the team at the end of the ladder takes their mail;
+//! - `tier`: the customer's tier (optional).
+//!
+//! The address wins over the domain, the longer domain over the shorter one, and `acme.example`
+//! over `*.acme.example`. A freemail domain is never a customer's, only an address there can be.
+//! It knows nothing of who is away.
+
+use super::claim::{DomainClaim, mailbox_of};
+use super::intern::Interner;
+use super::people::{self, People};
+use super::table::{self, Column, Findings, Row};
+use super::{Match, MatchedBy, Rules, SourceText, freemail};
+use crate::diagnostic::Diagnostic;
+use crate::mail::EmailAddress;
+
+const COLUMNS: [Column; 4] = [
+    Column { name: "match", required: true },
+    Column { name: "customer", required: true },
+    Column { name: "account_manager", required: true },
+    Column { name: "tier", required: false },
+];
+const MATCH: usize = 0;
+const CUSTOMER: usize = 1;
+const MANAGER: usize = 2;
+const TIER: usize = 3;
+
+/// The customers, by address and domain.
+#[derive(Debug, Default)]
+pub(super) struct Customers {
+    /// What each row claims, with the numbers of `rows`: `joe@acme.example`, `acme.example`, or
+    /// `.acme.example` for a domain with its sub-domains, so that the ends of a sender's domain
+    /// are what is looked up.
+    claims: Interner,
+    /// Bit n is set if some domain with its sub-domains has n labels (63 stands for more), so that
+    /// the other ends of a sender's domain need not be looked up.
+    depths: u64,
+    rows: Vec<Entry>,
+    names: Interner,
+    tiers: Interner,
+    /// The account managers as typed, with the numbers of `managers`.
+    typed_managers: Interner,
+    managers: Vec<Option<EmailAddress>>,
+}
+
+/// A row: numbers only, since there may be a million.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    line: u32,
+    customer: u32,
+    manager: Option<u32>,
+    tier: Option<u32>,
+}
+
+/// The row that a sender matched.
+pub(super) struct Found<'a> {
+    pub(super) customer: &'a str,
+    pub(super) tier: Option<&'a str>,
+    pub(super) manager: Option<&'a EmailAddress>,
+    pub(super) matched: Match,
+}
+
+impl Customers {
+    /// Reads the file; what is wrong with it goes into `findings`.
+    pub(super) fn read(
+        source: &SourceText,
+        people: &People,
+        rules: &Rules,
+        findings: &mut Findings,
+    ) -> Self {
+        let mut customers = Self::default();
+        let lines = memchr::memchr_iter(b'\n', source.text.as_bytes()).count();
+        customers.claims.reserve(lines);
+        customers.rows.reserve(lines);
+        table::rows(source, &COLUMNS, findings, |row, findings| {
+            let Some(claim) = read_claim(row, people, rules, findings) else { return };
+            if row.field(CUSTOMER).is_empty() {
+                findings.push(row.error(CUSTOMER, "empty-field", "the customer has no name"));
+                return;
+            }
+            let manager = customers.manager(row, source, people, findings);
+            let (number, new) = customers.claims.intern(&claim);
+            if new {
+                if claim.starts_with('.') {
+                    customers.depths |= depth(&claim);
+                }
+                let customer = customers.names.intern(row.field(CUSTOMER)).0;
+                let tier = match row.field(TIER) {
+                    "" => None,
+                    tier => Some(customers.tiers.intern(tier).0),
+                };
+                customers.rows.push(Entry { line: row.line(), customer, manager, tier });
+            } else {
+                let earlier = customers.rows.get(number as usize).map_or(0, |row| row.line);
+                findings.push(claimed_twice(row, earlier));
+            }
+        });
+        customers.claims.shrink();
+        customers.names.shrink();
+        customers.rows.shrink_to_fit();
+        customers
+    }
+
+    /// The row with this address.
+    pub(super) fn by_address(&self, mailbox: &str) -> Option<Found<'_>> {
+        self.found(self.claims.get(mailbox)?, MatchedBy::Address)
+    }
+
+    /// The row with the longest part of this domain.
+    pub(super) fn by_domain(&self, domain: &str) -> Option<Found<'_>> {
+        if let Some(number) = self.claims.get(domain) {
+            return self.found(number, MatchedBy::Domain);
+        }
+        let dotted = format!(".{domain}");
+        for (at, _) in dotted.match_indices('.') {
+            let end = dotted.get(at..).filter(|end| self.depths & depth(end) != 0);
+            if let Some(number) = end.and_then(|end| self.claims.get(end)) {
+                let by = if at == 0 { MatchedBy::Domain } else { MatchedBy::ParentDomain };
+                return self.found(number, by);
+            }
+        }
+        None
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn found(&self, number: u32, by: MatchedBy) -> Option<Found<'_>> {
+        let row = self.rows.get(number as usize)?;
+        let claim = self.claims.text(number);
+        let entry = if claim.starts_with('.') { format!("*{claim}") } else { claim.to_owned() };
+        Some(Found {
+            customer: self.names.text(row.customer),
+            tier: row.tier.map(|tier| self.tiers.text(tier)),
+            manager: row.manager.and_then(|number| self.managers.get(number as usize)?.as_ref()),
+            matched: Match { by, entry, line: row.line },
+        })
+    }
+
+    /// The account manager's number. Each is looked at once, however many rows name them.
+    fn manager(
+        &mut self,
+        row: &Row<'_>,
+        source: &SourceText,
+        people: &People,
+        findings: &mut Findings,
+    ) -> Option<u32> {
+        let typed = Some(row.field(MANAGER)).filter(|typed| !typed.is_empty())?;
+        let (number, new) = self.typed_managers.intern(typed);
+        if new {
+            let address = EmailAddress::parse(typed);
+            match &address {
+                Err(error) => {
+                    findings.push(row.error(MANAGER, "bad-address", error.to_string()));
+                }
+                Ok(address) if people.find(address).is_none() => {
+                    findings.push(people::unknown(row.mark(MANAGER), source, address));
+                }
+                Ok(_) => {}
+            }
+            self.managers.push(address.ok());
+        }
+        Some(number)
+    }
+}
+
+/// The bit of [`Customers::depths`] for a domain with a dot in front.
+fn depth(dotted: &str) -> u64 {
+    1 << dotted.bytes().filter(|byte| *byte == b'.').count().min(63)
+}
+
+fn claimed_twice(row: &Row<'_>, earlier: u32) -> Diagnostic {
+    let message = format!("`{}` is claimed already, by line {earlier}", row.field(MATCH));
+    row.error(MATCH, "claimed-twice", message).help("remove one of the two rows")
+}
+
+/// What the row claims, in the form of [`Customers::claims`].
+fn read_claim(
+    row: &Row<'_>,
+    people: &People,
+    rules: &Rules,
+    findings: &mut Findings,
+) -> Option<String> {
+    let text = row.field(MATCH);
+    if text.is_empty() {
+        let error = row.error(MATCH, "empty-field", "this row matches nobody");
+        findings.push(error.help("write an address or a domain"));
+        return None;
+    }
+    // `@acme.example` is how some tools write a domain; it is not an address.
+    if text.contains('@') && !text.starts_with('@') {
+        return read_address(row, text, people, rules, findings);
+    }
+    let claim = DomainClaim::parse(text)
+        .map_err(|error| findings.push(row.error(MATCH, "bad-domain", error.to_string())))
+        .ok()?;
+    if rules.own_domains.iter().any(|own| own.covers(claim.domain()).is_some()) {
+        findings.push(
+            row.error(MATCH, "own-domain", format!("`{claim}` is our own domain"))
+                .help("mail from there is a colleague's: remove the row"),
+        );
+        return None;
+    }
+    if is_freemail(claim.domain(), rules) {
+        findings.push(
+            row.error(MATCH, "freemail-domain", format!("anybody can have mail at `{claim}`"))
+                .warning()
+                .help("the row matches nobody: name the customer's addresses there instead"),
+        );
+        return None;
+    }
+    let dot = if claim.with_subdomains() { "." } else { "" };
+    Some(format!("{dot}{}", claim.domain()))
+}
+
+fn read_address(
+    row: &Row<'_>,
+    text: &str,
+    people: &People,
+    rules: &Rules,
+    findings: &mut Findings,
+) -> Option<String> {
+    let address = EmailAddress::parse(text)
+        .map_err(|error| findings.push(row.error(MATCH, "bad-address", error.to_string())))
+        .ok()?;
+    if people.find(&address).is_some() {
+        findings.push(
+            row.error(MATCH, "own-person", format!("`{address}` is one of our own people"))
+                .warning()
+                .help("mail from them is a colleague's: the row matches nobody"),
+        );
+        return None;
+    }
+    Some(mailbox_of(&address, rules.gmail_dots).into_owned())
+}
+
+/// Whether anybody can have an address at this domain.
+pub(super) fn is_freemail(domain: &str, rules: &Rules) -> bool {
+    freemail::is_listed(domain) || rules.freemail.iter().any(|listed| listed == domain)
+}

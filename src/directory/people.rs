@@ -1,0 +1,207 @@
+//! Our own people, from a CSV file.
+//!
+//! ```csv
+//! person,name,manager,away
+//! dana@callwise.example,Dana Weiss,,
+//! ben@callwise.example,Ben Okafor,dana@callwise.example,2026-12-24..2027-01-02; 2027-02-01
+//! ```
+//!
+//! - `person`: the person's address;
+//! - `name`: their name, for people to read (may be empty);
+//! - `manager`: the address of their manager (optional);
+//! - `away`: the days on which they are away: `FROM..UNTIL` with both days included, or a single
+//!   day, several separated by `;` (optional).
+//!
+//! It knows nothing of customers.
+
+use jiff::civil::Date;
+
+use super::claim::mailbox_of;
+use super::intern::Interner;
+use super::table::{self, Column, Findings, Mark, Row};
+use super::{Rules, SourceText};
+use crate::diagnostic::Diagnostic;
+use crate::mail::EmailAddress;
+
+const COLUMNS: [Column; 4] = [
+    Column { name: "person", required: true },
+    Column { name: "name", required: false },
+    Column { name: "manager", required: false },
+    Column { name: "away", required: false },
+];
+const PERSON: usize = 0;
+const NAME: usize = 1;
+const MANAGER: usize = 2;
+const AWAY: usize = 3;
+
+/// Our own people, by address.
+#[derive(Debug, Default)]
+pub(super) struct People {
+    /// The mailboxes, with the numbers of `list`.
+    mailboxes: Interner,
+    list: Vec<Person>,
+    gmail_dots: bool,
+}
+
+/// One of our own people.
+#[derive(Debug)]
+pub(super) struct Person {
+    pub(super) address: EmailAddress,
+    pub(super) name: Box<str>,
+    pub(super) manager: Option<EmailAddress>,
+    away: Vec<(Date, Date)>,
+}
+
+impl Person {
+    /// The first and last day of the absence that `day` falls into.
+    pub(super) fn away_on(&self, day: Date) -> Option<(Date, Date)> {
+        self.away.iter().copied().find(|(from, until)| (*from..=*until).contains(&day))
+    }
+}
+
+impl People {
+    /// Reads the file; what is wrong with it goes into `findings`.
+    pub(super) fn read(source: &SourceText, rules: &Rules, findings: &mut Findings) -> Self {
+        let mut people = Self { gmail_dots: rules.gmail_dots, ..Self::default() };
+        let mut marks = Vec::new();
+        table::rows(source, &COLUMNS, findings, |row, findings| {
+            if let Some(person) = people.read_row(row, &marks, findings) {
+                people.list.push(person);
+                marks.push(row.mark(MANAGER));
+            }
+        });
+        people.check_managers(source, &marks, findings);
+        people
+    }
+
+    pub(super) fn find(&self, address: &EmailAddress) -> Option<&Person> {
+        self.list.get(self.number(address)? as usize)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    fn number(&self, address: &EmailAddress) -> Option<u32> {
+        self.mailboxes.get(&mailbox_of(address, self.gmail_dots))
+    }
+
+    fn read_row(
+        &mut self,
+        row: &Row<'_>,
+        marks: &[Mark],
+        findings: &mut Findings,
+    ) -> Option<Person> {
+        let manager = match row.field(MANAGER) {
+            "" => None,
+            text => EmailAddress::parse(text)
+                .map_err(|e| findings.push(row.error(MANAGER, "bad-address", e.to_string())))
+                .ok(),
+        };
+        let away = read_away(row, findings);
+        let address = match row.field(PERSON) {
+            "" => Err("this row names nobody".to_owned()),
+            text => EmailAddress::parse(text).map_err(|error| error.to_string()),
+        }
+        .map_err(|message| findings.push(row.error(PERSON, "bad-address", message)))
+        .ok()?;
+        let (number, new) = self.mailboxes.intern(&mailbox_of(&address, self.gmail_dots));
+        if !new {
+            let earlier = marks.get(number as usize).map_or(0, |mark| mark.line());
+            let message = format!("`{address}` is there already, in line {earlier}");
+            findings.push(row.error(PERSON, "person-twice", message).help("remove one of the two"));
+            return None;
+        }
+        Some(Person { address, name: row.field(NAME).into(), manager, away })
+    }
+
+    /// A manager who isn't there ends a ladder early; one who manages themselves, over however
+    /// many others, would never end it.
+    fn check_managers(&self, source: &SourceText, marks: &[Mark], findings: &mut Findings) {
+        let manager_of = |number: u32| {
+            let person = self.list.get(number as usize)?;
+            self.number(person.manager.as_ref()?)
+        };
+        // For each person the number, plus one, of the person from whom they were first reached.
+        let mut reached_from = vec![0u32; self.list.len()];
+        for ((person, mark), first) in self.list.iter().zip(marks).zip(0u32..) {
+            if let Some(manager) = &person.manager
+                && self.number(manager).is_none()
+            {
+                findings.push(unknown(*mark, source, manager));
+            }
+            let mut at = Some(first);
+            while let Some(number) = at {
+                match reached_from.get_mut(number as usize) {
+                    Some(slot) if *slot == 0 => *slot = first + 1,
+                    Some(slot) if *slot == first + 1 => {
+                        findings.push(self.loop_error(number, manager_of, source, marks));
+                        break;
+                    }
+                    _ => break,
+                }
+                at = manager_of(number);
+            }
+        }
+    }
+
+    fn loop_error(
+        &self,
+        start: u32,
+        manager_of: impl Fn(u32) -> Option<u32>,
+        source: &SourceText,
+        marks: &[Mark],
+    ) -> Diagnostic {
+        // Told from the row that stands first, so that the same file always says the same.
+        let members: Vec<u32> = std::iter::successors(Some(start), |number| {
+            manager_of(*number).filter(|next| *next != start)
+        })
+        .collect();
+        let first = members.iter().copied().min().unwrap_or(start);
+        let name = |number: u32| {
+            self.list.get(number as usize).map_or("", |person| person.address.as_str())
+        };
+        let mut chain = format!("`{}`", name(first));
+        for number in std::iter::successors(manager_of(first), |number| {
+            manager_of(*number).filter(|_| *number != first)
+        }) {
+            chain.push_str(" → `");
+            chain.push_str(name(number));
+            chain.push('`');
+        }
+        let message = format!("managers go round in a circle: {chain}");
+        let error = match marks.get(first as usize) {
+            Some(mark) => mark.error(source, "manager-loop", message),
+            None => Diagnostic::error(&source.name, "manager-loop", message),
+        };
+        error.help("leave out the manager of whoever stands highest")
+    }
+}
+
+/// Somebody whom the file names as a manager isn't in it.
+pub(super) fn unknown(mark: Mark, source: &SourceText, address: &EmailAddress) -> Diagnostic {
+    mark.error(source, "unknown-person", format!("`{address}` is not among our people"))
+        .warning()
+        .help("this rung of the ladder is always skipped: add a row for them to the people's file")
+}
+
+fn read_away(row: &Row<'_>, findings: &mut Findings) -> Vec<(Date, Date)> {
+    let mut away = Vec::new();
+    for text in row.field(AWAY).split(';').map(str::trim).filter(|text| !text.is_empty()) {
+        let (from, until) = text.split_once("..").unwrap_or((text, text));
+        let error = match (from.trim().parse::<Date>(), until.trim().parse::<Date>()) {
+            (Ok(from), Ok(until)) if from <= until => {
+                away.push((from, until));
+                continue;
+            }
+            (Ok(_), Ok(_)) => row
+                .error(AWAY, "bad-days", format!("`{text}` ends before it begins"))
+                .help("write the first day first"),
+            _ => row
+                .error(AWAY, "bad-days", format!("`{text}` is not a day or a range of days"))
+                .help("write `2026-12-24..2027-01-02`, or `2026-12-24` for one day"),
+        };
+        findings.push(error);
+    }
+    away
+}

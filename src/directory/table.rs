@@ -1,0 +1,316 @@
+//! A CSV file, row by row, with the place of every finding.
+//!
+//! The first line names the columns; their order is free. Columns are separated by commas, a value
+//! that holds a comma or a line break stands in double quotes (RFC 4180), empty lines and lines
+//! that begin with `#` are skipped. It knows nothing of what the columns mean.
+
+use csv::{ByteRecord, ReaderBuilder};
+
+use super::SourceText;
+use crate::diagnostic::{Diagnostic, Severity, nearest};
+
+/// What is wrong in the files of one directory.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    list: Vec<Diagnostic>,
+    left_out: usize,
+    /// The worst of those that were left out.
+    more: Option<Severity>,
+}
+
+impl Findings {
+    /// A file that is wrong in a million rows is wrong in one way: more is not listed.
+    const LISTED: usize = 200;
+
+    pub(super) fn push(&mut self, finding: Diagnostic) {
+        if self.list.len() < Self::LISTED {
+            self.list.push(finding);
+        } else {
+            self.left_out += 1;
+            self.more = Some(self.more.map_or(finding.severity, |more| more.min(finding.severity)));
+        }
+    }
+
+    /// The findings in the order of their places.
+    pub(super) fn finish(mut self) -> Vec<Diagnostic> {
+        self.list.sort();
+        if let (Some(more), Some(last)) = (&self.more, self.list.last()) {
+            let message = format!("and {} more findings in the directory", self.left_out);
+            self.list.push(Diagnostic {
+                severity: *more,
+                ..Diagnostic::error(&last.file, "more", message)
+            });
+        }
+        self.list
+    }
+}
+
+/// A column that a file can have.
+pub(super) struct Column {
+    pub(super) name: &'static str,
+    /// Whether the file must have the column.
+    pub(super) required: bool,
+}
+
+/// A row of the file.
+pub(super) struct Row<'a> {
+    source: &'a SourceText,
+    record: &'a ByteRecord,
+    /// For each known column, where it stands in the record.
+    columns: &'a [Option<usize>],
+    start: Start,
+}
+
+/// Where a row begins.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Start {
+    byte: usize,
+    line: u32,
+}
+
+impl Row<'_> {
+    /// The value in a column, without white space around it; empty if the row doesn't have it.
+    pub(super) fn field(&self, column: usize) -> &str {
+        let place = self.columns.get(column).copied().flatten();
+        let bytes = place.and_then(|place| self.record.get(place)).unwrap_or_default();
+        std::str::from_utf8(bytes).unwrap_or_default().trim()
+    }
+
+    /// The line on which the row begins, from 1.
+    pub(super) fn line(&self) -> u32 {
+        self.start.line
+    }
+
+    /// A place to come back to when the other rows are known.
+    pub(super) fn mark(&self, column: usize) -> Mark {
+        Mark { start: self.start, field: self.columns.get(column).copied().flatten() }
+    }
+
+    /// An error at a column of this row.
+    pub(super) fn error(
+        &self,
+        column: usize,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> Diagnostic {
+        self.mark(column).error(self.source, code, message)
+    }
+}
+
+/// A column of a row.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    start: Start,
+    field: Option<usize>,
+}
+
+impl Mark {
+    /// The line on which the row begins, from 1.
+    pub(super) fn line(self) -> u32 {
+        self.start.line
+    }
+
+    /// An error at this place of the file.
+    pub(super) fn error(
+        self,
+        source: &SourceText,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> Diagnostic {
+        let error = Diagnostic::error(&source.name, code, message);
+        let Some(field) = self.field else { return error.at(self.start.line, 0, 0, "") };
+        let place = locate(&source.text, self.start, field);
+        error.at(place.line, place.column, place.width, place.excerpt)
+    }
+}
+
+/// Hands every row to `each`. Nothing is handed over if the columns are wrong.
+pub(super) fn rows(
+    source: &SourceText,
+    known: &[Column],
+    findings: &mut Findings,
+    mut each: impl FnMut(&Row<'_>, &mut Findings),
+) {
+    if u32::try_from(source.text.len()).is_err() {
+        let message = "the file is larger than 4 GiB";
+        findings.push(Diagnostic::error(&source.name, "too-large", message));
+        return;
+    }
+    let mut reader = ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .comment(Some(b'#'))
+        .from_reader(without_mark(&source.text).as_bytes());
+    let skipped = source.text.len() - without_mark(&source.text).len();
+    let mut record = ByteRecord::new();
+    let mut header: Option<(Vec<Option<usize>>, usize)> = None;
+    loop {
+        // Reading from memory, with rows of any length, has no way to fail.
+        if !matches!(reader.read_byte_record(&mut record), Ok(true)) {
+            break;
+        }
+        let start = record.position().map_or(Start { byte: 0, line: 1 }, |position| {
+            let byte = usize::try_from(position.byte()).unwrap_or(usize::MAX) + skipped;
+            let line = u32::try_from(position.line()).unwrap_or(u32::MAX);
+            first_of_row(&source.text, Start { byte, line })
+        });
+        let Some((columns, width)) = &header else {
+            let Some(columns) = read_header(source, &record, start, known, findings) else {
+                return;
+            };
+            header = Some((columns, record.len()));
+            continue;
+        };
+        let row = Row { source, record: &record, columns, start };
+        if record.len() > *width {
+            findings.push(too_long(&row, *width));
+        } else {
+            each(&row, findings);
+        }
+    }
+    if header.is_none() {
+        findings.push(
+            Diagnostic::error(&source.name, "missing-column", "the file is empty")
+                .help(format!("begin it with the line `{}`", header_line(known))),
+        );
+    }
+}
+
+fn header_line(known: &[Column]) -> String {
+    known.iter().map(|column| column.name).collect::<Vec<_>>().join(",")
+}
+
+/// A byte-order mark says nothing in UTF-8, but spreadsheets write it.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
+/// Where each known column stands; `None` if a required one is missing.
+fn read_header(
+    source: &SourceText,
+    record: &ByteRecord,
+    start: Start,
+    known: &[Column],
+    findings: &mut Findings,
+) -> Option<Vec<Option<usize>>> {
+    let names: Vec<String> =
+        record.iter().map(|name| String::from_utf8_lossy(name).trim().to_lowercase()).collect();
+    for (index, name) in names.iter().enumerate() {
+        let mark = Mark { start, field: Some(index) };
+        if known.iter().all(|column| column.name != name) {
+            let message = format!("the column `{name}` is not known and not read");
+            let nearest = nearest(name, known.iter().map(|column| column.name));
+            let help = match nearest {
+                Some(nearest) => format!("did you mean `{nearest}`?"),
+                None => format!("the columns are `{}`", header_line(known)),
+            };
+            findings.push(mark.error(source, "unknown-column", message).warning().help(help));
+        } else if names.iter().take(index).any(|earlier| earlier == name) {
+            let message = format!("the column `{name}` is there twice");
+            findings.push(mark.error(source, "column-twice", message).help("remove one"));
+        }
+    }
+    let columns: Vec<_> =
+        known.iter().map(|column| names.iter().position(|name| name == column.name)).collect();
+    let mut complete = true;
+    for (column, place) in known.iter().zip(&columns) {
+        if column.required && place.is_none() {
+            complete = false;
+            let message = format!("the column `{}` is missing", column.name);
+            let help = if names.iter().any(|name| name.contains(';') || name.contains('\t')) {
+                "columns are separated by commas".to_owned()
+            } else {
+                format!("the first line names the columns, such as `{}`", header_line(known))
+            };
+            let mark = Mark { start, field: None };
+            let excerpt = line_at(&source.text, start.byte);
+            let error = mark.error(source, "missing-column", message);
+            findings.push(error.at(start.line, 0, 0, excerpt).help(help));
+        }
+    }
+    complete.then_some(columns)
+}
+
+fn too_long(row: &Row<'_>, width: usize) -> Diagnostic {
+    let message = format!("this row has {} columns, the first line {width}", row.record.len());
+    Mark { start: row.start, field: Some(width) }
+        .error(row.source, "too-many-columns", message)
+        .help("put a value that holds a comma in double quotes")
+}
+
+/// The place of a field in the text, for display.
+struct Located<'a> {
+    line: u32,
+    column: u32,
+    width: u32,
+    excerpt: &'a str,
+}
+
+/// Where a row really begins: the reader says where it began to look, which may be the end of the
+/// row before, or an empty line or comment that it skipped.
+fn first_of_row(text: &str, start: Start) -> Start {
+    let Start { mut byte, mut line } = start;
+    let bytes = text.as_bytes();
+    loop {
+        match bytes.get(byte) {
+            Some(b'\n') => {
+                line += 1;
+                byte += 1;
+            }
+            Some(b'\r') => byte += 1,
+            Some(b'#') => {
+                let rest = bytes.get(byte..).unwrap_or_default();
+                byte += memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+            }
+            _ => return Start { byte, line },
+        }
+    }
+}
+
+/// Finds a field of the row that begins at `start`. Only findings need it, so it may read the row
+/// once more.
+fn locate(text: &str, start: Start, field: usize) -> Located<'_> {
+    let mut index = 0;
+    let mut quoted = false;
+    let mut line = start.line;
+    let mut line_start = start.byte;
+    let mut begin = start.byte;
+    let mut end = text.len();
+    for (offset, c) in text.get(start.byte..).unwrap_or_default().char_indices() {
+        let at = start.byte + offset;
+        match c {
+            '"' => quoted = !quoted,
+            ',' | '\n' | '\r' if !quoted => {
+                if index == field || c != ',' {
+                    end = at;
+                    break;
+                }
+                index += 1;
+                begin = at + 1;
+            }
+            '\n' if index < field => {
+                line += 1;
+                line_start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    let raw = text.get(begin..end).unwrap_or_default();
+    let value = raw.lines().next().unwrap_or_default();
+    let indent = value.len() - value.trim_start().len();
+    let before = text.get(line_start..begin + indent).unwrap_or_default();
+    Located {
+        line,
+        column: count(before) + 1,
+        width: count(value.trim()),
+        excerpt: line_at(text, line_start),
+    }
+}
+
+fn line_at(text: &str, byte: usize) -> &str {
+    text.get(byte..).unwrap_or_default().lines().next().unwrap_or_default()
+}
+
+fn count(text: &str) -> u32 {
+    u32::try_from(text.chars().count()).unwrap_or(u32::MAX)
+}

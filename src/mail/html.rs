@@ -1,0 +1,237 @@
+//! The text that a person sees of an HTML mail.
+//!
+//! html5gum reads the tags; this says which of them begin a line, which hide what they hold, and
+//! which mark a quote. It builds no tree, so hostile nesting costs nothing. Styles count where
+//! they stand on the element, as mail programs write them; style sheets are not applied.
+
+use std::ops::Range;
+
+use html5gum::{DefaultEmitter, StartTag, Token, Tokenizer};
+
+use super::Text;
+
+/// What a page shows.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// The visible text.
+    pub(super) text: String,
+    /// Which bytes of it are quoted, in order.
+    pub(super) quoted: Vec<Range<usize>>,
+    /// Whether the page hides text.
+    pub(super) hidden: bool,
+}
+
+/// Elements whose content is never shown.
+const UNSEEN: [&[u8]; 8] =
+    [b"head", b"style", b"script", b"title", b"template", b"noscript", b"svg", b"select"];
+/// Elements without an end tag.
+const VOID: [&[u8]; 13] = [
+    b"area", b"base", b"br", b"col", b"embed", b"hr", b"img", b"input", b"link", b"meta",
+    b"source", b"track", b"wbr",
+];
+/// Elements that begin and end a line.
+const BLOCKS: [&[u8]; 30] = [
+    b"address",
+    b"article",
+    b"aside",
+    b"blockquote",
+    b"center",
+    b"dd",
+    b"div",
+    b"dl",
+    b"dt",
+    b"fieldset",
+    b"figure",
+    b"footer",
+    b"form",
+    b"h1",
+    b"h2",
+    b"h3",
+    b"h4",
+    b"h5",
+    b"h6",
+    b"header",
+    b"hr",
+    b"li",
+    b"main",
+    b"ol",
+    b"p",
+    b"pre",
+    b"section",
+    b"table",
+    b"tr",
+    b"ul",
+];
+/// More elements open at once than this are not told apart any more.
+const DEPTH: usize = 2_000;
+
+/// Why an open element matters to what stands in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    None,
+    Hides,
+    Quotes,
+}
+
+/// Reads a page, up to [`Text::LIMIT`] bytes of visible text.
+pub(super) fn visible(html: &str) -> Seen {
+    let mut page = Page::default();
+    let mut emitter = DefaultEmitter::default();
+    emitter.naively_switch_states(true);
+    for Ok(token) in Tokenizer::new_with_emitter(html, emitter) {
+        match token {
+            Token::StartTag(tag) => page.open(&tag),
+            Token::EndTag(tag) => page.close(&tag.name),
+            Token::String(text) => page.write(&String::from_utf8_lossy(&text.value)),
+            Token::Comment(_) | Token::Doctype(_) | Token::Error(_) => {}
+        }
+        if page.seen.text.len() > Text::LIMIT {
+            break;
+        }
+    }
+    page.end()
+}
+
+#[derive(Default)]
+struct Page {
+    seen: Seen,
+    open: Vec<(Box<[u8]>, Effect)>,
+    hiding: usize,
+    quoting: usize,
+    /// Where the quote that is open began.
+    quote: usize,
+    /// White space is due before the next word: as in a browser, any amount of it is one blank.
+    space: bool,
+}
+
+impl Page {
+    fn open(&mut self, tag: &StartTag<()>) {
+        let name: &[u8] = &tag.name;
+        match name {
+            b"br" => self.line(),
+            b"td" | b"th" => self.space = true,
+            _ if BLOCKS.contains(&name) => self.line(),
+            _ => {}
+        }
+        if VOID.contains(&name) || self.open.len() >= DEPTH {
+            return;
+        }
+        let effect = effect(tag);
+        match effect {
+            Effect::Hides => self.hiding += 1,
+            Effect::Quotes => {
+                if self.quoting == 0 {
+                    self.line();
+                    self.quote = self.seen.text.len();
+                }
+                self.quoting += 1;
+            }
+            Effect::None => {}
+        }
+        self.open.push((name.into(), effect));
+    }
+
+    fn close(&mut self, name: &[u8]) {
+        if BLOCKS.contains(&name) {
+            self.line();
+        }
+        // Tags that were left open end with the one around them; an end tag without a start is
+        // nothing.
+        let Some(at) = self.open.iter().rposition(|(open, _)| **open == *name) else { return };
+        for (_, effect) in self.open.split_off(at) {
+            self.leave(effect);
+        }
+    }
+
+    fn leave(&mut self, effect: Effect) {
+        match effect {
+            Effect::Hides => self.hiding -= 1,
+            Effect::Quotes => {
+                self.quoting -= 1;
+                if self.quoting == 0 && self.quote < self.seen.text.len() {
+                    self.line();
+                    self.seen.quoted.push(self.quote..self.seen.text.len());
+                }
+            }
+            Effect::None => {}
+        }
+    }
+
+    fn write(&mut self, text: &str) {
+        if self.hiding > 0 {
+            let by_style = self
+                .open
+                .iter()
+                .any(|(name, effect)| *effect == Effect::Hides && !UNSEEN.contains(&name.as_ref()));
+            self.seen.hidden |= by_style && !text.trim().is_empty();
+            return;
+        }
+        let is_space = |c: char| matches!(c, ' ' | '\t' | '\n' | '\r' | '\u{c}');
+        self.space |= text.starts_with(is_space);
+        for word in text.split(is_space).filter(|word| !word.is_empty()) {
+            if self.space && !self.seen.text.is_empty() && !self.seen.text.ends_with('\n') {
+                self.seen.text.push(' ');
+            }
+            self.seen.text.push_str(word);
+            self.space = true;
+        }
+        self.space = text.ends_with(is_space);
+    }
+
+    /// Begins a line, unless one has just begun.
+    fn line(&mut self) {
+        self.space = false;
+        if self.hiding == 0 && !self.seen.text.is_empty() && !self.seen.text.ends_with('\n') {
+            self.seen.text.push('\n');
+        }
+    }
+
+    fn end(mut self) -> Seen {
+        for (_, effect) in std::mem::take(&mut self.open).into_iter().rev() {
+            self.leave(effect);
+        }
+        self.seen
+    }
+}
+
+fn effect(tag: &StartTag<()>) -> Effect {
+    let name: &[u8] = &tag.name;
+    let attribute = |name: &[u8]| {
+        let value = tag.attributes.get(name)?;
+        Some(String::from_utf8_lossy(&value.value).to_ascii_lowercase())
+    };
+    if UNSEEN.contains(&name) {
+        return Effect::Hides;
+    }
+    if tag.attributes.is_empty() {
+        return if name == b"blockquote" { Effect::Quotes } else { Effect::None };
+    }
+    if attribute(b"hidden").is_some() || attribute(b"style").is_some_and(|style| hides(&style)) {
+        return Effect::Hides;
+    }
+    let marks = |value: String| {
+        ["gmail_quote", "yahoo_quoted", "moz-cite-prefix", "protonmail_quote"]
+            .iter()
+            .any(|mark| value.contains(mark))
+    };
+    if name == b"blockquote" || attribute(b"class").is_some_and(marks) {
+        return Effect::Quotes;
+    }
+    Effect::None
+}
+
+/// Whether a style attribute, in lower case, hides its element.
+fn hides(style: &str) -> bool {
+    style.split(';').filter_map(|rule| rule.split_once(':')).any(|(property, value)| {
+        let value = value.trim().trim_end_matches("!important").trim_end();
+        let zero = || value.trim_end_matches(|c: char| c.is_alphabetic() || c == '%') == "0";
+        match property.trim() {
+            "display" => value == "none",
+            "visibility" => value == "hidden",
+            "mso-hide" => value == "all",
+            "font-size" | "opacity" => zero(),
+            "max-height" => zero(),
+            _ => false,
+        }
+    })
+}

@@ -1,0 +1,123 @@
+//! What kind of mail it is, from its header alone.
+//!
+//! The first that holds decides: our own mail come back, a bounce, a read receipt, an automatic
+//! answer, a calendar item, an encrypted mail, a list; anything else is a person's.
+
+use super::Kind;
+use super::fields::Fields;
+
+/// The field that every mail of Postroom's own carries.
+pub const OWN_FIELD: &str = "postroom-ticket";
+
+/// Subjects of out-of-office notes. They count only together with a field that a program sets,
+/// since people write such words too.
+const AWAY: [&str; 9] = [
+    "out of office",
+    "out of the office",
+    "automatic reply",
+    "auto-reply",
+    "autoreply",
+    "abwesenheit",
+    "automatische antwort",
+    "absence du bureau",
+    "réponse automatique",
+];
+
+/// Says what kind of mail it is. `subject` is decoded.
+pub(super) fn kind(fields: &Fields<'_>, subject: &str, sender: Option<&str>) -> Kind {
+    let content = Content::of(fields);
+    if fields.has(OWN_FIELD) {
+        Kind::Loop
+    } else if is_bounce(fields, &content, sender) {
+        Kind::Bounce
+    } else if content.is("multipart/report") && content.says("disposition-notification") {
+        Kind::Receipt
+    } else if is_auto_reply(fields, subject) {
+        Kind::AutoReply
+    } else if content.is("text/calendar") {
+        Kind::Calendar
+    } else if is_encrypted(&content) {
+        Kind::Encrypted
+    } else if is_list(fields) {
+        Kind::List
+    } else {
+        Kind::Person
+    }
+}
+
+/// The Content-Type in lower case.
+struct Content(String);
+
+impl Content {
+    fn of(fields: &Fields<'_>) -> Self {
+        let value = fields.first("content-type").unwrap_or_default();
+        Self(String::from_utf8_lossy(value).to_lowercase())
+    }
+
+    fn is(&self, kind: &str) -> bool {
+        self.0.split(';').next().is_some_and(|name| name.trim() == kind)
+    }
+
+    fn says(&self, word: &str) -> bool {
+        self.0.contains(word)
+    }
+}
+
+fn is_bounce(fields: &Fields<'_>, content: &Content, sender: Option<&str>) -> bool {
+    let report = content.is("multipart/report") && content.says("delivery-status");
+    let empty_path = fields.first("return-path").is_some_and(|path| path == b"<>");
+    let daemon = sender.is_some_and(|sender| {
+        let local = sender.split('@').next().unwrap_or_default();
+        local == "mailer-daemon" || local == "postmaster"
+    });
+    // An empty path alone is also an out-of-office note's (RFC 3834 §3.3).
+    report
+        || (daemon && (empty_path || fields.has("x-failed-recipients") || auto(fields).is_some()))
+        || (empty_path && fields.has("x-failed-recipients"))
+        || sender.is_some_and(|sender| sender.starts_with("mailer-daemon@"))
+}
+
+/// The word of Auto-Submitted, unless it says that a person sent it.
+fn auto(fields: &Fields<'_>) -> Option<String> {
+    // RFC 3834 §5: "no" means a person sent it.
+    fields.word("auto-submitted").filter(|word| word != "no")
+}
+
+fn is_auto_reply(fields: &Fields<'_>, subject: &str) -> bool {
+    if fields.word("auto-submitted").is_some_and(|word| word == "no") {
+        return false;
+    }
+    if auto(fields).is_some() {
+        return true;
+    }
+    let precedence = fields.word("precedence").unwrap_or_default();
+    let program = fields.has("x-autoreply")
+        || fields.has("x-autorespond")
+        || fields.has("x-autoresponder")
+        || precedence == "auto_reply";
+    // Exchange sets X-Auto-Response-Suppress on its own notes, and on some people's mail too.
+    let hinted = fields.has("x-auto-response-suppress")
+        || precedence == "bulk"
+        || precedence == "junk"
+        || fields.first("return-path").is_some_and(|path| path == b"<>");
+    program || (hinted && is_away(subject))
+}
+
+fn is_away(subject: &str) -> bool {
+    let subject = subject.to_lowercase();
+    AWAY.iter().any(|words| subject.contains(words))
+}
+
+fn is_encrypted(content: &Content) -> bool {
+    content.is("multipart/encrypted")
+        || ((content.is("application/pkcs7-mime") || content.is("application/x-pkcs7-mime"))
+            && !content.says("signed-data"))
+}
+
+fn is_list(fields: &Fields<'_>) -> bool {
+    // RFC 2919, RFC 2369.
+    ["list-id", "list-unsubscribe", "list-post"].iter().any(|name| fields.has(name))
+        || fields
+            .word("precedence")
+            .is_some_and(|word| matches!(word.as_str(), "bulk" | "list" | "junk"))
+}

@@ -1,0 +1,338 @@
+//! How the service is: what it counts, and whether it does its work.
+//!
+//! It keeps numbers and the last word of each mailbox; it knows nothing of how they are served.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::diagnostic::Diagnostic;
+use crate::dictionary::Version;
+use crate::seams::{Counts, JobId, Outcome, Recorded, SourceId};
+
+/// A mailbox that was not read for this many poll intervals is not well.
+const PATIENCE: u32 = 3;
+/// … but never sooner than this, since IDLE is renewed within five minutes.
+const AT_LEAST: Duration = Duration::from_secs(360);
+
+/// How the service is. Shared by all tasks.
+#[derive(Debug)]
+pub struct Health {
+    started: Timestamp,
+    mailboxes: Mutex<BTreeMap<SourceId, Condition>>,
+    refused: Mutex<Vec<String>>,
+    version: Mutex<Version>,
+    so_far: AtomicU64,
+    numbers: Numbers,
+}
+
+/// How one mailbox is.
+#[derive(Debug, Clone)]
+struct Condition {
+    patience: Duration,
+    last_read: Option<Timestamp>,
+    /// Another replica attends to it.
+    standing_by: bool,
+    failure: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByMailbox {
+    mailbox: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByResult {
+    mailbox: String,
+    result: ResultLabel,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+enum ResultLabel {
+    #[allow(non_camel_case_types, reason = "the label's value")]
+    new,
+    #[allow(non_camel_case_types, reason = "the label's value")]
+    known,
+    #[allow(non_camel_case_types, reason = "the label's value")]
+    repeat,
+    #[allow(non_camel_case_types, reason = "the label's value")]
+    done,
+    #[allow(non_camel_case_types, reason = "the label's value")]
+    retry,
+    #[allow(non_camel_case_types, reason = "the label's value")]
+    gave_up,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByDecision {
+    decision: String,
+    reason: String,
+}
+
+#[derive(Debug, Default)]
+struct Numbers {
+    registry: Mutex<Registry>,
+    recorded: Family<ByResult, Counter>,
+    delivered: Family<ByResult, Counter>,
+    failures: Family<ByMailbox, Counter>,
+    last_read: Family<ByMailbox, Gauge<f64, AtomicU64>>,
+    rules_refused: Gauge,
+    tickets: Family<ByDecision, Gauge>,
+    jobs: Gauge,
+    oldest_job: Gauge<f64, AtomicU64>,
+}
+
+/// What `/readyz` answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Readiness {
+    /// Whether every mailbox is read and the store answers.
+    pub ready: bool,
+    /// The dictionaries in use.
+    pub dictionaries: String,
+    /// What is wrong with the files as they are now; empty when they are the ones in use.
+    pub refused_edit: Vec<String>,
+    /// Each mailbox.
+    pub mailboxes: BTreeMap<String, MailboxReadiness>,
+    /// What is wrong with the store, if anything.
+    pub store: Option<String>,
+}
+
+/// How a mailbox is, for `/readyz`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MailboxReadiness {
+    /// Whether it was read lately, or another replica attends to it.
+    pub ready: bool,
+    /// When it was last read.
+    pub last_read: Option<Timestamp>,
+    /// Whether another replica attends to it.
+    pub standing_by: bool,
+    /// What went wrong last, until it is read again.
+    pub failure: Option<String>,
+}
+
+impl Health {
+    /// The health of a service that has just started.
+    #[must_use]
+    pub fn new(config: &Config, version: &Version, now: Timestamp) -> Self {
+        let mailboxes = config.mailboxes.iter().map(|mailbox| {
+            let patience = AT_LEAST.max(mailbox.poll_every * PATIENCE);
+            let condition =
+                Condition { patience, last_read: None, standing_by: false, failure: None };
+            (mailbox.id.clone(), condition)
+        });
+        Self {
+            started: now,
+            mailboxes: Mutex::new(mailboxes.collect()),
+            refused: Mutex::default(),
+            version: Mutex::new(version.clone()),
+            so_far: AtomicU64::new(0),
+            numbers: Numbers::registered(),
+        }
+    }
+
+    /// A mailbox was read.
+    pub fn polled(&self, mailbox: &SourceId, now: Timestamp) {
+        let label = ByMailbox { mailbox: mailbox.0.clone() };
+        self.numbers.last_read.get_or_create(&label).set(seconds(now));
+        self.with(mailbox, |condition| {
+            condition.last_read = Some(now);
+            condition.standing_by = false;
+            condition.failure = None;
+        });
+    }
+
+    /// A mailbox, or the store on its behalf, failed.
+    pub fn failed(&self, mailbox: &SourceId, why: &str) {
+        let label = ByMailbox { mailbox: mailbox.0.clone() };
+        self.numbers.failures.get_or_create(&label).inc();
+        self.with(mailbox, |condition| {
+            condition.standing_by = false;
+            condition.failure = Some(why.to_owned());
+        });
+    }
+
+    /// Another replica attends to a mailbox.
+    pub fn standing_by(&self, mailbox: &SourceId) {
+        self.with(mailbox, |condition| condition.standing_by = true);
+    }
+
+    /// Mails were recorded.
+    pub fn recorded(&self, mailbox: &SourceId, recorded: &[Recorded]) {
+        self.so_far.fetch_add(recorded.len() as u64, Ordering::Relaxed);
+        for recorded in recorded {
+            let result = match recorded {
+                Recorded::New(_) => ResultLabel::new,
+                Recorded::Known(_) => ResultLabel::known,
+                Recorded::Repeat(_) => ResultLabel::repeat,
+            };
+            let label = ByResult { mailbox: mailbox.0.clone(), result };
+            self.numbers.recorded.get_or_create(&label).inc();
+        }
+    }
+
+    /// How many mails were recorded since the start.
+    #[must_use]
+    pub fn recorded_so_far(&self) -> u64 {
+        self.so_far.load(Ordering::Relaxed)
+    }
+
+    /// Deliveries were tried.
+    pub fn delivered(&self, mailbox: &SourceId, results: &[(JobId, Outcome)]) {
+        for (_, outcome) in results {
+            let result = match outcome {
+                Outcome::Done { .. } => ResultLabel::done,
+                Outcome::Retry { .. } => ResultLabel::retry,
+                Outcome::GiveUp { .. } => ResultLabel::gave_up,
+            };
+            let label = ByResult { mailbox: mailbox.0.clone(), result };
+            self.numbers.delivered.get_or_create(&label).inc();
+        }
+    }
+
+    /// New rules are live.
+    pub fn rules_loaded(&self, version: &Version) {
+        version.clone_into(&mut lock(&self.version));
+        self.numbers.rules_refused.set(0);
+        lock(&self.refused).clear();
+    }
+
+    /// An edit was refused.
+    pub fn rules_refused(&self, findings: &[Diagnostic]) {
+        self.numbers.rules_refused.set(1);
+        let errors = findings.iter().filter(|finding| finding.is_error());
+        *lock(&self.refused) = errors.map(ToString::to_string).collect();
+    }
+
+    /// Whether the service does its work. `store` is what is wrong with the store, if anything.
+    #[must_use]
+    pub fn readiness(&self, now: Timestamp, store: Option<String>) -> Readiness {
+        let mailboxes: BTreeMap<_, _> = lock(&self.mailboxes)
+            .iter()
+            .map(|(id, condition)| (id.0.clone(), condition.readiness(self.started, now)))
+            .collect();
+        Readiness {
+            ready: store.is_none() && mailboxes.values().all(|mailbox| mailbox.ready),
+            dictionaries: lock(&self.version).to_string(),
+            refused_edit: lock(&self.refused).clone(),
+            mailboxes,
+            store,
+        }
+    }
+
+    /// The metrics in the text format of OpenMetrics.
+    #[must_use]
+    pub fn metrics(&self, counts: Option<&Counts>) -> String {
+        if let Some(counts) = counts {
+            self.numbers.set(counts);
+        }
+        let mut text = String::new();
+        // Writing to a string fails only when an encoder does; half a page is then still a page.
+        let _ = encode(&mut text, &lock(&self.numbers.registry));
+        text
+    }
+
+    fn with(&self, mailbox: &SourceId, change: impl FnOnce(&mut Condition)) {
+        if let Some(condition) = lock(&self.mailboxes).get_mut(mailbox) {
+            change(condition);
+        }
+    }
+}
+
+impl Condition {
+    fn readiness(&self, started: Timestamp, now: Timestamp) -> MailboxReadiness {
+        // A mailbox that was never read is not ready, however young the service is.
+        let lately = self.last_read.is_some_and(|last| {
+            now.duration_since(last.max(started)).unsigned_abs() <= self.patience
+        });
+        MailboxReadiness {
+            ready: self.standing_by || lately,
+            last_read: self.last_read,
+            standing_by: self.standing_by,
+            failure: self.failure.clone(),
+        }
+    }
+}
+
+impl Numbers {
+    fn registered() -> Self {
+        let numbers = Self::default();
+        let mut registry = Registry::with_prefix("postroom");
+        registry.register(
+            "mails_recorded",
+            "Mails recorded, by mailbox and whether they were new, known or a repeat",
+            numbers.recorded.clone(),
+        );
+        registry.register(
+            "deliveries",
+            "Deliveries tried, by mailbox and how they went",
+            numbers.delivered.clone(),
+        );
+        registry.register(
+            "read_failures",
+            "Failed attempts to read a mailbox or to record what was read",
+            numbers.failures.clone(),
+        );
+        registry.register(
+            "last_read_timestamp_seconds",
+            "When a mailbox was last read, in seconds since 1970",
+            numbers.last_read.clone(),
+        );
+        registry.register(
+            "edit_refused",
+            "1 while the files on disk have an error and the last good version is in use",
+            numbers.rules_refused.clone(),
+        );
+        registry.register(
+            "tickets",
+            "Tickets by their current decision and its reason",
+            numbers.tickets.clone(),
+        );
+        registry.register(
+            "outbox_jobs",
+            "Deliveries that wait or are under way",
+            numbers.jobs.clone(),
+        );
+        registry.register(
+            "oldest_outbox_job_timestamp_seconds",
+            "When the oldest waiting delivery was asked for, in seconds since 1970; 0 for none",
+            numbers.oldest_job.clone(),
+        );
+        *lock(&numbers.registry) = registry;
+        numbers
+    }
+
+    fn set(&self, counts: &Counts) {
+        self.tickets.clear();
+        for ((decision, reason), count) in &counts.tickets {
+            let label = ByDecision { decision: decision.clone(), reason: reason.clone() };
+            self.tickets.get_or_create(&label).set(gauge(*count));
+        }
+        self.jobs.set(gauge(counts.jobs_waiting));
+        self.oldest_job.set(counts.oldest_job.map_or(0.0, seconds));
+    }
+}
+
+fn gauge(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn seconds(time: Timestamp) -> f64 {
+    time.as_duration().as_secs_f64()
+}
+
+/// A lock that a panicked holder does not take from the others: the values behind it are whole
+/// after every statement.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,495 @@
+//! Delivery in an IMAP mailbox: moving and marking mails, on a connection of its own.
+//!
+//! A move is done when the server's COPYUID names the mail, or when a look finds it in the target
+//! and no longer in the source; an OK alone proves nothing, since a server also says OK to moving
+//! what isn't there. It knows jobs, not why a mail goes where it goes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::connect::Account;
+use super::fault::Fault;
+use super::folder::{Folders, Found};
+use super::lookup::Seeker;
+use super::session::{Copied, Opened, Session, copied, quoted, uid_set};
+use crate::config::Mailbox;
+use crate::killpoint;
+use crate::mail::{self, MailKey};
+use crate::rim::backoff::{MAX_ATTEMPTS, backoff};
+use crate::seams::{Action, Delivery, Job, JobId, Outcome, Place, Proof};
+
+use async_imap::imap_proto::Response;
+
+/// One command moves at most this many mails.
+const BATCH: usize = 300;
+
+/// How a mail is recognised: from its bytes, all or the beginning, and its whole size.
+pub type KeyOf = fn(&[u8], u64) -> MailKey;
+
+/// Moves and marks mails in one mailbox.
+pub struct ImapDelivery {
+    account: Arc<Account>,
+    create_folders: bool,
+    key_of: KeyOf,
+    folders: Folders,
+    session: Option<Session>,
+}
+
+/// What one call has to do in one folder.
+struct Group<'a> {
+    folder: &'a str,
+    action: &'a Action,
+    jobs: Vec<&'a Job>,
+}
+
+/// How the jobs went so far, and what was found for them.
+#[derive(Default)]
+struct Ledger {
+    outcomes: BTreeMap<JobId, Outcome>,
+    /// Mails in a target folder that some job was found to have become.
+    claimed: BTreeSet<(String, u32)>,
+}
+
+/// The folder that a group's mails go to.
+struct Target {
+    name: String,
+}
+
+impl ImapDelivery {
+    /// A delivery for a mailbox.
+    #[must_use]
+    pub fn new(mailbox: &Mailbox, account: Arc<Account>) -> Self {
+        Self::recognising(mailbox, account, |raw, size| mail::parse::parse(raw, size).key)
+    }
+
+    /// The same, with another way to recognise a mail.
+    #[must_use]
+    pub fn recognising(mailbox: &Mailbox, account: Arc<Account>, key_of: KeyOf) -> Self {
+        Self {
+            account,
+            create_folders: mailbox.create_folders,
+            key_of,
+            folders: Folders::default(),
+            session: None,
+        }
+    }
+
+    async fn group(&mut self, group: &Group<'_>, ledger: &mut Ledger) -> Result<(), Fault> {
+        let mut session = match self.session.take() {
+            Some(session) => session,
+            None => self.account.connect().await?,
+        };
+        match group.action {
+            Action::Mark { keyword } => self.mark(&mut session, group, keyword, ledger).await?,
+            Action::Move { folder } => self.relocate(&mut session, group, folder, ledger).await?,
+        }
+        self.session = Some(session);
+        Ok(())
+    }
+
+    /// The UIDs of a group's mails in the folder that is open, and the jobs whose mail isn't there.
+    async fn present<'a>(
+        &self,
+        session: &mut Session,
+        opened: &Opened,
+        group: &Group<'a>,
+    ) -> Result<(BTreeMap<u32, &'a Job>, Vec<&'a Job>), Fault> {
+        let (mut there, mut doubtful, mut gone) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        let mut unnumbered = Vec::new();
+        for &job in &group.jobs {
+            match job.place.name.parse::<u32>() {
+                Ok(uid) if job.place.epoch == opened.epoch && uid > 0 => {
+                    let first = job.attempt <= 1;
+                    let list = if first { &mut there } else { &mut doubtful };
+                    if let Some(other) = list.insert(uid, job) {
+                        gone.push(other);
+                    }
+                }
+                _ => unnumbered.push(job),
+            }
+        }
+        if !doubtful.is_empty() {
+            let uids: Vec<u32> = doubtful.keys().copied().collect();
+            let still = existing(session, &uids).await?;
+            for (uid, job) in doubtful {
+                if still.contains(&uid) {
+                    there.insert(uid, job);
+                } else {
+                    gone.push(job);
+                }
+            }
+        }
+        let mut taken: BTreeSet<u32> = there.keys().copied().collect();
+        let seeker = Seeker { key_of: self.key_of };
+        for job in unnumbered {
+            match seeker.find(session, job, &taken).await? {
+                Some(uid) => {
+                    taken.insert(uid);
+                    there.insert(uid, job);
+                }
+                None => gone.push(job),
+            }
+        }
+        Ok((there, gone))
+    }
+
+    async fn mark(
+        &mut self,
+        session: &mut Session,
+        group: &Group<'_>,
+        keyword: &str,
+        ledger: &mut Ledger,
+    ) -> Result<(), Fault> {
+        let opened = session.open(group.folder, true).await?;
+        let (there, gone) = self.present(session, &opened, group).await?;
+        let takes =
+            opened.flags.contains("\\*") || opened.flags.contains(&keyword.to_ascii_lowercase());
+        if takes {
+            if keyword.is_empty() || !keyword.chars().all(is_keyword_char) {
+                return Err(Fault::Misconfigured(format!("`{keyword}` is no IMAP keyword")));
+            }
+            let uids: Vec<u32> = there.keys().copied().collect();
+            for batch in uids.chunks(BATCH) {
+                let command = format!("UID STORE {} +FLAGS.SILENT ({keyword})", uid_set(batch));
+                session.command("marking", &command, |_| {}).await?;
+            }
+        }
+        for job in there.values() {
+            ledger.done(job, None, Proof::Marked);
+        }
+        for job in gone {
+            ledger.gone(job);
+        }
+        Ok(())
+    }
+
+    async fn relocate(
+        &mut self,
+        session: &mut Session,
+        group: &Group<'_>,
+        folder: &str,
+        ledger: &mut Ledger,
+    ) -> Result<(), Fault> {
+        let moves = session.can("MOVE");
+        if !moves && !session.can("UIDPLUS") {
+            for job in &group.jobs {
+                ledger.give_up(job, "the server has neither MOVE nor UIDPLUS, so that nothing can be moved without risk for other mails");
+            }
+            return Ok(());
+        }
+        let mut target = self.target(session, folder).await?;
+        let opened = session.open(group.folder, true).await?;
+        let (there, mut gone) = self.present(session, &opened, group).await?;
+        if target.name == group.folder {
+            for (uid, job) in there {
+                let place = placed(job, group.folder, opened.epoch, uid);
+                ledger.done(job, Some(place), Proof::FoundInTarget);
+            }
+            for job in gone {
+                ledger.gone(job);
+            }
+            return Ok(());
+        }
+        let mut there = there;
+        if !moves {
+            self.finish_copies(session, &target, &mut there, ledger).await?;
+        }
+        let uids: Vec<u32> = there.keys().copied().collect();
+        let mut unproven = Vec::new();
+        for batch in uids.chunks(BATCH) {
+            let copied = match self.move_batch(session, batch, &target, moves).await {
+                Err(Fault::Denied { missing: true, .. }) => {
+                    // The folder vanished since it was found.
+                    self.folders.forget(folder);
+                    target = self.target(session, folder).await?;
+                    self.move_batch(session, batch, &target, moves).await?
+                }
+                other => other?,
+            };
+            let new: BTreeMap<u32, u32> = copied.pairs.iter().copied().collect();
+            for uid in batch {
+                let Some(job) = there.get(uid) else { continue };
+                match new.get(uid) {
+                    Some(number) => {
+                        ledger.claimed.insert((target.name.clone(), *number));
+                        let place = placed(job, &target.name, copied.epoch, *number);
+                        ledger.done(job, Some(place), Proof::CopyUid);
+                    }
+                    None => unproven.push((*uid, *job)),
+                }
+            }
+        }
+        // What COPYUID doesn't name was gone before, or the server doesn't say where it went.
+        let uids: Vec<u32> = unproven.iter().map(|(uid, _)| *uid).collect();
+        let still = existing(session, &uids).await?;
+        for (uid, job) in unproven {
+            if still.contains(&uid) {
+                ledger.retry(job, "the server didn't move the mail", None);
+            } else {
+                gone.push(job);
+            }
+        }
+        self.look_in_target(session, &target, &gone, ledger).await
+    }
+
+    /// Moves mails of the open folder, or copies them and removes what was copied.
+    async fn move_batch(
+        &self,
+        session: &mut Session,
+        uids: &[u32],
+        target: &Target,
+        moves: bool,
+    ) -> Result<Copied, Fault> {
+        let verb = if moves { "MOVE" } else { "COPY" };
+        let command = format!("UID {verb} {} {}", uid_set(uids), quoted(&target.name));
+        let mut all = Copied::default();
+        // RFC 6851 §4.3: MOVE gives COPYUID before its end, in an untagged OK.
+        let mut note = |code: Copied| {
+            all.epoch = code.epoch;
+            all.pairs.extend(code.pairs);
+        };
+        let done = session
+            .command("moving", &command, |response| {
+                if let Response::Data { outcome, .. } = response
+                    && let Some(code) = outcome.code.as_ref().and_then(copied)
+                {
+                    note(code);
+                }
+            })
+            .await?;
+        if let Some(code) = done.copied {
+            note(code);
+        }
+        if moves {
+            killpoint::pass("moved");
+            return Ok(all);
+        }
+        killpoint::pass("copied");
+        let mut copied: Vec<u32> =
+            all.pairs.iter().map(|(from, _)| *from).filter(|uid| uids.contains(uid)).collect();
+        copied.sort_unstable();
+        remove(session, &copied).await?;
+        Ok(all)
+    }
+
+    /// Without MOVE, an earlier try may have ended between the copy and the removal: then only
+    /// the removal is left to do.
+    async fn finish_copies(
+        &self,
+        session: &mut Session,
+        target: &Target,
+        there: &mut BTreeMap<u32, &Job>,
+        ledger: &mut Ledger,
+    ) -> Result<(), Fault> {
+        let tried: Vec<(u32, &Job)> = there
+            .iter()
+            .filter(|(_, job)| job.attempt > 1)
+            .map(|(uid, job)| (*uid, *job))
+            .collect();
+        let Some(folder) = tried.first().map(|(_, job)| job.place.folder.as_str()) else {
+            return Ok(());
+        };
+        let opened = session.open(&target.name, false).await?;
+        let mut copies = Vec::new();
+        for (uid, job) in tried {
+            if let Some(copy) = self.seek(session, target, job, ledger).await? {
+                copies.push((uid, job, copy));
+            }
+        }
+        session.open(folder, true).await?;
+        let uids: Vec<u32> = copies.iter().map(|(uid, ..)| *uid).collect();
+        remove(session, &uids).await?;
+        for (uid, job, copy) in copies {
+            there.remove(&uid);
+            let place = placed(job, &target.name, opened.epoch, copy);
+            ledger.done(job, Some(place), Proof::FoundInTarget);
+        }
+        Ok(())
+    }
+
+    /// Looks for mails in the target that are no longer where they were.
+    async fn look_in_target(
+        &self,
+        session: &mut Session,
+        target: &Target,
+        gone: &[&Job],
+        ledger: &mut Ledger,
+    ) -> Result<(), Fault> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let opened = session.open(&target.name, false).await?;
+        for job in gone {
+            match self.seek(session, target, job, ledger).await? {
+                Some(uid) => {
+                    let place = placed(job, &target.name, opened.epoch, uid);
+                    ledger.done(job, Some(place), Proof::FoundInTarget);
+                }
+                None => ledger.gone(job),
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds a job's mail in the target, which is open, and claims it for the job.
+    async fn seek(
+        &self,
+        session: &mut Session,
+        target: &Target,
+        job: &Job,
+        ledger: &mut Ledger,
+    ) -> Result<Option<u32>, Fault> {
+        let taken: BTreeSet<u32> = ledger
+            .claimed
+            .iter()
+            .filter(|(name, _)| *name == target.name)
+            .map(|(_, uid)| *uid)
+            .collect();
+        let found = Seeker { key_of: self.key_of }.find(session, job, &taken).await?;
+        if let Some(uid) = found {
+            ledger.claimed.insert((target.name.clone(), uid));
+        }
+        Ok(found)
+    }
+
+    async fn target(&mut self, session: &mut Session, folder: &str) -> Result<Target, Fault> {
+        let name = match self.folders.find(session, folder).await? {
+            Found::There(name) => name,
+            Found::Missing(names) if self.create_folders => {
+                self.folders.create(session, folder, &names).await?
+            }
+            Found::Missing(_) => {
+                return Err(Fault::Misconfigured(format!(
+                    "there is no folder `{folder}`: create it, or set `create_folders = true`"
+                )));
+            }
+        };
+        Ok(Target { name })
+    }
+}
+
+/// Which of these UIDs are in the open folder.
+async fn existing(session: &mut Session, uids: &[u32]) -> Result<BTreeSet<u32>, Fault> {
+    let mut found = BTreeSet::new();
+    for batch in uids.chunks(BATCH) {
+        let command = format!("UID FETCH {} (UID)", uid_set(batch));
+        session
+            .command("looking", &command, |response| {
+                if let Some(uid) = super::lookup::uid_of(response) {
+                    found.insert(uid);
+                }
+            })
+            .await?;
+    }
+    Ok(found)
+}
+
+/// Removes mails whose copies are known to be in the target. Only these: other mails that a
+/// client marked as deleted are not ours to remove, so never a bare EXPUNGE (RFC 4315 §2.1).
+async fn remove(session: &mut Session, uids: &[u32]) -> Result<(), Fault> {
+    if uids.is_empty() {
+        return Ok(());
+    }
+    let set = uid_set(uids);
+    let mark = format!("UID STORE {set} +FLAGS.SILENT (\\Deleted)");
+    session.command("removing", &mark, |_| {}).await?;
+    killpoint::pass("expunging");
+    session.command("removing", &format!("UID EXPUNGE {set}"), |_| {}).await?;
+    Ok(())
+}
+
+fn placed(job: &Job, folder: &str, epoch: u32, uid: u32) -> Place {
+    Place {
+        source: job.place.source.clone(),
+        folder: folder.to_owned(),
+        epoch,
+        name: uid.to_string(),
+    }
+}
+
+fn is_keyword_char(c: char) -> bool {
+    c.is_ascii_graphic() && !"(){%*\"\\]".contains(c)
+}
+
+impl Ledger {
+    fn done(&mut self, job: &Job, place: Option<Place>, proof: Proof) {
+        self.outcomes.insert(job.id, Outcome::Done { place, proof });
+    }
+
+    fn give_up(&mut self, job: &Job, why: &str) {
+        self.outcomes.insert(job.id, Outcome::GiveUp { why: why.to_owned() });
+    }
+
+    fn gone(&mut self, job: &Job) {
+        self.give_up(job, "the mail is no longer in its folder");
+    }
+
+    fn retry(&mut self, job: &Job, why: &str, after: Option<Duration>) {
+        if job.attempt >= MAX_ATTEMPTS {
+            self.give_up(job, &format!("{why} (tried {} times)", job.attempt));
+            return;
+        }
+        let after = after.unwrap_or_else(|| backoff(job.attempt));
+        self.outcomes.insert(job.id, Outcome::Retry { why: why.to_owned(), after });
+    }
+
+    /// What the fault means for the jobs of which nothing is known yet.
+    fn failed(&mut self, jobs: &[&Job], fault: &Fault) {
+        let after = match fault {
+            Fault::Throttled { after, .. } => Some(*after),
+            Fault::Lost(_) | Fault::Denied { .. } | Fault::Refused(_) | Fault::Misconfigured(_) => {
+                None
+            }
+        };
+        for job in jobs {
+            if !self.outcomes.contains_key(&job.id) {
+                self.retry(job, &fault.to_string(), after);
+            }
+        }
+    }
+}
+
+/// Jobs by the folder that their mail lies in and what is to be done, oldest first.
+fn grouped(jobs: &[Job]) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for job in jobs {
+        match groups
+            .iter_mut()
+            .find(|group| group.folder == job.place.folder && *group.action == job.action)
+        {
+            Some(group) => group.jobs.push(job),
+            None => groups.push(Group {
+                folder: &job.place.folder,
+                action: &job.action,
+                jobs: vec![job],
+            }),
+        }
+    }
+    groups
+}
+
+#[async_trait]
+impl Delivery for ImapDelivery {
+    async fn deliver(&mut self, jobs: &[Job]) -> Vec<(JobId, Outcome)> {
+        let mut ledger = Ledger::default();
+        let mut lost = 0;
+        let mut groups = grouped(jobs).into_iter();
+        for group in groups.by_ref() {
+            if let Err(fault) = self.group(&group, &mut ledger).await {
+                ledger.failed(&group.jobs, &fault);
+                let server_trouble =
+                    !matches!(fault, Fault::Denied { .. } | Fault::Misconfigured(_));
+                lost += u32::from(server_trouble);
+                // A connection that breaks is made anew once; then the rest has to wait.
+                if lost > 1 || matches!(fault, Fault::Throttled { .. } | Fault::Refused(_)) {
+                    groups.for_each(|group| ledger.failed(&group.jobs, &fault));
+                    break;
+                }
+            }
+        }
+        ledger.outcomes.into_iter().collect()
+    }
+}

@@ -1,0 +1,276 @@
+//! A watched folder on an IMAP server.
+//!
+//! UIDs are listed first, in bounded ranges; then the beginnings of up to a hundred mails come
+//! with one command, and what is larger than that in a second one. So memory is bounded by what
+//! was asked for, not by what a server claims. The folder is opened read-only: nothing can be
+//! marked or moved from here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::connect::Account;
+use super::fault::Fault;
+use super::folder::{Folders, Found};
+use super::opened::{BEGINNING, Open, Piece, piece};
+use crate::config::Mailbox;
+use crate::killpoint;
+use crate::seams::{Cursor, Fetched, Place, Source, SourceError, SourceId, Window};
+
+/// A window holds at most this many mails.
+const WINDOW_MAILS: usize = 100;
+/// RFC 2177 asks for a new IDLE every 29 minutes; many a NAT forgets a connection sooner.
+const LONGEST_IDLE: Duration = Duration::from_mins(5);
+/// A mail that the server lists but never gives is asked for this often.
+const TRIES: u32 = 3;
+
+/// A folder on an IMAP server.
+pub struct ImapSource {
+    id: SourceId,
+    inbox: String,
+    fetch_limit: u64,
+    poll_every: Duration,
+    account: Arc<Account>,
+    folders: Folders,
+    open: Option<Open>,
+    idle: bool,
+    /// How many mails are asked for at once: fewer after the server failed to give some.
+    batch: usize,
+    /// The mail at which the server failed last, and how often.
+    failing: Option<(u32, u32)>,
+}
+
+impl ImapSource {
+    /// A source for a mailbox.
+    #[must_use]
+    pub fn new(mailbox: &Mailbox, account: Arc<Account>) -> Self {
+        Self {
+            id: mailbox.id.clone(),
+            inbox: mailbox.inbox.clone(),
+            fetch_limit: mailbox.fetch_limit.max(1),
+            poll_every: mailbox.poll_every,
+            idle: account.idle(),
+            account,
+            folders: Folders::default(),
+            open: None,
+            batch: WINDOW_MAILS,
+            failing: None,
+        }
+    }
+
+    /// The folder, opened now or earlier. It is taken out, so that an answer that nobody waited
+    /// for is never taken for that of a later command: who fails or is dropped doesn't put it back.
+    async fn opened(&mut self) -> Result<Open, Fault> {
+        if let Some(open) = self.open.take() {
+            return Ok(open);
+        }
+        let mut session = self.account.connect().await?;
+        let name = match self.folders.find(&mut session, &self.inbox).await? {
+            Found::There(name) => name,
+            Found::Missing(_) => {
+                return Err(Fault::Misconfigured(format!(
+                    "there is no folder `{}` on the server",
+                    self.inbox
+                )));
+            }
+        };
+        Open::look_into(session, name).await
+    }
+
+    async fn window(&mut self, after: Cursor) -> Result<Window, Fault> {
+        let mut open = self.opened().await?;
+        let mut from = open.behind(after).await?;
+        if open.nothing_behind(from).await? {
+            if !open.session.has_news() {
+                self.wait(&mut open).await?;
+            }
+            open.look().await?;
+            from = open.behind(after).await?;
+            if open.nothing_behind(from).await? {
+                let upto = Cursor { epoch: open.epoch, uid: from };
+                self.open = Some(open);
+                return Ok(Window { mails: Vec::new(), upto });
+            }
+        }
+        let next = open.listed.front().copied().unwrap_or_default();
+        let given_up = self.failing.is_some_and(|(uid, tries)| uid == next && tries >= TRIES);
+        let (mails, last) = if given_up {
+            self.without_its_bytes(&mut open, next).await?
+        } else {
+            match self.take_window(&mut open).await {
+                Ok(window) => window,
+                Err(fault) => {
+                    self.note_failure(next, &fault);
+                    return Err(fault);
+                }
+            }
+        };
+        self.batch = WINDOW_MAILS;
+        let upto = Cursor { epoch: open.epoch, uid: last };
+        killpoint::pass("fetched");
+        self.open = Some(open);
+        Ok(Window { mails, upto })
+    }
+
+    /// The next mails, and the UID up to which nothing else is left.
+    async fn take_window(&mut self, open: &mut Open) -> Result<(Vec<Fetched>, u32), Fault> {
+        let beginning = BEGINNING.min(self.fetch_limit);
+        let (tag, uids) = if let Some(asked) = open.ahead.take() {
+            asked
+        } else {
+            let uids: Vec<u32> = open.listed.iter().take(self.batch).copied().collect();
+            (open.ask(&uids, beginning).await?, uids)
+        };
+        let mut pieces = open.beginnings(&tag, uids.len(), beginning).await?;
+        open.again(&uids, &mut pieces, beginning).await?;
+        let taken = open.complete(&uids, &mut pieces, beginning, self.fetch_limit).await?;
+        let last = taken.last().copied().unwrap_or_default();
+        open.listed.retain(|uid| *uid > last);
+        open.handed_upto = last;
+        let mails = taken
+            .iter()
+            .filter_map(|uid| Some((*uid, pieces.remove(uid)?)))
+            .map(|(uid, piece)| fetched(self.place(open, uid), piece, self.fetch_limit))
+            .collect();
+        // While these are judged and recorded, the server reads the next ones.
+        if taken.len() == uids.len() && !open.listed.is_empty() {
+            let next: Vec<u32> = open.listed.iter().take(self.batch).copied().collect();
+            let tag = open.ask(&next, beginning).await?;
+            open.ahead = Some((tag, next));
+        }
+        Ok((mails, last))
+    }
+
+    async fn wait(&mut self, open: &mut Open) -> Result<(), Fault> {
+        if !(self.idle && open.session.can("IDLE")) {
+            tokio::time::sleep(self.poll_every).await;
+            return Ok(());
+        }
+        let result = open.session.idle(self.poll_every.min(LONGEST_IDLE)).await;
+        if let Err(Fault::Denied { .. }) = &result {
+            // It offers IDLE and refuses it: from here on we look now and then.
+            self.idle = false;
+        }
+        result
+    }
+
+    fn place(&self, open: &Open, uid: u32) -> Place {
+        Place {
+            source: self.id.clone(),
+            folder: open.name.clone(),
+            epoch: open.epoch,
+            name: uid.to_string(),
+        }
+    }
+
+    /// After a failure, fewer mails are asked for at once, so that one which the server can't
+    /// give doesn't keep the others; until that one is known, and how often it failed. A
+    /// connection that breaks proves nothing against a mail.
+    fn note_failure(&mut self, uid: u32, fault: &Fault) {
+        if self.batch == 1 && matches!(fault, Fault::Denied { .. }) {
+            let before = self.failing.filter(|(other, _)| *other == uid).map_or(0, |(_, n)| n);
+            self.failing = Some((uid, before + 1));
+        }
+        self.batch = (self.batch / 10).max(1);
+    }
+
+    /// A mail that the server lists but won't give: it is handed out without its bytes, so that
+    /// a person sees that it is there.
+    async fn without_its_bytes(
+        &mut self,
+        open: &mut Open,
+        uid: u32,
+    ) -> Result<(Vec<Fetched>, u32), Fault> {
+        let mut found = None;
+        let command = format!("UID FETCH {uid} (UID RFC822.SIZE INTERNALDATE)");
+        open.session
+            .command("fetching", &command, |response| {
+                found = piece(response).filter(|(of, _)| *of == uid).or(found.take());
+            })
+            .await?;
+        self.failing = None;
+        open.listed.pop_front();
+        open.handed_upto = uid;
+        let mails = found
+            .map(|(_, piece)| Fetched {
+                place: self.place(open, uid),
+                raw: Vec::new(),
+                size: piece.size,
+                received: piece.received,
+            })
+            .into_iter()
+            .collect();
+        Ok((mails, uid))
+    }
+
+    async fn at(&mut self, places: &[Place]) -> Result<Vec<Fetched>, Fault> {
+        let mut open = self.opened().await?;
+        let beginning = BEGINNING.min(self.fetch_limit);
+        let mut by_folder: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
+        for place in places {
+            if let Ok(uid) = place.name.parse() {
+                by_folder.entry(&place.folder).or_default().insert(uid);
+            }
+        }
+        let mut found = BTreeMap::new();
+        for (folder, uids) in by_folder {
+            open.drain_ahead().await?;
+            open.name = folder.to_owned();
+            match open.session.open(folder, false).await {
+                Ok(opened) => open.epoch = opened.epoch,
+                // The folder is gone, and with it the mail.
+                Err(Fault::Denied { missing: true, .. }) => continue,
+                Err(fault) => return Err(fault),
+            }
+            let mut left: Vec<u32> = uids.into_iter().collect();
+            while !left.is_empty() {
+                let now: Vec<u32> = left.iter().take(WINDOW_MAILS).copied().collect();
+                let tag = open.ask(&now, beginning).await?;
+                let mut pieces = open.beginnings(&tag, now.len(), beginning).await?;
+                open.again(&now, &mut pieces, beginning).await?;
+                let taken = open.complete(&now, &mut pieces, beginning, self.fetch_limit).await?;
+                for uid in &taken {
+                    if let Some(piece) = pieces.remove(uid) {
+                        let place = self.place(&open, *uid);
+                        found.insert(place.clone(), fetched(place, piece, self.fetch_limit));
+                    }
+                }
+                left.drain(..taken.len().min(left.len()));
+            }
+        }
+        // The watched folder is opened anew; what was listed of it may be stale by now.
+        open.listed.clear();
+        if let Found::There(name) = self.folders.find(&mut open.session, &self.inbox).await? {
+            open.name = name;
+            open.look().await?;
+            self.open = Some(open);
+        }
+        Ok(places.iter().filter_map(|place| found.remove(place)).collect())
+    }
+}
+
+/// A piece that is complete up to the limit, as a mail. The size that a server states can be
+/// wrong; what came is not.
+fn fetched(place: Place, piece: Piece, limit: u64) -> Fetched {
+    let raw = piece.bytes.unwrap_or_default();
+    let have = raw.len() as u64;
+    let size = if have < limit { have } else { piece.size.max(have) };
+    Fetched { place, raw, size, received: piece.received }
+}
+
+#[async_trait]
+impl Source for ImapSource {
+    fn id(&self) -> &SourceId {
+        &self.id
+    }
+
+    async fn next(&mut self, after: Cursor) -> Result<Window, SourceError> {
+        self.window(after).await.map_err(SourceError::from)
+    }
+
+    async fn fetch(&mut self, places: &[Place]) -> Result<Vec<Fetched>, SourceError> {
+        self.at(places).await.map_err(SourceError::from)
+    }
+}

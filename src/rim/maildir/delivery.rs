@@ -1,0 +1,198 @@
+//! Mail that is moved within a Maildir: a rename, which happens as a whole or not at all.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::task::spawn_blocking;
+
+use super::folder::{Folder, Found, Half, sync};
+use crate::killpoint;
+use crate::seams::{Action, Delivery, Job, JobId, Outcome, Place, Proof};
+
+/// How soon to try again after something that passes by itself, such as a full disk.
+const SOON: Duration = Duration::from_secs(10);
+/// How soon to try again what a person has to mend.
+const LATER: Duration = Duration::from_mins(1);
+
+/// Delivers within one Maildir.
+#[derive(Debug)]
+pub struct MaildirDelivery {
+    root: PathBuf,
+    create_folders: bool,
+}
+
+impl MaildirDelivery {
+    /// Delivers within the Maildir at `root`. Without `create_folders`, a mail whose folder is
+    /// missing stays where it is until somebody makes the folder.
+    #[must_use]
+    pub fn new(root: PathBuf, create_folders: bool) -> Self {
+        Self { root, create_folders }
+    }
+}
+
+#[async_trait]
+impl Delivery for MaildirDelivery {
+    async fn deliver(&mut self, jobs: &[Job]) -> Vec<(JobId, Outcome)> {
+        let (root, create) = (self.root.clone(), self.create_folders);
+        let owned = jobs.to_vec();
+        match spawn_blocking(move || deliver_all(&root, create, &owned)).await {
+            Ok(outcomes) => outcomes,
+            Err(error) => jobs.iter().map(|job| (job.id, retry(error.to_string(), SOON))).collect(),
+        }
+    }
+}
+
+fn retry(why: String, after: Duration) -> Outcome {
+    Outcome::Retry { why, after }
+}
+
+/// Does every job, then makes the renames outlive a power cut before any of them is called done.
+fn deliver_all(root: &Path, create: bool, jobs: &[Job]) -> Vec<(JobId, Outcome)> {
+    let sources = find_sources(root, jobs);
+    let mut changed = BTreeSet::new();
+    let mut outcomes = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        let outcome = match &job.action {
+            Action::Mark { .. } => Outcome::Done { place: None, proof: Proof::Marked },
+            Action::Move { folder } => match sources.get(job.place.folder.as_str()) {
+                Some(Ok((source, found))) => {
+                    let mover = Mover { root, create, source, job, target: folder };
+                    mover.run(found.get(job.place.name.as_str()), &mut changed)
+                }
+                Some(Err(outcome)) => outcome.clone(),
+                None => retry("the folder was not looked at".to_owned(), SOON),
+            },
+        };
+        outcomes.push((job.id, outcome));
+    }
+    killpoint::pass("maildir-renamed");
+    if let Err(error) = changed.iter().try_for_each(|directory| sync(directory)) {
+        for (_, outcome) in &mut outcomes {
+            if matches!(outcome, Outcome::Done { place: Some(_), .. }) {
+                *outcome = retry(format!("the move may not outlive a power cut: {error}"), SOON);
+            }
+        }
+    }
+    outcomes
+}
+
+/// A folder with the mails of the jobs that lie in it, or how all jobs of the folder went.
+type Sources<'a> = BTreeMap<&'a str, Result<(Folder, HashMap<&'a str, Found>), Outcome>>;
+
+/// Looks once into each folder that mail is to leave.
+fn find_sources<'a>(root: &Path, jobs: &'a [Job]) -> Sources<'a> {
+    let mut by_folder: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for job in jobs {
+        by_folder.entry(&job.place.folder).or_default().push(&job.place.name);
+    }
+    let look = |(name, uniques): (&'a str, Vec<&'a str>)| {
+        let looked =
+            Folder::locate(root, name).map_err(|why| Outcome::GiveUp { why }).and_then(|folder| {
+                match folder.find(uniques) {
+                    Ok(found) => Ok((folder, found)),
+                    Err(error) => {
+                        Err(retry(format!("the folder `{name}` can't be read: {error}"), SOON))
+                    }
+                }
+            });
+        (name, looked)
+    };
+    by_folder.into_iter().map(look).collect()
+}
+
+/// Whether two names are one file.
+fn same_file(a: &Path, b: &Path) -> bool {
+    match (a.symlink_metadata(), b.symlink_metadata()) {
+        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        _ => false,
+    }
+}
+
+/// One mail on its way.
+struct Mover<'a> {
+    root: &'a Path,
+    create: bool,
+    source: &'a Folder,
+    job: &'a Job,
+    /// The target folder's name.
+    target: &'a str,
+}
+
+impl Mover<'_> {
+    fn run(&self, found: Option<&Found>, changed: &mut BTreeSet<PathBuf>) -> Outcome {
+        let target = match Folder::locate(self.root, self.target) {
+            Ok(target) => target,
+            Err(why) => return Outcome::GiveUp { why },
+        };
+        if target == *self.source && found.is_some() {
+            return self.done(Proof::FoundInTarget);
+        }
+        if !target.exists() {
+            if !self.create {
+                return retry(format!("there is no folder `{}`", self.target), LATER);
+            }
+            if let Err(error) = target.create() {
+                let why = format!("the folder `{}` can't be created: {error}", self.target);
+                return retry(why, LATER);
+            }
+        }
+        match self.rename(found, &target, changed) {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                retry(format!("the mail can't be moved to `{}`: {error}", self.target), SOON)
+            }
+        }
+    }
+
+    fn rename(
+        &self,
+        found: Option<&Found>,
+        target: &Folder,
+        changed: &mut BTreeSet<PathBuf>,
+    ) -> io::Result<Outcome> {
+        let unique = self.job.place.name.as_str();
+        let mut now = found.cloned();
+        // Flags change whenever another program likes, and the name with them: looked up again.
+        for _ in 0..3 {
+            let Some(found) = now else { break };
+            let (from, to) = (self.source.file(&found), target.file(&found));
+            if same_file(&from, &to) {
+                // A power cut in the middle of a rename can leave both names.
+                fs::remove_file(&from)?;
+                changed.extend([target, self.source].map(|folder| folder.half(found.half)));
+                return Ok(self.done(Proof::FoundInTarget));
+            }
+            if to.symlink_metadata().is_ok() {
+                let why = format!("another mail has the same name in `{}`", self.target);
+                return Ok(Outcome::GiveUp { why });
+            }
+            match fs::rename(from, to) {
+                Ok(()) => {
+                    changed.extend([target, self.source].map(|folder| folder.half(found.half)));
+                    return Ok(self.done(Proof::Renamed));
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    now = self.source.find([unique])?.remove(unique);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        // An earlier try may have been cut off between the rename and its report.
+        if target.find([unique])?.contains_key(unique) {
+            changed.extend([Half::New, Half::Cur].map(|half| target.half(half)));
+            return Ok(self.done(Proof::FoundInTarget));
+        }
+        let (from, to) = (&self.job.place.folder, self.target);
+        Ok(Outcome::GiveUp { why: format!("the mail is neither in `{from}` nor in `{to}`") })
+    }
+
+    fn done(&self, proof: Proof) -> Outcome {
+        let place = Place { folder: self.target.to_owned(), ..self.job.place.clone() };
+        Outcome::Done { place: Some(place), proof }
+    }
+}

@@ -1,0 +1,202 @@
+//! One folder of a Maildir: where it is, which mails it holds, and where a mail is by now.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// The folder that is the Maildir itself (RFC 9051 §5.1: in any case).
+const INBOX: &str = "INBOX";
+
+/// A folder of a Maildir, whether or not it is there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Folder {
+    path: PathBuf,
+    is_inbox: bool,
+}
+
+/// In which half of a folder a mail lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Half {
+    /// Nobody has seen it.
+    New,
+    /// A program has.
+    Cur,
+}
+
+impl Half {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Cur => "cur",
+        }
+    }
+}
+
+/// A file in a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) half: Half,
+    pub(super) file: Box<str>,
+}
+
+impl Found {
+    /// The part of the file's name that stays.
+    pub(super) fn unique(&self) -> &str {
+        self.file.split_once(':').map_or(&self.file, |(unique, _)| unique)
+    }
+
+    /// Seconds and microseconds of the delivery, which the name begins with; what has none comes
+    /// last.
+    pub(super) fn delivered(&self) -> (u64, u64) {
+        let unique = self.unique();
+        let (seconds, rest) = unique.split_once('.').unwrap_or((unique, ""));
+        let micros = rest.split_once('M').map_or("", |(_, digits)| digits);
+        let end = micros.bytes().take_while(u8::is_ascii_digit).count();
+        let micros = micros.get(..end).and_then(|digits| digits.parse().ok());
+        (seconds.parse().unwrap_or(u64::MAX), micros.unwrap_or(0))
+    }
+}
+
+/// When the halves were last changed: a new stamp means that something came, went or was renamed.
+pub(super) type Stamp = [(i64, i64); 2];
+
+impl Folder {
+    /// The folder with this name, `/` between its levels.
+    pub(super) fn locate(root: &Path, name: &str) -> Result<Self, String> {
+        if name.eq_ignore_ascii_case(INBOX) {
+            return Ok(Self { path: root.to_owned(), is_inbox: true });
+        }
+        let fits = |level: &str| {
+            !level.is_empty() && !level.contains('.') && !level.chars().any(char::is_control)
+        };
+        if !name.split('/').all(fits) {
+            return Err(format!("`{}` can't be a folder of a Maildir", name.escape_debug()));
+        }
+        let path = root.join(format!(".{}", name.replace('/', ".")));
+        Ok(Self { path, is_inbox: false })
+    }
+
+    pub(super) fn half(&self, half: Half) -> PathBuf {
+        self.path.join(half.name())
+    }
+
+    pub(super) fn file(&self, found: &Found) -> PathBuf {
+        self.half(found.half).join(&*found.file)
+    }
+
+    pub(super) fn exists(&self) -> bool {
+        self.half(Half::New).is_dir() && self.half(Half::Cur).is_dir()
+    }
+
+    /// Makes the folder, or what is missing of it, to stay.
+    pub(super) fn create(&self) -> io::Result<()> {
+        for part in ["tmp", "new", "cur"] {
+            fs::create_dir_all(self.path.join(part))?;
+        }
+        if !self.is_inbox {
+            // Maildir++ tells a folder from a mailbox of its own by this file.
+            fs::write(self.path.join("maildirfolder"), "")?;
+        }
+        sync(&self.path)?;
+        self.path.parent().map_or(Ok(()), sync)
+    }
+
+    pub(super) fn stamp(&self) -> io::Result<Stamp> {
+        let of =
+            |half| fs::metadata(self.half(half)).map(|found| (found.mtime(), found.mtime_nsec()));
+        Ok([of(Half::New)?, of(Half::Cur)?])
+    }
+
+    /// Every mail, in no order. `new/` is read first: a mail that another program moves to `cur/`
+    /// meanwhile is then seen twice rather than not at all.
+    pub(super) fn scan(&self) -> io::Result<Vec<Found>> {
+        let mut found: Vec<Found> = Vec::new();
+        for half in [Half::New, Half::Cur] {
+            for entry in fs::read_dir(self.half(half))? {
+                let entry = entry?;
+                let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+                // A name that isn't UTF-8 was given by no mail program.
+                if let Ok(file) = entry.file_name().into_string()
+                    && !is_folder
+                    && !file.starts_with('.')
+                {
+                    found.push(Found { half, file: file.into() });
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Where these mails are by now, under whatever flags; those that are gone are left out.
+    pub(super) fn find<'a>(
+        &self,
+        uniques: impl IntoIterator<Item = &'a str>,
+    ) -> io::Result<HashMap<&'a str, Found>> {
+        let mut places = HashMap::new();
+        let mut wanted = BTreeSet::new();
+        for unique in uniques {
+            match self.guess(unique) {
+                Some(found) => {
+                    places.insert(unique, found);
+                }
+                None => {
+                    wanted.insert(unique);
+                }
+            }
+        }
+        if !wanted.is_empty() {
+            for found in self.scan()? {
+                if let Some(unique) = wanted.take(found.unique()) {
+                    places.insert(unique, found);
+                }
+            }
+        }
+        Ok(places)
+    }
+
+    /// The names that most mails have, tried before all of a large folder is read.
+    fn guess(&self, unique: &str) -> Option<Found> {
+        if unique.contains('/') {
+            return None;
+        }
+        [(Half::New, ""), (Half::Cur, ":2,"), (Half::Cur, ":2,S")]
+            .map(|(half, flags)| Found { half, file: format!("{unique}{flags}").into() })
+            .into_iter()
+            .find(|found| self.file(found).symlink_metadata().is_ok())
+    }
+}
+
+/// Makes what was created, renamed or removed in a directory outlive a power cut.
+pub(super) fn sync(directory: &Path) -> io::Result<()> {
+    fs::File::open(directory)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell_when_a_mail_was_delivered() {
+        for (file, unique, delivered) in [
+            ("1700000000.M250P7.host", "1700000000.M250P7.host", (1_700_000_000, 250)),
+            ("1700000000.M9P7.host,S=5:2,FS", "1700000000.M9P7.host,S=5", (1_700_000_000, 9)),
+            ("1700000000.7_1.host:2,", "1700000000.7_1.host", (1_700_000_000, 0)),
+            ("restored", "restored", (u64::MAX, 0)),
+        ] {
+            let found = Found { half: Half::New, file: file.into() };
+            assert_eq!((found.unique(), found.delivered()), (unique, delivered), "{file}");
+        }
+    }
+
+    #[test]
+    fn folders_stay_within_the_maildir() {
+        let path = |name| Folder::locate(Path::new("/m"), name).map(|folder| folder.path);
+        assert_eq!(path("inbox"), Ok(PathBuf::from("/m")));
+        assert_eq!(path("Teams/Billing"), Ok(PathBuf::from("/m/.Teams.Billing")));
+        for name in ["", "..", "a/../b", "a//b", "a.b", "a\nb"] {
+            assert!(path(name).is_err(), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What people change: another decision about a ticket, and asking to read its mail again.
+
+use jiff::Timestamp;
+
+use super::database::{Lock, Transaction, Value};
+use super::rows::{self, ADD_DECISIONS, ADD_EVENTS, ADD_JOBS};
+use crate::seams::{Amendment, Happening, Place, SourceId, StoreError, TicketId};
+
+/// The copy that decisions are about: the one that was seen first.
+const FIRST_COPY: i64 = 1;
+
+/// Changes a ticket's decision.
+pub(super) async fn amend(
+    tx: &mut Transaction,
+    amendment: &Amendment,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let ticket = amendment.ticket;
+    let conflict = |why: &str| StoreError::Conflict { ticket, why: why.to_owned() };
+    let found = tx
+        .locked(
+            "SELECT target, addressee, reason, revision FROM tickets WHERE id = $1",
+            vec![ticket.0.into()],
+            Lock::Update,
+        )
+        .await?;
+    let row = found.first().ok_or(StoreError::NoSuchTicket(ticket))?;
+    if rows::decision(row, 0)? != amendment.instead_of {
+        return Err(conflict("somebody decided about it meanwhile; look at it again"));
+    }
+    let revision = row.int(3)? + 1;
+    // A repeat's job moves another copy out of the way, whatever is decided about the mail.
+    tx.run(
+        "UPDATE jobs SET state = 'dropped' \
+         WHERE ticket = $1 AND copy = $2 AND state = 'waiting'",
+        vec![ticket.0.into(), FIRST_COPY.into()],
+    )
+    .await?;
+    // After the update, which waits for a claim that is just being made.
+    let under_way = tx
+        .rows(
+            "SELECT id FROM jobs WHERE ticket = $1 AND state = 'claimed' LIMIT 1",
+            vec![ticket.0.into()],
+        )
+        .await?;
+    if !under_way.is_empty() {
+        return Err(conflict("its delivery is under way; try again when it is done"));
+    }
+    decide(tx, amendment, revision, now).await?;
+    if let Some(action) = &amendment.action {
+        let place = first_place(tx, ticket).await?;
+        let of = (ticket, FIRST_COPY, revision);
+        tx.each(ADD_JOBS, vec![rows::job(of, &place.source, action, now)?], "").await?;
+    }
+    let decided =
+        Happening::DecidedAgain { decision: amendment.decision.clone(), by: amendment.by.clone() };
+    tx.each(ADD_EVENTS, vec![rows::event(ticket, now, &decided)?], "").await.map(|_| ())
+}
+
+/// Makes a decision the current one.
+async fn decide(
+    tx: &mut Transaction,
+    amendment: &Amendment,
+    revision: i64,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let ticket = amendment.ticket.0;
+    let [target, addressee, reason] = rows::decision_columns(&amendment.decision);
+    tx.run(
+        "UPDATE tickets SET revision = $2, target = $3, addressee = $4, reason = $5 WHERE id = $1",
+        vec![ticket.into(), revision.into(), target.clone(), addressee.clone(), reason.clone()],
+    )
+    .await?;
+    let mut evidence = Value::Text(None);
+    if let Some(new) = &amendment.evidence {
+        evidence = rows::json(new)?;
+        let [confidence, best_team] = rows::verdict_columns(new);
+        tx.run(
+            "UPDATE tickets SET confidence = $2, best_team = $3 WHERE id = $1",
+            vec![ticket.into(), confidence, best_team],
+        )
+        .await?;
+    }
+    let by = amendment.by.as_str().into();
+    let made = now.as_millisecond().into();
+    let line = [ticket.into(), revision.into(), target, addressee, reason, evidence, by, made];
+    tx.each(ADD_DECISIONS, vec![line], "").await.map(|_| ())
+}
+
+/// Where a ticket's first copy lies.
+async fn first_place(tx: &mut Transaction, ticket: TicketId) -> Result<Place, StoreError> {
+    let found = tx
+        .rows(
+            "SELECT source, folder, epoch, name FROM places WHERE ticket = $1 AND copy = $2",
+            vec![ticket.0.into(), FIRST_COPY.into()],
+        )
+        .await?;
+    rows::place(found.first().ok_or_else(|| rows::unreadable("copy"))?, 0)
+}
+
+/// Asks for a ticket's mail to be read again. Asking twice is asking once.
+pub(super) async fn ask_retry(
+    tx: &mut Transaction,
+    ticket: TicketId,
+    by: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let known = tx.rows("SELECT id FROM tickets WHERE id = $1", vec![ticket.0.into()]).await?;
+    if known.is_empty() {
+        return Err(StoreError::NoSuchTicket(ticket));
+    }
+    let asked = tx
+        .run(
+            "INSERT INTO retries (ticket, asked) VALUES ($1, $2) ON CONFLICT (ticket) DO NOTHING",
+            vec![ticket.0.into(), now.as_millisecond().into()],
+        )
+        .await?;
+    if asked == 0 {
+        return Ok(());
+    }
+    let event = rows::event(ticket, now, &Happening::RetryAsked { by: by.to_owned() })?;
+    tx.each(ADD_EVENTS, vec![event], "").await.map(|_| ())
+}
+
+/// The tickets of a source whose mail is to be read again.
+pub(super) async fn retries(
+    tx: &mut Transaction,
+    source: &SourceId,
+    limit: u32,
+) -> Result<Vec<(TicketId, Place)>, StoreError> {
+    let found = tx
+        .rows(
+            "SELECT places.source, places.folder, places.epoch, places.name, retries.ticket \
+             FROM retries \
+             JOIN places ON places.ticket = retries.ticket AND places.copy = $1 \
+             WHERE places.source = $2 ORDER BY retries.asked, retries.ticket LIMIT $3",
+            vec![FIRST_COPY.into(), source.0.as_str().into(), limit.into()],
+        )
+        .await?;
+    found.iter().map(|row| Ok((TicketId(row.int(4)?), rows::place(row, 0)?))).collect()
+}
+
+/// Ends a retry.
+pub(super) async fn retry_done(tx: &mut Transaction, ticket: TicketId) -> Result<(), StoreError> {
+    tx.run("DELETE FROM retries WHERE ticket = $1", vec![ticket.0.into()]).await.map(|_| ())
+}

@@ -1,0 +1,205 @@
+//! The ledger: one store, two databases. SQLite is embedded and the default; PostgreSQL is shared
+//! by several replicas.
+//!
+//! Each call of [`Store`] is one transaction: it begins here, its statements stand in the modules
+//! beside, and it is committed here. Row layouts don't leave this folder.
+
+mod change;
+mod database;
+mod failure;
+mod lease;
+mod migrations;
+mod outbox;
+mod postgres;
+mod read;
+mod record;
+mod rows;
+mod sqlite;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use secrecy::ExposeSecret as _;
+
+use crate::config::StoreSettings;
+use crate::dictionary::Version;
+use crate::killpoint;
+use crate::seams::{
+    Amendment, Counts, Cursor, Entry, Fence, Job, JobId, Outcome, Place, Recorded, SourceId, Store,
+    StoreError, Ticket, TicketDetail, TicketFilter, TicketId,
+};
+use database::Database;
+use sqlite::ServeLock;
+
+/// Opens the ledger and brings its tables up to date.
+///
+/// # Errors
+/// [`StoreError::Transient`] when the database is away, [`StoreError::Broken`] when it is not
+/// usable as it is.
+pub async fn open(settings: &StoreSettings) -> Result<Arc<dyn Store>, StoreError> {
+    let ledger = match settings {
+        StoreSettings::Sqlite(path) => {
+            Ledger { database: sqlite::open(path).await?, serve_lock: Some(ServeLock::new(path)) }
+        }
+        StoreSettings::Postgres(url) => {
+            Ledger { database: postgres::open(url.expose_secret()).await?, serve_lock: None }
+        }
+    };
+    Ok(Arc::new(ledger))
+}
+
+/// An open ledger.
+struct Ledger {
+    database: Database,
+    /// An embedded database is served by the process that holds this.
+    serve_lock: Option<ServeLock>,
+}
+
+#[async_trait]
+impl Store for Ledger {
+    async fn lease(
+        &self,
+        source: &SourceId,
+        holder: &str,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> Result<Option<Fence>, StoreError> {
+        if let Some(lock) = &self.serve_lock {
+            lock.take()?;
+        }
+        let embedded = self.serve_lock.is_some();
+        let mut tx = self.database.write().await?;
+        let fence = lease::lease(&mut tx, (source, holder), (now, ttl), embedded).await?;
+        tx.commit().await?;
+        Ok(fence)
+    }
+
+    async fn release(&self, fence: &Fence) -> Result<(), StoreError> {
+        let mut tx = self.database.write().await?;
+        lease::release(&mut tx, fence).await?;
+        tx.commit().await
+    }
+
+    async fn cursor(&self, source: &SourceId) -> Result<Cursor, StoreError> {
+        lease::cursor(&mut self.database.read().await?, source).await
+    }
+
+    async fn record(
+        &self,
+        fence: &Fence,
+        entries: &[Entry],
+        upto: Option<Cursor>,
+        now: Timestamp,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        let mut tx = self.database.write().await?;
+        lease::check(&mut tx, fence).await?;
+        let recorded = record::record(&mut tx, entries, now).await?;
+        if let Some(upto) = upto {
+            lease::move_cursor(&mut tx, &fence.source, upto).await?;
+        }
+        killpoint::pass("before_commit");
+        tx.commit().await?;
+        killpoint::pass("committed");
+        Ok(recorded)
+    }
+
+    async fn claim(
+        &self,
+        fence: &Fence,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Vec<Job>, StoreError> {
+        let mut tx = self.database.write().await?;
+        lease::check(&mut tx, fence).await?;
+        let jobs = outbox::claim(&mut tx, fence, limit, now).await?;
+        tx.commit().await?;
+        killpoint::pass("claimed");
+        Ok(jobs)
+    }
+
+    async fn settle(
+        &self,
+        fence: &Fence,
+        results: &[(JobId, Outcome)],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.database.write().await?;
+        lease::check(&mut tx, fence).await?;
+        outbox::settle(&mut tx, fence, results, now).await?;
+        killpoint::pass("before_settle");
+        tx.commit().await?;
+        killpoint::pass("settled");
+        Ok(())
+    }
+
+    async fn amend(&self, amendment: &Amendment, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.database.write().await?;
+        change::amend(&mut tx, amendment, now).await?;
+        tx.commit().await
+    }
+
+    async fn ask_retry(
+        &self,
+        ticket: TicketId,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.database.write().await?;
+        change::ask_retry(&mut tx, ticket, by, now).await?;
+        tx.commit().await
+    }
+
+    async fn retries(
+        &self,
+        source: &SourceId,
+        limit: u32,
+    ) -> Result<Vec<(TicketId, Place)>, StoreError> {
+        change::retries(&mut self.database.read().await?, source, limit).await
+    }
+
+    async fn retry_done(&self, ticket: TicketId) -> Result<(), StoreError> {
+        let mut tx = self.database.write().await?;
+        change::retry_done(&mut tx, ticket).await?;
+        tx.commit().await
+    }
+
+    async fn tickets(&self, filter: &TicketFilter) -> Result<Vec<Ticket>, StoreError> {
+        read::tickets(&mut self.database.read().await?, filter).await
+    }
+
+    async fn ticket(&self, id: TicketId) -> Result<TicketDetail, StoreError> {
+        read::ticket(&mut self.database.read().await?, id).await
+    }
+
+    async fn counts(&self) -> Result<Counts, StoreError> {
+        read::counts(&mut self.database.read().await?).await
+    }
+
+    async fn keep_dictionaries(
+        &self,
+        version: &Version,
+        files: &BTreeMap<String, String>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.database.write().await?;
+        read::keep_dictionaries(&mut tx, version, files, now).await?;
+        tx.commit().await
+    }
+
+    async fn dictionaries(
+        &self,
+        version: &Version,
+    ) -> Result<Option<BTreeMap<String, String>>, StoreError> {
+        read::dictionaries(&mut self.database.read().await?, version).await
+    }
+
+    async fn forget_texts(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let mut tx = self.database.write().await?;
+        let forgotten = read::forget_texts(&mut tx, before).await?;
+        tx.commit().await?;
+        Ok(forgotten)
+    }
+}

@@ -1,0 +1,254 @@
+//! The outbox: claiming jobs, and recording how they went.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::database::{Lock, Transaction, Value};
+use super::rows::{self, ADD_DECISIONS, ADD_EVENTS, POSTROOM};
+use crate::route::{Decision, Reason, Target};
+use crate::seams::{Action, Fence, Happening, Job, JobId, Outcome, Place, StoreError, TicketId};
+
+/// A job that its own claimer has not settled for this long was lost on the way, for instance
+/// because the answer to a claim was: it is due again. Longer than any delivery takes.
+const CLAIM_LAPSES_MS: i64 = 15 * 60 * 1000;
+
+/// Claims jobs that are due, oldest first.
+pub(super) async fn claim(
+    tx: &mut Transaction,
+    fence: &Fence,
+    limit: u32,
+    now: Timestamp,
+) -> Result<Vec<Job>, StoreError> {
+    let now = now.as_millisecond();
+    let found = tx
+        .locked(
+            "SELECT places.source, places.folder, places.epoch, places.name, \
+                 jobs.id, jobs.ticket, jobs.action, jobs.attempt, tickets.key, tickets.size \
+             FROM jobs \
+             JOIN places ON places.ticket = jobs.ticket AND places.copy = jobs.copy \
+             JOIN tickets ON tickets.id = jobs.ticket \
+             WHERE jobs.source = $1 AND jobs.state IN ('waiting', 'claimed') \
+                 AND ((jobs.state = 'waiting' AND jobs.due <= $2) \
+                     OR (jobs.state = 'claimed' AND (jobs.fence <> $3 OR jobs.claimed <= $4))) \
+             ORDER BY jobs.id LIMIT $5",
+            vec![
+                fence.source.0.as_str().into(),
+                now.into(),
+                fence.number.into(),
+                now.saturating_sub(CLAIM_LAPSES_MS).into(),
+                limit.into(),
+            ],
+            Lock::FreeJobs,
+        )
+        .await?;
+    let jobs: Vec<Job> = found
+        .iter()
+        .map(|row| {
+            Ok(Job {
+                id: JobId(row.int(4)?),
+                ticket: TicketId(row.int(5)?),
+                place: rows::place(row, 0)?,
+                key: rows::key(&row.bytes(8)?)?,
+                size: row.int(9)?.unsigned_abs(),
+                action: rows::from_json(&row.text(6)?, "action")?,
+                attempt: rows::narrow(row.int(7)?)?.saturating_add(1),
+            })
+        })
+        .collect::<Result<_, StoreError>>()?;
+    tx.each(
+        "WITH v (id, fence, now) AS (",
+        jobs.iter().map(|job| [job.id.0.into(), fence.number.into(), now.into()]).collect(),
+        ") UPDATE jobs SET state = 'claimed', attempt = jobs.attempt + 1, fence = v.fence, \
+             claimed = v.now FROM v WHERE jobs.id = v.id",
+    )
+    .await?;
+    Ok(jobs)
+}
+
+/// A job as it stands when its outcome comes.
+struct Open {
+    ticket: TicketId,
+    copy: i64,
+    action: Action,
+    attempt: u32,
+    /// Whether it is under way for whoever brings the outcome. If not, it went back to waiting
+    /// when its mailbox was renumbered.
+    under_way: bool,
+}
+
+/// Records how jobs went. The outcome of a job that is no longer open changes nothing.
+pub(super) async fn settle(
+    tx: &mut Transaction,
+    fence: &Fence,
+    results: &[(JobId, Outcome)],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut open = open_jobs(tx, fence, results).await?;
+    let mut settled = Settled { now, ..Settled::default() };
+    for (id, outcome) in results {
+        // Taken out, so that a job that is named twice is settled once.
+        if let Some(job) = open.remove(id) {
+            settled.take(*id, &job, outcome)?;
+        }
+    }
+    settled.write(tx).await
+}
+
+async fn open_jobs(
+    tx: &mut Transaction,
+    fence: &Fence,
+    results: &[(JobId, Outcome)],
+) -> Result<BTreeMap<JobId, Open>, StoreError> {
+    let rows = tx
+        .each_locked(
+            "SELECT id, ticket, copy, action, attempt, state, fence, source FROM jobs WHERE id IN (",
+            results.iter().map(|(id, _)| [id.0.into()]).collect(),
+            ") AND state IN ('waiting', 'claimed') ORDER BY id",
+            Lock::Update,
+        )
+        .await?;
+    let mut open = BTreeMap::new();
+    for row in rows {
+        let theirs = row.text(7)? == fence.source.0;
+        let number = row.maybe_int(6)?;
+        let claimed = row.text(5)? == "claimed";
+        // What another holder claimed since is theirs to settle.
+        if theirs && (!claimed || number == Some(fence.number)) {
+            let job = Open {
+                ticket: TicketId(row.int(1)?),
+                copy: row.int(2)?,
+                action: rows::from_json(&row.text(3)?, "action")?,
+                attempt: rows::narrow(row.int(4)?)?,
+                under_way: claimed,
+            };
+            open.insert(JobId(row.int(0)?), job);
+        }
+    }
+    Ok(open)
+}
+
+/// What is to be written once all outcomes are gone through.
+#[derive(Default)]
+struct Settled {
+    now: Timestamp,
+    states: Vec<[Value; 3]>,
+    moved: Vec<[Value; 6]>,
+    moved_to: BTreeSet<Place>,
+    given_up: BTreeSet<TicketId>,
+    events: Vec<[Value; 3]>,
+}
+
+impl Settled {
+    fn take(&mut self, id: JobId, job: &Open, outcome: &Outcome) -> Result<(), StoreError> {
+        let now = self.now.as_millisecond();
+        match outcome {
+            Outcome::Done { place, proof } => {
+                self.state(id, "done", now);
+                if let Some(place) = place {
+                    self.moved(job, place);
+                }
+                let action = job.action.clone();
+                self.event(job, &Happening::Delivered { action, proof: *proof })
+            }
+            // It waits already, for its mail under the new number.
+            Outcome::Retry { .. } | Outcome::GiveUp { .. } if !job.under_way => Ok(()),
+            Outcome::Retry { why, after } => {
+                let after = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
+                self.state(id, "waiting", now.saturating_add(after));
+                let why = why.clone();
+                self.event(job, &Happening::DeliveryFailed { why, attempt: job.attempt })
+            }
+            Outcome::GiveUp { why } => {
+                self.state(id, "failed", now);
+                self.given_up.insert(job.ticket);
+                self.event(job, &Happening::DeliveryGivenUp { why: why.clone() })?;
+                let by = POSTROOM.to_owned();
+                self.event(job, &Happening::DecidedAgain { decision: undeliverable(), by })
+            }
+        }
+    }
+
+    fn state(&mut self, id: JobId, state: &str, due: i64) {
+        self.states.push([id.0.into(), state.into(), due.into()]);
+    }
+
+    fn moved(&mut self, job: &Open, place: &Place) {
+        let [source, folder, epoch, name] = rows::place_columns(place);
+        // Two copies of a mail can end up as one, when the second is found already there. The
+        // name belongs to the first then.
+        let free = self.moved_to.insert(place.clone());
+        let name = if free { name } else { "".into() };
+        self.moved.push([job.ticket.0.into(), job.copy.into(), source, folder, epoch, name]);
+    }
+
+    fn event(&mut self, job: &Open, what: &Happening) -> Result<(), StoreError> {
+        self.events.push(rows::event(job.ticket, self.now, what)?);
+        Ok(())
+    }
+
+    async fn write(self, tx: &mut Transaction) -> Result<(), StoreError> {
+        tx.each(
+            "WITH v (id, state, due) AS (",
+            self.states,
+            ") UPDATE jobs SET state = v.state, due = v.due, fence = NULL, claimed = NULL \
+             FROM v WHERE jobs.id = v.id",
+        )
+        .await?;
+        tx.each(
+            "WITH v (ticket, copy, source, folder, epoch, name) AS (",
+            self.moved,
+            ") UPDATE places SET source = v.source, folder = v.folder, epoch = v.epoch, \
+                 name = CASE WHEN EXISTS (SELECT 1 FROM places AS other \
+                     WHERE other.source = v.source AND other.folder = v.folder \
+                     AND other.epoch = v.epoch AND other.name = v.name AND other.name <> '' \
+                     AND NOT (other.ticket = v.ticket AND other.copy = v.copy)) \
+                 THEN '' ELSE v.name END \
+             FROM v WHERE places.ticket = v.ticket AND places.copy = v.copy",
+        )
+        .await?;
+        give_up(tx, &self.given_up, self.now).await?;
+        tx.each(ADD_EVENTS, self.events, "").await.map(|_| ())
+    }
+}
+
+/// What becomes of a mail that can't be delivered.
+fn undeliverable() -> Decision {
+    Decision { target: Target::Assist, reason: Reason::Undeliverable }
+}
+
+/// Makes assist questions of tickets. The evidence stays that of the decision before.
+async fn give_up(
+    tx: &mut Transaction,
+    tickets: &BTreeSet<TicketId>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let [target, addressee, reason] = rows::decision_columns(&undeliverable());
+    let line =
+        |ticket: &TicketId| [ticket.0.into(), target.clone(), addressee.clone(), reason.clone()];
+    let revisions = tx
+        .each(
+            "WITH v (ticket, target, addressee, reason) AS (",
+            tickets.iter().map(line).collect(),
+            ") UPDATE tickets SET target = v.target, addressee = v.addressee, \
+                 reason = v.reason, revision = tickets.revision + 1 \
+             FROM v WHERE tickets.id = v.ticket RETURNING tickets.id, tickets.revision",
+        )
+        .await?;
+    let decisions = revisions
+        .iter()
+        .map(|row| {
+            Ok([
+                row.int(0)?.into(),
+                row.int(1)?.into(),
+                target.clone(),
+                addressee.clone(),
+                reason.clone(),
+                Value::Text(None),
+                POSTROOM.into(),
+                now.as_millisecond().into(),
+            ])
+        })
+        .collect::<Result<_, StoreError>>()?;
+    tx.each(ADD_DECISIONS, decisions, "").await.map(|_| ())
+}

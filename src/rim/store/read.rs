@@ -1,0 +1,202 @@
+//! What lists, pages and metrics read, and the dictionaries that decisions were made with.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use sqlx::AssertSqlSafe;
+
+use super::database::{Row, Transaction, Value};
+use super::rows;
+use crate::dictionary::Version;
+use crate::mail::EmailAddress;
+use crate::route::{Decision, Reason};
+use crate::seams::{
+    Counts, Event, Progress, StoreError, Ticket, TicketDetail, TicketFilter, TicketId,
+};
+
+/// The columns of [`ticket_of`].
+const TICKET: &str = "SELECT tickets.target, tickets.addressee, tickets.reason, tickets.id, \
+     tickets.message_id, tickets.sender, tickets.subject, tickets.kind, tickets.confidence, \
+     tickets.best_team, tickets.recorded, \
+     (SELECT jobs.state FROM jobs \
+      WHERE jobs.ticket = tickets.id AND jobs.revision = tickets.revision) \
+     FROM tickets";
+
+/// Lists tickets.
+pub(super) async fn tickets(
+    tx: &mut Transaction,
+    filter: &TicketFilter,
+) -> Result<Vec<Ticket>, StoreError> {
+    let mut sql = TICKET.to_owned();
+    let mut values: Vec<Value> = Vec::new();
+    let conditions = [
+        ("tickets.target =", filter.target.as_deref().map(Value::from)),
+        ("tickets.addressee =", filter.to.as_deref().map(Value::from)),
+        ("tickets.id <", filter.before.map(|before| before.0.into())),
+    ];
+    for (condition, value) in conditions {
+        if let Some(value) = value {
+            values.push(value);
+            let word = if values.len() == 1 { "WHERE" } else { "AND" };
+            // Writing to a String can't fail.
+            let _ = write!(sql, " {word} {condition} ${}", values.len());
+        }
+    }
+    let order = if filter.oldest_first { "ASC" } else { "DESC" };
+    values.push(filter.limit.into());
+    let _ = write!(sql, " ORDER BY tickets.id {order} LIMIT ${}", values.len());
+    tx.rows(AssertSqlSafe(sql), values).await?.iter().map(ticket_of).collect()
+}
+
+fn ticket_of(row: &Row) -> Result<Ticket, StoreError> {
+    let decision = rows::decision(row, 0)?;
+    let progress = progress(&decision, row.maybe_text(11)?.as_deref())?;
+    let sender = row.maybe_text(5)?;
+    Ok(Ticket {
+        id: TicketId(row.int(3)?),
+        message_id: row.maybe_text(4)?,
+        // An address that this version no longer takes for one must not hide the ticket.
+        sender: sender.and_then(|sender| EmailAddress::parse(&sender).ok()),
+        subject: row.text(6)?,
+        kind: rows::kind(&row.text(7)?)?,
+        decision,
+        confidence: row.maybe_real(8)?,
+        best_team: row.maybe_text(9)?,
+        progress,
+        recorded: rows::time(row.int(10)?)?,
+    })
+}
+
+/// How far the current decision's job is, if it has one.
+fn progress(decision: &Decision, state: Option<&str>) -> Result<Progress, StoreError> {
+    match state {
+        // The decision that follows a delivery that was given up has no job of its own.
+        None if decision.reason == Reason::Undeliverable => Ok(Progress::Failed),
+        None => Ok(Progress::Stays),
+        Some("waiting") => Ok(Progress::Waiting),
+        Some("claimed") => Ok(Progress::UnderWay),
+        Some("done") => Ok(Progress::Delivered),
+        Some("failed") => Ok(Progress::Failed),
+        Some(_) => Err(rows::unreadable("state")),
+    }
+}
+
+/// One ticket with all that is known of it.
+pub(super) async fn ticket(tx: &mut Transaction, id: TicketId) -> Result<TicketDetail, StoreError> {
+    let found = tx
+        .rows(AssertSqlSafe(format!("{TICKET} WHERE tickets.id = $1")), vec![id.0.into()])
+        .await?;
+    let ticket = ticket_of(found.first().ok_or(StoreError::NoSuchTicket(id))?)?;
+    let rest = tx
+        .rows(
+            "SELECT tickets.key, tickets.size, tickets.received, tickets.oddities, \
+                 (SELECT texts.text FROM texts WHERE texts.ticket = tickets.id), \
+                 (SELECT decisions.evidence FROM decisions \
+                  WHERE decisions.ticket = tickets.id AND decisions.evidence IS NOT NULL \
+                  ORDER BY decisions.revision DESC LIMIT 1) \
+             FROM tickets WHERE tickets.id = $1",
+            vec![id.0.into()],
+        )
+        .await?;
+    let row = rest.first().ok_or(StoreError::NoSuchTicket(id))?;
+    let text = row.maybe_text(4)?;
+    Ok(TicketDetail {
+        ticket,
+        key: rows::key(&row.bytes(0)?)?.to_string(),
+        size: row.int(1)?.unsigned_abs(),
+        received: row.maybe_int(2)?.map(rows::time).transpose()?,
+        text: text.map(|text| rows::from_json(&text, "text")).transpose()?,
+        oddities: rows::from_json(&row.text(3)?, "oddities")?,
+        evidence: rows::from_json(&row.text(5)?, "evidence")?,
+        places: places(tx, id).await?,
+        events: events(tx, id).await?,
+    })
+}
+
+async fn places(
+    tx: &mut Transaction,
+    id: TicketId,
+) -> Result<Vec<crate::seams::Place>, StoreError> {
+    tx.rows(
+        "SELECT source, folder, epoch, name FROM places WHERE ticket = $1 ORDER BY copy",
+        vec![id.0.into()],
+    )
+    .await?
+    .iter()
+    .map(|row| rows::place(row, 0))
+    .collect()
+}
+
+async fn events(tx: &mut Transaction, id: TicketId) -> Result<Vec<Event>, StoreError> {
+    tx.rows("SELECT at, what FROM events WHERE ticket = $1 ORDER BY id", vec![id.0.into()])
+        .await?
+        .iter()
+        .map(|row| {
+            Ok(Event {
+                at: rows::time(row.int(0)?)?,
+                what: rows::from_json(&row.text(1)?, "what")?,
+            })
+        })
+        .collect()
+}
+
+/// Numbers for the metrics. They are read from indexes alone.
+pub(super) async fn counts(tx: &mut Transaction) -> Result<Counts, StoreError> {
+    let tickets = tx
+        .rows("SELECT target, reason, count(*) FROM tickets GROUP BY target, reason", vec![])
+        .await?
+        .iter()
+        .map(|row| Ok(((row.text(0)?, row.text(1)?), row.int(2)?.unsigned_abs())))
+        .collect::<Result<_, StoreError>>()?;
+    let jobs = tx
+        .rows("SELECT count(*), min(made) FROM jobs WHERE state IN ('waiting', 'claimed')", vec![])
+        .await?;
+    let jobs = jobs.first().ok_or_else(|| rows::unreadable("count"))?;
+    Ok(Counts {
+        tickets,
+        jobs_waiting: jobs.int(0)?.unsigned_abs(),
+        oldest_job: jobs.maybe_int(1)?.map(rows::time).transpose()?,
+    })
+}
+
+/// Keeps the files of a dictionary version.
+pub(super) async fn keep_dictionaries(
+    tx: &mut Transaction,
+    version: &Version,
+    files: &BTreeMap<String, String>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    tx.run(
+        "INSERT INTO dictionaries (version, files, kept) VALUES ($1, $2, $3) \
+         ON CONFLICT (version) DO NOTHING",
+        vec![version.0.as_str().into(), rows::json(files)?, now.as_millisecond().into()],
+    )
+    .await
+    .map(|_| ())
+}
+
+/// The files of a dictionary version.
+pub(super) async fn dictionaries(
+    tx: &mut Transaction,
+    version: &Version,
+) -> Result<Option<BTreeMap<String, String>>, StoreError> {
+    tx.rows("SELECT files FROM dictionaries WHERE version = $1", vec![version.0.as_str().into()])
+        .await?
+        .first()
+        .map(|row| rows::from_json(&row.text(0)?, "files"))
+        .transpose()
+}
+
+/// Blanks the texts of settled tickets that were recorded before `before`.
+pub(super) async fn forget_texts(
+    tx: &mut Transaction,
+    before: Timestamp,
+) -> Result<u64, StoreError> {
+    tx.run(
+        "DELETE FROM texts WHERE EXISTS (SELECT 1 FROM tickets WHERE tickets.id = texts.ticket \
+             AND tickets.recorded < $1 AND tickets.target <> 'assist')",
+        vec![before.as_millisecond().into()],
+    )
+    .await
+}

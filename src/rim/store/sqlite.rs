@@ -1,0 +1,111 @@
+//! Opening the embedded store: one SQLite file.
+//!
+//! It knows files, pragmas and migrations; it knows nothing of tickets.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+
+use super::database::Database;
+use super::failure::{failure, migration_failure};
+use super::migrations;
+use crate::seams::StoreError;
+
+/// A writer waits this long for another process's transaction.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Queries wait for one of this many connections.
+const READERS: u32 = 4;
+
+/// Opens the file, makes it if there is none, and brings its tables up to date.
+pub(super) async fn open(path: &Path) -> Result<Database, StoreError> {
+    create(path)
+        .map_err(|error| StoreError::Broken(format!("can't open `{}`: {error}", path.display())))?;
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        // In WAL mode NORMAL may lose the last transactions in a power cut; FULL doesn't.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT);
+    let writer = pool(1, options.clone()).await?;
+    migrate(&writer, &migrations::sqlite()).await?;
+    let readers = pool(READERS, options.pragma("query_only", "ON")).await?;
+    Ok(Database::Sqlite { writer, readers })
+}
+
+/// The ledger holds what customers wrote: nobody but its owner reads it. SQLite gives its own
+/// files beside it the same mode.
+fn create(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+async fn pool(size: u32, options: SqliteConnectOptions) -> Result<SqlitePool, StoreError> {
+    SqlitePoolOptions::new()
+        .max_connections(size)
+        .acquire_timeout(BUSY_TIMEOUT)
+        // A file's connection doesn't die by itself.
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options)
+        .await
+        .map_err(failure)
+}
+
+/// Two processes may find the same migration missing. One of them fails at it, and finds it done
+/// when it looks again.
+async fn migrate(pool: &SqlitePool, migrator: &Migrator) -> Result<(), StoreError> {
+    if migrator.run(pool).await.is_ok() {
+        return Ok(());
+    }
+    migrator.run(pool).await.map_err(migration_failure)
+}
+
+/// The right to serve a file, which one process has at a time.
+pub(super) struct ServeLock {
+    path: PathBuf,
+    held: Mutex<Option<File>>,
+}
+
+impl ServeLock {
+    pub(super) fn new(database: &Path) -> Self {
+        let mut path = database.as_os_str().to_owned();
+        path.push(".lock");
+        Self { path: path.into(), held: Mutex::new(None) }
+    }
+
+    /// Takes the lock if it isn't held; it ends with this value or its process.
+    pub(super) fn take(&self) -> Result<(), StoreError> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.is_some() {
+            return Ok(());
+        }
+        let broken = |error: std::io::Error| {
+            StoreError::Broken(format!("can't lock `{}`: {error}", self.path.display()))
+        };
+        let file = create(&self.path).map_err(broken)?;
+        match file.try_lock() {
+            Ok(()) => {
+                *held = Some(file);
+                Ok(())
+            }
+            Err(TryLockError::WouldBlock) => Err(StoreError::Broken(format!(
+                "another process serves from it and holds `{}`; stop that one, or keep the \
+                 ledger in PostgreSQL to run several",
+                self.path.display()
+            ))),
+            Err(TryLockError::Error(error)) => Err(broken(error)),
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Files that people edit while Postroom runs: read whole, and read again when they change.
+//!
+//! It looks at the files every so often instead of waiting for the system to tell, since that
+//! works on every file system, and through every way that an editor saves. It knows which files
+//! there are; what stands in them is for others to judge.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use tokio::task::spawn_blocking;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::config::DirectorySettings;
+use crate::diagnostic::Diagnostic;
+use crate::directory::{DirectoryFiles, SourceText};
+
+/// The name of the calibration beside the dictionaries.
+pub const CALIBRATION: &str = "calibration.toml";
+
+/// A SHA-256 over what was read, the names of the files included, to tell it from what was read
+/// before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    /// The fingerprint of named texts.
+    pub fn of<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut hash = Sha256::new();
+        for (name, text) in texts {
+            for part in [name, text] {
+                // The length first, so that no two lists of parts run into the same bytes.
+                hash.update((part.len() as u64).to_le_bytes());
+                hash.update(part);
+            }
+        }
+        Self(hash.finalize().into())
+    }
+
+    /// The fingerprint of dictionary files.
+    #[must_use]
+    pub fn of_dictionaries(files: &BTreeMap<String, String>) -> Self {
+        Self::of(files.iter().map(|(name, text)| (name.as_str(), text.as_str())))
+    }
+
+    /// The fingerprint of the directory's files.
+    #[must_use]
+    pub fn of_directory(files: &DirectoryFiles) -> Self {
+        let sources = files.customers.iter().chain(&files.people);
+        Self::of(sources.map(|source| (source.name.as_str(), source.text.as_str())))
+    }
+}
+
+/// Reads the `*.dict` files of a folder, and `calibration.toml` if it is there, by name.
+///
+/// # Errors
+/// Every file that can't be read, or isn't UTF-8.
+pub fn read_dictionaries(dir: &Path) -> Result<BTreeMap<String, String>, Vec<Diagnostic>> {
+    let mut texts = BTreeMap::new();
+    let mut findings = Vec::new();
+    for path in dictionary_paths(dir).map_err(|error| vec![unreadable(dir, &error)])? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if let Some(text) = read_text(&path, &name, &mut findings) {
+            texts.insert(name, text);
+        }
+    }
+    if findings.is_empty() { Ok(texts) } else { Err(findings) }
+}
+
+/// Reads the files of the directory.
+///
+/// # Errors
+/// Every file that can't be read, or isn't UTF-8.
+pub fn read_directory(settings: &DirectorySettings) -> Result<DirectoryFiles, Vec<Diagnostic>> {
+    let mut findings = Vec::new();
+    let mut read = |path: &Option<PathBuf>| {
+        let path = path.as_ref()?;
+        let name = path.display().to_string();
+        let text = read_text(path, &name, &mut findings)?;
+        Some(SourceText { name, text })
+    };
+    let files =
+        DirectoryFiles { customers: read(&settings.customers), people: read(&settings.people) };
+    if findings.is_empty() { Ok(files) } else { Err(findings) }
+}
+
+fn dictionary_paths(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // Editors keep their own files beside, with a dot in front.
+        let is_dictionary = name.ends_with(".dict") && !name.starts_with('.');
+        if is_dictionary || name == CALIBRATION {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
+    let message = format!("it can't be read: {error}");
+    Diagnostic::error(path.display().to_string(), "unreadable", message)
+}
+
+fn read_text(path: &Path, name: &str, findings: &mut Vec<Diagnostic>) -> Option<String> {
+    let read = fs::read(path).map_err(|error| unreadable(Path::new(name), &error));
+    match read.map(String::from_utf8) {
+        Ok(Ok(text)) => return Some(text),
+        Ok(Err(error)) => findings.push(not_utf8(name, &error)),
+        Err(finding) => findings.push(finding),
+    }
+    None
+}
+
+/// Says where the first wrong byte is.
+fn not_utf8(name: &str, error: &std::string::FromUtf8Error) -> Diagnostic {
+    let valid = error.utf8_error().valid_up_to();
+    let before = error.as_bytes().get(..valid).unwrap_or_default();
+    let before = String::from_utf8_lossy(before);
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    Diagnostic::error(name, "not-utf-8", "this character is not UTF-8")
+        .at(count(before.matches('\n').count() + 1), count(line.chars().count() + 1), 1, line)
+        .help("save the file as UTF-8")
+}
+
+/// What shows, without reading a file, that it may have changed. Whatever changes a file's content
+/// sets its change time, which nobody can set back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stamp(Vec<(PathBuf, Option<[i64; 4]>)>);
+
+impl Stamp {
+    fn of(paths: Vec<PathBuf>) -> Self {
+        let stamp = |path: PathBuf| {
+            let found = fs::metadata(&path).ok().map(|found| {
+                [
+                    i64::from_ne_bytes(found.ino().to_ne_bytes()),
+                    i64::from_ne_bytes(found.len().to_ne_bytes()),
+                    found.ctime(),
+                    found.ctime_nsec(),
+                ]
+            });
+            (path, found)
+        };
+        Self(paths.into_iter().map(stamp).collect())
+    }
+}
+
+/// The files that are watched.
+#[derive(Debug, Clone)]
+pub enum Watched {
+    /// The dictionaries in this folder.
+    Dictionaries(PathBuf),
+    /// The files of the directory.
+    Directory(DirectorySettings),
+}
+
+/// What the watched files are by now.
+#[derive(Debug, Clone)]
+pub enum Texts {
+    /// The dictionaries, by file name.
+    Dictionaries(BTreeMap<String, String>),
+    /// The files of the directory.
+    Directory(DirectoryFiles),
+}
+
+impl Watched {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// Every file that can't be read, or isn't UTF-8.
+    pub fn read(&self) -> Result<Texts, Vec<Diagnostic>> {
+        match self {
+            Self::Dictionaries(dir) => read_dictionaries(dir).map(Texts::Dictionaries),
+            Self::Directory(settings) => read_directory(settings).map(Texts::Directory),
+        }
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp::of(match self {
+            Self::Dictionaries(dir) => dictionary_paths(dir).unwrap_or_default(),
+            Self::Directory(settings) => {
+                settings.customers.iter().chain(&settings.people).cloned().collect()
+            }
+        })
+    }
+}
+
+impl Texts {
+    /// Their fingerprint.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        match self {
+            Self::Dictionaries(files) => Fingerprint::of_dictionaries(files),
+            Self::Directory(files) => Fingerprint::of_directory(files),
+        }
+    }
+}
+
+/// Looks at the files every `every`, for ever, and hands their texts to `changed` whenever they
+/// differ from those before, or the findings when they can't be read. `seen` are the texts that
+/// are live already.
+///
+/// Files are read once two looks, one after the other, find them the same: one that is still
+/// being written is not taken for whole.
+pub async fn watch(
+    watched: Watched,
+    every: Duration,
+    seen: Option<Fingerprint>,
+    mut changed: impl FnMut(Result<Texts, Vec<Diagnostic>>) + Send,
+) {
+    let mut ticks = interval(every.max(Duration::from_millis(1)));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut seen = seen.map(Ok);
+    let mut last: Option<Stamp> = None;
+    let mut read: Option<Stamp> = None;
+    loop {
+        ticks.tick().await;
+        let (files, before, known) = (watched.clone(), last.take(), read.clone());
+        let looked = spawn_blocking(move || {
+            let stamp = files.stamp();
+            let rests = before.as_ref() == Some(&stamp) && known.as_ref() != Some(&stamp);
+            let texts = rests.then(|| files.read());
+            (files.stamp(), stamp, texts)
+        });
+        let Ok((now, stamp, texts)) = looked.await else { continue };
+        let whole = now == stamp;
+        last = Some(now);
+        let Some(texts) = texts.filter(|_| whole) else { continue };
+        read = Some(stamp);
+        let found = match &texts {
+            Ok(texts) => Ok(texts.fingerprint()),
+            Err(findings) => Err(findings.clone()),
+        };
+        if seen.as_ref() != Some(&found) {
+            seen = Some(found);
+            changed(texts);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! One mailbox: read, judge, record and deliver, overlapping each other.
+//!
+//! ```text
+//!  read ──windows──> judge ──entries──> record ──wake──> deliver
+//!  (source)          (own thread)       (one txn a batch)  (own connection)
+//! ```
+//! The channels between them hold few windows, so memory is bounded and a slow stage slows the
+//! ones before it. All stages work under one lease and end together when it is lost.
+
+mod deliver;
+mod read;
+mod record;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::{Shared, open_mailbox};
+use crate::config::Mailbox;
+use crate::rim::backoff::backoff;
+use crate::seams::Fence;
+
+/// How long a lease lasts unless it is renewed. A replica that dies is replaced after this long.
+const LEASE: Duration = Duration::from_secs(15);
+/// Windows that may wait between two stages.
+const AHEAD: usize = 2;
+
+/// What the stages of one mailbox share.
+#[derive(Clone)]
+struct Desk {
+    mailbox: Arc<Mailbox>,
+    fence: Fence,
+    shared: Shared,
+    /// Ends the stages: on shutdown, or when the lease is lost.
+    stop: CancellationToken,
+    /// Rung when there may be something to deliver.
+    outbox: Arc<Notify>,
+}
+
+/// Attends to a mailbox until the service stops.
+pub(super) async fn attend(mailbox: Mailbox, shared: Shared) {
+    let mailbox = Arc::new(mailbox);
+    let mut attempt = 0;
+    while !shared.stop.is_cancelled() {
+        let lease =
+            shared.store.lease(&mailbox.id, &shared.holder, shared.clock.now(), LEASE).await;
+        let wait = match lease {
+            Ok(Some(fence)) => {
+                attempt = 0;
+                work(&mailbox, fence, &shared).await;
+                continue;
+            }
+            Ok(None) => {
+                shared.health.standing_by(&mailbox.id);
+                LEASE / 3
+            }
+            Err(failure) => {
+                attempt += 1;
+                warn!(mailbox = %mailbox.id, failure = %failure, "no lease for the mailbox");
+                shared.health.failed(&mailbox.id, &failure.to_string());
+                backoff(attempt)
+            }
+        };
+        tokio::select! {
+            () = shared.stop.cancelled() => {}
+            () = sleep(wait) => {}
+        }
+    }
+}
+
+/// Runs all stages under one lease, until it is lost or the service stops.
+async fn work(mailbox: &Arc<Mailbox>, fence: Fence, shared: &Shared) {
+    info!(mailbox = %mailbox.id, fence = fence.number, "attending to the mailbox");
+    let desk = Desk {
+        mailbox: mailbox.clone(),
+        fence: fence.clone(),
+        shared: shared.clone(),
+        stop: shared.stop.child_token(),
+        outbox: Arc::new(Notify::new()),
+    };
+    let (source, delivery) = open_mailbox(mailbox);
+    let (to_judge, judging) = mpsc::channel(AHEAD);
+    let (to_record, recording) = mpsc::channel(AHEAD);
+    tokio::join!(
+        read::read(desk.clone(), source, to_judge),
+        record::judge(desk.clone(), judging, to_record),
+        record::record(desk.clone(), recording),
+        deliver::deliver(desk.clone(), delivery),
+        keep_lease(desk),
+    );
+    if let Err(failure) = shared.store.release(&fence).await {
+        warn!(mailbox = %mailbox.id, failure = %failure, "the lease could not be given back");
+    }
+}
+
+/// Renews the lease; ends the stages when it is lost.
+async fn keep_lease(desk: Desk) {
+    let Desk { fence, shared, stop, mailbox, .. } = desk;
+    let mut good_until = tokio::time::Instant::now() + LEASE;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = sleep(LEASE / 3) => {}
+        }
+        let asked = tokio::time::Instant::now();
+        let renewed =
+            shared.store.lease(&mailbox.id, &fence.holder, shared.clock.now(), LEASE).await;
+        match renewed {
+            Ok(Some(renewed)) if renewed.number == fence.number => good_until = asked + LEASE,
+            Ok(_) => {
+                warn!(mailbox = %mailbox.id, "another process has taken over the mailbox");
+                stop.cancel();
+            }
+            // The store may be away for a moment; past the lease's end somebody else may hold it.
+            Err(failure) if tokio::time::Instant::now() > good_until => {
+                warn!(mailbox = %mailbox.id, failure = %failure, "the lease has run out");
+                stop.cancel();
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+impl Desk {
+    /// Waits for `time`; `false` when the stages are to end.
+    async fn pause(&self, time: Duration) -> bool {
+        tokio::select! {
+            () = self.stop.cancelled() => false,
+            () = sleep(time) => true,
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Reading: windows from the source, and mails that somebody asked to read again.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tracing::{info, warn};
+
+use super::Desk;
+use crate::rim::backoff::backoff;
+use crate::seams::{Cursor, Fetched, Place, Source, SourceError, TicketId, Window};
+
+/// How often to ask the store for mails to read again.
+const LOOK_FOR_RETRIES: Duration = Duration::from_secs(1);
+/// How long to stay away from a server that refuses our credentials: often enough to notice a
+/// renewed password, seldom enough not to lock the account.
+const REFUSED: Duration = Duration::from_secs(300);
+
+/// What reading hands on.
+pub(super) enum Work {
+    /// New mail.
+    Window(Window),
+    /// Mails of known tickets, read again; `None` for one that is no longer there.
+    Again(Vec<(TicketId, Option<Fetched>)>),
+}
+
+/// Reads until the stages end.
+pub(super) async fn read(desk: Desk, mut source: Box<dyn Source>, to_judge: mpsc::Sender<Work>) {
+    let Some(mut cursor) = first_cursor(&desk).await else { return };
+    let mut attempt = 0;
+    loop {
+        let outcome = tokio::select! {
+            () = desk.stop.cancelled() => return,
+            window = source.next(cursor) => window.map(Work::Window),
+            retries = wait_for_retries(&desk) => again(source.as_mut(), retries).await,
+        };
+        match outcome {
+            Ok(work) => {
+                attempt = 0;
+                desk.shared.health.polled(&desk.mailbox.id, desk.shared.clock.now());
+                if let Work::Window(window) = &work {
+                    if window.mails.is_empty() && window.upto == cursor {
+                        continue;
+                    }
+                    cursor = window.upto;
+                }
+                crate::killpoint::pass("read");
+                // The receiver is gone only when the stages end.
+                if to_judge.send(work).await.is_err() {
+                    return;
+                }
+            }
+            Err(failure) => {
+                attempt += 1;
+                let wait = patience(&failure, attempt);
+                warn!(mailbox = %desk.mailbox.id, failure = %failure, wait = ?wait, "can't read");
+                desk.shared.health.failed(&desk.mailbox.id, &failure.to_string());
+                if !desk.pause(wait).await {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Where reading begins: asked for until the store answers.
+async fn first_cursor(desk: &Desk) -> Option<Cursor> {
+    let mut attempt = 0;
+    loop {
+        match desk.shared.store.cursor(&desk.mailbox.id).await {
+            Ok(cursor) => return Some(cursor),
+            Err(failure) => {
+                attempt += 1;
+                warn!(mailbox = %desk.mailbox.id, failure = %failure, "the cursor can't be read");
+                if !desk.pause(backoff(attempt)).await {
+                    return None;
+                }
+            }
+        }
+    }
+}
+
+fn patience(failure: &SourceError, attempt: u32) -> Duration {
+    match failure {
+        SourceError::Transient(_) => backoff(attempt),
+        SourceError::Throttled { after, .. } => *after,
+        SourceError::Refused(_) | SourceError::Misconfigured(_) => {
+            REFUSED.min(backoff(attempt) * 4)
+        }
+    }
+}
+
+/// Waits until somebody asks to read mails again.
+async fn wait_for_retries(desk: &Desk) -> Vec<(TicketId, Place)> {
+    loop {
+        tokio::time::sleep(LOOK_FOR_RETRIES).await;
+        match desk.shared.store.retries(&desk.mailbox.id, 20).await {
+            Ok(retries) if retries.is_empty() => {}
+            Ok(retries) => return retries,
+            // The stages that write will report it; here it only means to ask again.
+            Err(_) => {}
+        }
+    }
+}
+
+async fn again(
+    source: &mut dyn Source,
+    retries: Vec<(TicketId, Place)>,
+) -> Result<Work, SourceError> {
+    let places: Vec<Place> = retries.iter().map(|(_, place)| place.clone()).collect();
+    let mut found = source.fetch(&places).await?;
+    info!(source = %source.id(), asked = places.len(), found = found.len(), "reading again");
+    let work = retries.into_iter().map(|(ticket, place)| {
+        let at = found.iter().position(|fetched| fetched.place == place);
+        (ticket, at.map(|at| found.swap_remove(at)))
+    });
+    Ok(Work::Again(work.collect()))
+}

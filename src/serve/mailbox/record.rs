@@ -1,0 +1,223 @@
+//! Judging and recording: from fetched bytes to committed tickets.
+
+use tokio::sync::mpsc;
+use tracing::{debug, error, warn};
+
+use super::Desk;
+use super::read::Work;
+use crate::classify::Scratch;
+use crate::pipeline::{self, Judgement};
+use crate::rim::backoff::backoff;
+use crate::route::{Decision, Reason, Target};
+use crate::seams::{Amendment, Cursor, Entry, Fetched, Recorded, StoreError, TicketId};
+
+/// Tickets of one transaction. More gain little; fewer cost a disk flush each.
+const BATCH: usize = 50;
+
+/// Work that was judged.
+pub(super) enum Judged {
+    /// New mail, and where the cursor stands after it.
+    Batch { entries: Vec<Entry>, upto: Option<Cursor> },
+    /// A mail of a known ticket that was read again; `None` if it is no longer there.
+    Again(TicketId, Option<Box<Judgement>>),
+}
+
+/// Judges what was read, on a thread of its own since it computes all the time.
+pub(super) async fn judge(
+    desk: Desk,
+    mut judging: mpsc::Receiver<Work>,
+    to_record: mpsc::Sender<Judged>,
+) {
+    let judged = tokio::task::spawn_blocking(move || {
+        let mut scratch = Scratch::default();
+        while let Some(work) = judging.blocking_recv() {
+            if desk.stop.is_cancelled() || !judge_one(&desk, &mut scratch, work, &to_record) {
+                return;
+            }
+        }
+    });
+    if let Err(failure) = judged.await {
+        error!(failure = %failure, "judging ended");
+    }
+}
+
+/// Judges one piece of work; `false` when nobody waits for it any more.
+fn judge_one(
+    desk: &Desk,
+    scratch: &mut Scratch,
+    work: Work,
+    to_record: &mpsc::Sender<Judged>,
+) -> bool {
+    match work {
+        Work::Window(window) => {
+            let batches = window.mails.len().div_ceil(BATCH).max(1);
+            let mut mails = window.mails.into_iter();
+            (1..=batches).all(|number| {
+                let entries = mails
+                    .by_ref()
+                    .take(BATCH)
+                    .map(|fetched| {
+                        let judgement = judge_mail(desk, scratch, &fetched);
+                        judgement.entry(&fetched, &desk.mailbox.folders)
+                    })
+                    .collect();
+                // The cursor moves only with the last batch: what it passes is recorded.
+                let upto = (number == batches).then_some(window.upto);
+                to_record.blocking_send(Judged::Batch { entries, upto }).is_ok()
+            })
+        }
+        Work::Again(mails) => mails.into_iter().all(|(ticket, fetched)| {
+            let judgement = fetched.map(|fetched| Box::new(judge_mail(desk, scratch, &fetched)));
+            to_record.blocking_send(Judged::Again(ticket, judgement)).is_ok()
+        }),
+    }
+}
+
+fn judge_mail(desk: &Desk, scratch: &mut Scratch, fetched: &Fetched) -> Judgement {
+    let rules = desk.shared.rules.borrow().clone();
+    let today = desk.shared.clock.now().to_zoned(jiff::tz::TimeZone::system()).date();
+    rules.judge(scratch, &fetched.raw, fetched.size, today)
+}
+
+/// Records what was judged until the stages end.
+pub(super) async fn record(desk: Desk, mut recording: mpsc::Receiver<Judged>) {
+    loop {
+        let judged = tokio::select! {
+            () = desk.stop.cancelled() => return,
+            judged = recording.recv() => judged,
+        };
+        let done = match judged {
+            None => return,
+            Some(Judged::Batch { entries, upto }) => record_batch(&desk, entries, upto).await,
+            Some(Judged::Again(ticket, judgement)) => decide_again(&desk, ticket, judgement).await,
+        };
+        if !done {
+            desk.stop.cancel();
+            return;
+        }
+    }
+}
+
+/// Records a batch, for as long as the store needs to take it; `false` when the right to is lost.
+async fn record_batch(desk: &Desk, mut entries: Vec<Entry>, upto: Option<Cursor>) -> bool {
+    let store = &desk.shared.store;
+    let mut attempt = 0;
+    loop {
+        let now = desk.shared.clock.now();
+        match store.record(&desk.fence, &entries, upto, now).await {
+            Ok(recorded) => {
+                note(desk, &entries, &recorded);
+                desk.outbox.notify_one();
+                return true;
+            }
+            Err(StoreError::Fenced(_)) => return false,
+            // One entry that the store can't take must not hold up the others: they are recorded
+            // one by one, and the one that fails is set aside with the failure named.
+            Err(StoreError::Broken(why)) if attempt == 0 && !entries.is_empty() => {
+                error!(mailbox = %desk.mailbox.id, why, "a batch can't be recorded");
+                set_aside_misfits(desk, &mut entries).await;
+            }
+            Err(failure) => {
+                warn!(mailbox = %desk.mailbox.id, failure = %failure, "can't record; trying again");
+                desk.shared.health.failed(&desk.mailbox.id, &failure.to_string());
+            }
+        }
+        attempt += 1;
+        if attempt > 1 && !desk.pause(backoff(attempt - 1)).await {
+            return false;
+        }
+    }
+}
+
+/// Replaces every entry that can't be recorded by one that says so. Those that can be are
+/// recorded on the way; recording them again with the batch changes nothing.
+async fn set_aside_misfits(desk: &Desk, entries: &mut [Entry]) {
+    for entry in entries {
+        let alone = std::slice::from_ref(entry);
+        let now = desk.shared.clock.now();
+        if let Err(StoreError::Broken(why)) =
+            desk.shared.store.record(&desk.fence, alone, None, now).await
+        {
+            let mut judgement = pipeline::failed(&[], entry.mail.size, &why);
+            judgement.mail.key = entry.mail.key;
+            entry.mail = judgement.mail;
+            entry.decision = judgement.decision;
+            entry.evidence = judgement.evidence;
+            entry.action = None;
+        }
+    }
+}
+
+fn note(desk: &Desk, entries: &[Entry], recorded: &[Recorded]) {
+    desk.shared.health.recorded(&desk.mailbox.id, recorded);
+    for (entry, recorded) in entries.iter().zip(recorded) {
+        let Recorded::New(ticket) = recorded else { continue };
+        let (target, reason) = (entry.decision.target.name(), entry.decision.reason.name());
+        if entry.decision.target == Target::SetAside {
+            warn!(mailbox = %desk.mailbox.id, ticket = ticket.0, reason, "a mail was set aside");
+        } else if entry.decision.reason == Reason::NobodyFree {
+            warn!(mailbox = %desk.mailbox.id, ticket = ticket.0, "nobody on the ladder is free");
+        } else if entry.decision.reason == Reason::Loop {
+            warn!(mailbox = %desk.mailbox.id, ticket = ticket.0, "a mail of our own came back");
+        } else {
+            debug!(mailbox = %desk.mailbox.id, ticket = ticket.0, target, reason, "recorded");
+        }
+    }
+}
+
+/// Puts the new judgement of a known ticket in place; `false` when the right to is lost.
+async fn decide_again(desk: &Desk, ticket: TicketId, judgement: Option<Box<Judgement>>) -> bool {
+    let mut attempt = 0;
+    loop {
+        match amend(desk, ticket, judgement.as_deref()).await {
+            Ok(()) => {
+                desk.outbox.notify_one();
+                return true;
+            }
+            Err(StoreError::Fenced(_)) => return false,
+            Err(StoreError::Transient(why)) => {
+                attempt += 1;
+                warn!(ticket = ticket.0, why, "can't record; trying again");
+                if !desk.pause(backoff(attempt)).await {
+                    return false;
+                }
+            }
+            Err(failure) => {
+                warn!(ticket = ticket.0, failure = %failure, "the retry changed nothing");
+                return true;
+            }
+        }
+    }
+}
+
+async fn amend(
+    desk: &Desk,
+    ticket: TicketId,
+    judgement: Option<&Judgement>,
+) -> Result<(), StoreError> {
+    let store = &desk.shared.store;
+    let detail = store.ticket(ticket).await?;
+    let (decision, evidence) = match judgement {
+        Some(judgement) => (judgement.decision.clone(), judgement.evidence.clone()),
+        None => {
+            let mut evidence = detail.evidence.clone();
+            evidence.failure = Some("the mail is no longer in its folder".to_owned());
+            (Decision { target: Target::SetAside, reason: Reason::Failed }, evidence)
+        }
+    };
+    let amendment = Amendment {
+        ticket,
+        instead_of: detail.ticket.decision,
+        action: desk.mailbox.folders.action(&decision),
+        decision,
+        evidence: Some(evidence),
+        by: "postroom".to_owned(),
+    };
+    let now = desk.shared.clock.now();
+    let amended = store.amend(&amendment, now).await;
+    // Also a refused change ends the retry: asking again is a click away.
+    if !matches!(amended, Err(StoreError::Transient(_))) {
+        store.retry_done(ticket).await?;
+    }
+    amended
+}

@@ -1,0 +1,207 @@
+//! The service: wiring, and an end that leaves nothing half done.
+//!
+//! Each mailbox has an [`attend`](mailbox) task; one task reloads the rules; one serves health
+//! and metrics. All of them end on one cancellation token.
+
+mod mailbox;
+pub mod rules;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::config::{Access, Config, Mailbox};
+use crate::diagnostic::Diagnostic;
+use crate::rim::health::Health;
+use crate::rim::imap::{Account, ImapDelivery, ImapSource};
+use crate::rim::maildir::{MaildirDelivery, MaildirSource};
+use crate::rim::{self, clock::SystemClock};
+use crate::seams::{Clock, Delivery, Source, Store, StoreError};
+use rules::LiveRules;
+
+/// Why the service could not start.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// The dictionaries or the directory have errors, and there is no earlier version to keep.
+    #[error("the dictionaries or the directory have errors")]
+    Rules(Vec<Diagnostic>),
+    /// The store can't be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The address to listen on can't be had.
+    #[error("can't listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// A service that was set up and runs until it is stopped.
+pub struct Service {
+    /// The address that health and metrics are served at, if any.
+    pub address: Option<std::net::SocketAddr>,
+    health: Arc<Health>,
+    rules: watch::Receiver<Arc<crate::pipeline::Rules>>,
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+/// What all tasks share.
+#[derive(Clone)]
+struct Shared {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    rules: watch::Receiver<Arc<crate::pipeline::Rules>>,
+    health: Arc<Health>,
+    stop: CancellationToken,
+    /// What names this run as the holder of a lease.
+    holder: String,
+}
+
+impl Service {
+    /// Opens the store, loads the rules and starts every task.
+    ///
+    /// # Errors
+    /// [`ServeError`] when the service can't start as configured; nothing was begun then.
+    pub async fn start(config: Config) -> Result<Self, ServeError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let live = LiveRules::load(&config).map_err(ServeError::Rules)?;
+        let store = rim::store::open(&config.store).await?;
+        let rules = live.subscribe();
+        let first = rules.borrow().clone();
+        keep_dictionaries(store.as_ref(), &first, clock.now()).await?;
+        let version = first.dictionaries.version();
+        let health = Arc::new(Health::new(&config, version, clock.now()));
+        let stop = CancellationToken::new();
+        let holder = format!("{}-{}", std::process::id(), clock.now().as_nanosecond());
+        let shared = Shared {
+            store,
+            clock,
+            rules: rules.clone(),
+            health: health.clone(),
+            stop: stop.clone(),
+            holder,
+        };
+
+        let mut tasks = JoinSet::new();
+        let address = listen(&config, &shared, &mut tasks).await?;
+        tasks.spawn(live.reload(config.clone(), shared.clone()));
+        if let Some(keep) = config.keep_text {
+            tasks.spawn(forget_texts(shared.clone(), keep));
+        }
+        for mailbox in config.mailboxes {
+            tasks.spawn(mailbox::attend(mailbox, shared.clone()));
+        }
+        Ok(Self { address, health, rules, stop, tasks })
+    }
+
+    /// How many mails were recorded since the start, further copies and known ones among them.
+    #[must_use]
+    pub fn recorded(&self) -> u64 {
+        self.health.recorded_so_far()
+    }
+
+    /// The rules as they are now and will be.
+    #[must_use]
+    pub fn rules(&self) -> watch::Receiver<Arc<crate::pipeline::Rules>> {
+        self.rules.clone()
+    }
+
+    /// The token that ends the service.
+    #[must_use]
+    pub fn stopper(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// Stops taking mail, lets what is under way finish, and returns when all tasks have ended.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        while let Some(ended) = self.tasks.join_next().await {
+            if let Err(failure) = ended {
+                error!(failure = %failure, "a task did not end well");
+            }
+        }
+        info!("stopped");
+    }
+}
+
+/// The two halves of a mailbox, as its settings say.
+fn open_mailbox(mailbox: &Mailbox) -> (Box<dyn Source>, Box<dyn Delivery>) {
+    match &mailbox.access {
+        Access::Imap(settings) => {
+            let account = Account::new(settings.clone());
+            (
+                Box::new(ImapSource::new(mailbox, account.clone())),
+                Box::new(ImapDelivery::new(mailbox, account)),
+            )
+        }
+        Access::Maildir(path) => (
+            Box::new(MaildirSource::new(
+                mailbox.id.clone(),
+                path.clone(),
+                mailbox.inbox.clone(),
+                mailbox.fetch_limit,
+                mailbox.poll_every,
+            )),
+            Box::new(MaildirDelivery::new(path.clone(), mailbox.create_folders)),
+        ),
+    }
+}
+
+async fn listen(
+    config: &Config,
+    shared: &Shared,
+    tasks: &mut JoinSet<()>,
+) -> Result<Option<std::net::SocketAddr>, ServeError> {
+    let Some(address) = config.listen else { return Ok(None) };
+    let failed = |source| ServeError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    let app = rim::web::router(shared.store.clone(), shared.health.clone(), shared.clock.clone());
+    let stop = shared.stop.clone();
+    tasks.spawn(async move {
+        let serving = axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned());
+        if let Err(failure) = serving.await {
+            error!(failure = %failure, "the web server ended");
+        }
+    });
+    info!(address = %bound, "serving health and metrics");
+    Ok(Some(bound))
+}
+
+/// Keeps the files of the live dictionaries in the store, so that decisions can be replayed.
+async fn keep_dictionaries(
+    store: &dyn Store,
+    rules: &crate::pipeline::Rules,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    store.keep_dictionaries(rules.dictionaries.version(), &rules.sources, now).await
+}
+
+/// Blanks old texts, once an hour.
+async fn forget_texts(shared: Shared, keep: Duration) {
+    loop {
+        let before = shared.clock.now().checked_sub(keep);
+        match before {
+            Ok(before) => match shared.store.forget_texts(before).await {
+                Ok(0) => {}
+                Ok(count) => info!(count, "blanked texts whose retention time is over"),
+                Err(failure) => warn!(failure = %failure, "could not blank old texts"),
+            },
+            Err(failure) => warn!(failure = %failure, "the retention time can't be used"),
+        }
+        tokio::select! {
+            () = shared.stop.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_hours(1)) => {}
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The live rules: loaded at the start, swapped when a file changes, kept when an edit is bad.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tokio::sync::{Notify, watch};
+use tracing::{error, info, warn};
+
+use super::Shared;
+use crate::config::Config;
+use crate::diagnostic::Diagnostic;
+use crate::dictionary::{Dictionaries, TeamId};
+use crate::directory::Directory;
+use crate::pipeline::Rules;
+use crate::rim::backoff::backoff;
+use crate::rim::watch::{
+    Fingerprint, Watched, read_dictionaries, read_directory, watch as watch_files,
+};
+
+/// Rules that follow their files.
+pub struct LiveRules {
+    sender: watch::Sender<Arc<Rules>>,
+    dictionaries_seen: Fingerprint,
+    directory_seen: Fingerprint,
+}
+
+/// Rules that were just built from their files.
+pub struct Loaded {
+    /// The rules.
+    pub rules: Rules,
+    /// What could be better in the files.
+    pub warnings: Vec<Diagnostic>,
+    dictionaries_seen: Fingerprint,
+    directory_seen: Fingerprint,
+}
+
+/// Reads all files and builds the rules.
+///
+/// # Errors
+/// Everything that is wrong with any of the files, at once, and the warnings among it.
+pub fn load(config: &Config) -> Result<Loaded, Vec<Diagnostic>> {
+    let mut findings = Vec::new();
+    let dictionaries = read_dictionaries(&config.dictionaries).and_then(|sources| {
+        let (dictionaries, warnings) = Dictionaries::build(&sources)?;
+        findings.extend(warnings);
+        Ok((dictionaries, sources))
+    });
+    let directory = read_directory(&config.directory).and_then(|files| {
+        let (directory, warnings) = Directory::build(&files, &config.directory.rules)?;
+        findings.extend(warnings);
+        Ok((directory, Fingerprint::of_directory(&files)))
+    });
+    match (dictionaries, directory) {
+        (Ok((dictionaries, sources)), Ok((directory, directory_seen))) => {
+            findings.extend(unknown_teams(config, &dictionaries));
+            let dictionaries_seen = Fingerprint::of_dictionaries(&sources);
+            let policy = config.policy.clone();
+            let rules = Rules { dictionaries, sources, directory, policy };
+            Ok(Loaded { rules, warnings: findings, dictionaries_seen, directory_seen })
+        }
+        (dictionaries, directory) => {
+            findings.extend(dictionaries.err().into_iter().flatten());
+            findings.extend(directory.err().into_iter().flatten());
+            Err(findings)
+        }
+    }
+}
+
+/// Teams that the configuration names but no dictionary does: mostly a slip of the pen.
+fn unknown_teams(config: &Config, dictionaries: &Dictionaries) -> Vec<Diagnostic> {
+    let known: BTreeMap<&TeamId, &str> = dictionaries.teams().collect();
+    let in_folders = config.mailboxes.iter().flat_map(|mailbox| mailbox.folders.teams.keys());
+    let named: BTreeSet<&TeamId> = config.policy.thresholds.keys().chain(in_folders).collect();
+    let last_rung = &config.directory.rules.last_rung;
+    let unknown = named.into_iter().filter(|team| !known.contains_key(team) && *team != last_rung);
+    unknown
+        .map(|team| {
+            let likeness = |name: &TeamId| strsim::jaro_winkler(name.as_str(), team.as_str());
+            let near = known.keys().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+            let message = format!("`{team}` is named as a team, but has no dictionary");
+            let finding = Diagnostic::error(config.file.clone(), "unknown-team", message).warning();
+            match near {
+                Some(near) => finding.help(format!("did you mean `{near}`?")),
+                None => finding,
+            }
+        })
+        .collect()
+}
+
+impl LiveRules {
+    /// Loads the rules for the first time.
+    ///
+    /// # Errors
+    /// Everything that is wrong with any of the files.
+    pub fn load(config: &Config) -> Result<Self, Vec<Diagnostic>> {
+        let loaded = load(config)?;
+        log_warnings(&loaded.warnings);
+        Ok(Self {
+            sender: watch::Sender::new(Arc::new(loaded.rules)),
+            dictionaries_seen: loaded.dictionaries_seen,
+            directory_seen: loaded.directory_seen,
+        })
+    }
+
+    /// The rules as they are now and will be.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<Arc<Rules>> {
+        self.sender.subscribe()
+    }
+
+    /// Looks for changed files until the service stops. A version with errors changes nothing but
+    /// the log and the readiness page.
+    pub(super) async fn reload(self, config: Config, shared: Shared) {
+        let config = Arc::new(config);
+        let changed = Notify::new();
+        let dictionaries = watch_files(
+            Watched::Dictionaries(config.dictionaries.clone()),
+            config.reload_every,
+            Some(self.dictionaries_seen),
+            |_| changed.notify_one(),
+        );
+        let directory = watch_files(
+            Watched::Directory(config.directory.clone()),
+            config.reload_every,
+            Some(self.directory_seen),
+            |_| changed.notify_one(),
+        );
+        let swapping = async {
+            loop {
+                changed.notified().await;
+                self.swap_until_done(&config, &shared).await;
+            }
+        };
+        tokio::select! {
+            () = shared.stop.cancelled() => {}
+            () = dictionaries => {}
+            () = directory => {}
+            () = swapping => {}
+        }
+    }
+
+    /// Loads the files as they are now and makes them live. Both kinds are read together, so that
+    /// an edit of both is live at once.
+    async fn swap_until_done(&self, config: &Arc<Config>, shared: &Shared) {
+        for attempt in 1.. {
+            let reading = config.clone();
+            match tokio::task::spawn_blocking(move || load(&reading)).await {
+                Ok(loaded) => {
+                    if self.swap(loaded, shared).await {
+                        return;
+                    }
+                }
+                Err(failure) => error!(%failure, "reading changed files failed"),
+            }
+            tokio::time::sleep(backoff(attempt)).await;
+        }
+    }
+
+    /// Makes the loaded rules live; `false` if the same files are to be tried again.
+    async fn swap(&self, loaded: Result<Loaded, Vec<Diagnostic>>, shared: &Shared) -> bool {
+        match loaded {
+            Ok(Loaded { rules, warnings, .. }) => {
+                log_warnings(&warnings);
+                // A version whose files can't be kept must not decide: it could not be replayed.
+                let now = shared.clock.now();
+                if let Err(failure) =
+                    super::keep_dictionaries(shared.store.as_ref(), &rules, now).await
+                {
+                    error!(%failure, "new rules could not be kept; the old ones stay live");
+                    return false;
+                }
+                info!(version = %rules.dictionaries.version(), "new rules are live");
+                shared.health.rules_loaded(rules.dictionaries.version());
+                self.sender.send_replace(Arc::new(rules));
+            }
+            Err(findings) => {
+                for finding in findings.iter().filter(|finding| finding.is_error()) {
+                    error!(%finding, "an edit has an error; the last good version stays live");
+                }
+                shared.health.rules_refused(&findings);
+            }
+        }
+        true
+    }
+}
+
+fn log_warnings(warnings: &[Diagnostic]) {
+    for finding in warnings {
+        warn!(%finding, "a file could be better");
+    }
+}

@@ -1,0 +1,398 @@
+//! The IMAP source and delivery against servers that misbehave.
+
+use std::time::Duration;
+
+use postroom::config::{ImapSettings, Mailbox, Tls};
+use postroom::seams::{
+    Action, Cursor, Delivery, Fetched, Job, Outcome, Place, Proof, Source, SourceError, SourceId,
+};
+
+use crate::imap::{ends, job};
+use crate::support::imap::mailbox;
+use crate::support::scripted_imap::{Line, Scripted, Then};
+
+const GREETING: &str = "* OK ready\r\n";
+
+fn quick(port: u16) -> (Mailbox, ImapSettings) {
+    let (mut mailbox, mut settings) = mailbox(port);
+    settings.timeout = Duration::from_millis(400);
+    mailbox.poll_every = Duration::from_millis(20);
+    (mailbox, settings)
+}
+
+/// How a source fares: the first thing it says, and what it has handed out in the end.
+async fn fares(script: Vec<Line>) -> (String, Vec<String>) {
+    let server = Scripted::start(GREETING, script).await;
+    let (mailbox, settings) = quick(server.port);
+    let (mut source, _) = ends(&mailbox, &settings);
+    let (mut first, mut cursor, mut names) = (None, Cursor::default(), Vec::new());
+    // Whatever happens, a few tries later everything is there, and nothing twice.
+    for _ in 0..20 {
+        let said = match source.next(cursor).await {
+            Ok(window) => {
+                names.extend(window.mails.iter().map(|mail| mail.place.name.clone()));
+                assert!(window.mails.iter().all(|mail| !mail.raw.is_empty()));
+                cursor = window.upto;
+                "a window".to_owned()
+            }
+            Err(SourceError::Transient(why)) => format!("transient: {why}"),
+            Err(SourceError::Throttled { after, .. }) => {
+                format!("throttled: {}", after.as_millis())
+            }
+            Err(SourceError::Refused(why)) => format!("refused: {why}"),
+            Err(SourceError::Misconfigured(why)) => format!("misconfigured: {why}"),
+        };
+        first.get_or_insert(said);
+        if names.len() >= 3 {
+            break;
+        }
+    }
+    (first.unwrap_or_default(), names)
+}
+
+fn line(command: &'static str, answer: &str, then: Then) -> Line {
+    (command, answer.to_owned(), then)
+}
+
+#[tokio::test]
+#[allow(clippy::too_many_lines, reason = "it is a table")]
+async fn whatever_a_server_does_nothing_is_lost() {
+    let deep = format!("* 1 FETCH (UID 1 BODYSTRUCTURE {}", "(".repeat(10_000));
+    let cut = "* 1 FETCH (UID 1 RFC822.SIZE 900 BODY[]<0> {900}\r\nSubject: x";
+    let some = "* 1 FETCH (UID 1 RFC822.SIZE 3 BODY[]<0> {3}\r\nabc)\r\nTAG OK done\r\n";
+    let opened = "* OK [UIDVALIDITY 7] valid\r\n* 3 EXISTS\r\n";
+    let cases: Vec<(&str, &str, Line)> = vec![
+        ("a good server", "a window", line("NOTHING", "", Then::On)),
+        (
+            "cut in the middle of a literal",
+            "transient",
+            line("UID FETCH 1:3 (UID RFC", cut, Then::Close),
+        ),
+        (
+            "cut between two mails",
+            "transient",
+            line(
+                "UID FETCH 1:3 (UID RFC",
+                "* 1 FETCH (UID 1 RFC822.SIZE 3 BODY[]<0> {3}\r\nabc)\r\n",
+                Then::Close,
+            ),
+        ),
+        ("some mails left out", "a window", line("UID FETCH 1:3 (UID RFC", some, Then::On)),
+        (
+            "NO to FETCH",
+            "transient",
+            line("UID FETCH 1:3 (UID RFC", "TAG NO [SERVERBUG] oops\r\n", Then::On),
+        ),
+        ("NO to the list", "transient", line("UID FETCH 1:3 (UID)", "TAG NO oops\r\n", Then::On)),
+        ("NO to EXAMINE", "transient", line("EXAMINE", "TAG NO [SERVERBUG] oops\r\n", Then::On)),
+        (
+            "the folder is missing",
+            "misconfigured",
+            line("EXAMINE", "TAG NO [NONEXISTENT] Unknown Mailbox\r\n", Then::On),
+        ),
+        ("the end after EXAMINE", "transient", line("EXAMINE", "", Then::Close)),
+        ("no UIDVALIDITY", "transient", line("EXAMINE", "* 3 EXISTS\r\nTAG OK done\r\n", Then::On)),
+        ("no UIDNEXT", "a window", line("EXAMINE", &format!("{opened}TAG OK done\r\n"), Then::On)),
+        (
+            "an untagged NO",
+            "a window",
+            line(
+                "EXAMINE",
+                &format!("* NO [ALERT] disk nearly full\r\n{opened}TAG OK done\r\n"),
+                Then::On,
+            ),
+        ),
+        ("BYE", "transient", line("EXAMINE", "* BYE shutting down\r\n", Then::Close)),
+        ("silence", "transient", line("UID FETCH 1:3 (UID RFC", "* 1 FETCH (UID 1", Then::Silence)),
+        (
+            "a literal that claims 500 MB",
+            "transient",
+            line(
+                "UID FETCH 1:3 (UID RFC",
+                "* 1 FETCH (UID 1 BODY[]<0> {500000000}\r\n",
+                Then::Silence,
+            ),
+        ),
+        (
+            "parentheses 10,000 deep",
+            "transient",
+            line("UID FETCH 1:3 (UID RFC", &deep, Then::Silence),
+        ),
+        (
+            "a date that makes the parser panic",
+            "transient",
+            line("UID FETCH 1:3 (UID RFC", "* 1 FETCH (UID 1 INTERNALDATE NIL)\r\n", Then::Silence),
+        ),
+        ("garbage", "transient", line("UID FETCH 1:3 (UID RFC", "* \u{1}\u{2}\r\n", Then::Silence)),
+        (
+            "throttled",
+            "throttled: 1234",
+            line(
+                "EXAMINE",
+                "TAG BAD Request is throttled. Suggested Backoff Time: 1234 milliseconds\r\n",
+                Then::On,
+            ),
+        ),
+        (
+            "connected but not connected",
+            "transient",
+            line("EXAMINE", "TAG BAD User is authenticated but not connected.\r\n", Then::Close),
+        ),
+        (
+            "wrong password",
+            "refused",
+            line("LOGIN", "TAG NO [AUTHENTICATIONFAILED] no\r\n", Then::On),
+        ),
+        (
+            "a login server in trouble",
+            "transient",
+            line("LOGIN", "TAG NO [UNAVAILABLE] later\r\n", Then::On),
+        ),
+        (
+            "an answer to another command",
+            "transient",
+            line("EXAMINE", "X99 OK done\r\n", Then::Silence),
+        ),
+    ];
+    for (name, expected, script) in cases {
+        let (first, names) = fares(vec![script]).await;
+        assert!(first.starts_with(expected), "{name}: {first}");
+        assert_eq!(names, ["1", "2", "3"], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_mail_that_the_server_never_gives_does_not_stop_the_others() {
+    let no = || line("UID FETCH 1", "TAG NO [SERVERBUG] this mail is broken\r\n", Then::On);
+    let on = |command, answer: &str| line(command, answer, Then::On);
+    let mut script = vec![
+        on(
+            "UID FETCH 1:3 (UID)",
+            "* 1 FETCH (UID 1)\r\n* 2 FETCH (UID 2)\r\n* 3 FETCH (UID 3)\r\nTAG OK done\r\n",
+        ),
+        on(
+            "UID FETCH 1 (UID RFC822.SIZE INTERNALDATE)",
+            "* 1 FETCH (UID 1 RFC822.SIZE 77)\r\nTAG OK done\r\n",
+        ),
+    ];
+    for _ in 0..3 {
+        script.push(on("UID FETCH 1:3 (UID RFC", "TAG NO [SERVERBUG] broken\r\n"));
+    }
+    for _ in 0..8 {
+        script.push(("UID FETCH 1 (UID RFC822.SIZE INTERNALDATE BODY", no().1, Then::On));
+    }
+    let server = Scripted::start(GREETING, script).await;
+    let (mailbox, settings) = quick(server.port);
+    let (mut source, _) = ends(&mailbox, &settings);
+    let (mut cursor, mut mails) = (Cursor::default(), Vec::new());
+    for _ in 0..20 {
+        if let Ok(window) = source.next(cursor).await {
+            cursor = window.upto;
+            mails.extend(window.mails);
+        }
+        if mails.len() >= 3 {
+            break;
+        }
+    }
+    let names: Vec<&str> = mails.iter().map(|mail| mail.place.name.as_str()).collect();
+    assert_eq!(names, ["1", "2", "3"]);
+    assert_eq!((mails[0].raw.len(), mails[0].size), (0, 77), "set aside, not left out");
+}
+
+#[tokio::test]
+async fn another_epoch_begins_anew_and_a_lower_uidnext_too() {
+    let cases = [
+        ("another UIDVALIDITY", Cursor { epoch: 6, uid: 3 }, 3),
+        ("UIDNEXT went down", Cursor { epoch: 7, uid: 900 }, 3),
+        ("the same", Cursor { epoch: 7, uid: 3 }, 0),
+        (
+            "UIDs behind the cursor only, though `n:*` would give the last",
+            Cursor { epoch: 7, uid: 2 },
+            1,
+        ),
+    ];
+    for (name, after, expected) in cases {
+        let server = Scripted::start(GREETING, Vec::new()).await;
+        let (mailbox, settings) = quick(server.port);
+        let window = ends(&mailbox, &settings).0.next(after).await.expect("a window");
+        assert_eq!(
+            (window.mails.len(), window.upto),
+            (expected, Cursor { epoch: 7, uid: 3 }),
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn idle_that_is_refused_gives_way_to_polling() {
+    let script = vec![
+        line("CAPABILITY", "* CAPABILITY IMAP4rev1 IDLE\r\nTAG OK done\r\n", Then::On),
+        line("CAPABILITY", "* CAPABILITY IMAP4rev1 IDLE\r\nTAG OK done\r\n", Then::On),
+        line("IDLE", "TAG NO not now\r\n", Then::On),
+    ];
+    let server = Scripted::start(GREETING, script).await;
+    let (mailbox, settings) = quick(server.port);
+    let (mut source, _) = ends(&mailbox, &settings);
+    let all = Cursor { epoch: 7, uid: 3 };
+    assert!(source.next(all).await.is_err());
+    assert!(source.next(all).await.is_ok_and(|window| window.mails.is_empty()));
+    let idles = server.heard().iter().filter(|command| *command == "IDLE").count();
+    assert_eq!(idles, 1);
+}
+
+#[tokio::test]
+async fn starttls_fails_closed() {
+    let greeted_in = "* PREAUTH welcome\r\n";
+    let offer = "* CAPABILITY IMAP4rev1 STARTTLS\r\nTAG OK done\r\n";
+    let injected = "TAG OK begin\r\nP1 OK [CAPABILITY IMAP4rev1] injected\r\n* OK injected\r\n";
+    let cases = [
+        ("not offered", GREETING, vec![]),
+        ("already logged in", greeted_in, vec![]),
+        (
+            "refused",
+            GREETING,
+            vec![line("CAPABILITY", offer, Then::On), line("STARTTLS", "TAG NO\r\n", Then::On)],
+        ),
+        (
+            "answers injected",
+            GREETING,
+            vec![line("CAPABILITY", offer, Then::On), line("STARTTLS", injected, Then::On)],
+        ),
+        (
+            "no TLS behind it",
+            GREETING,
+            vec![
+                line("CAPABILITY", offer, Then::On),
+                line("STARTTLS", "TAG OK begin\r\n", Then::On),
+            ],
+        ),
+    ];
+    for (name, greeting, script) in cases {
+        let server = Scripted::start(greeting, script).await;
+        let (mailbox, mut settings) = quick(server.port);
+        settings.tls = Tls::StartTls;
+        assert!(ends(&mailbox, &settings).0.next(Cursor::default()).await.is_err(), "{name}");
+        let heard = server.heard();
+        assert!(
+            !heard.iter().any(|c| c.contains("secret") || c.contains("LOGIN")),
+            "{name}: {heard:?}"
+        );
+    }
+}
+
+/// Three jobs for mails 1 to 3 that go to `Target`.
+fn jobs(attempt: u32) -> Vec<Job> {
+    let action = Action::Move { folder: "Target".to_owned() };
+    (1..=3)
+        .map(|uid| {
+            let raw = format!("Subject: {uid}\r\n\r\n{uid}\r\n").into_bytes();
+            let place = Place {
+                source: SourceId("support".to_owned()),
+                folder: "INBOX".to_owned(),
+                epoch: 7,
+                name: uid.to_string(),
+            };
+            let fetched = Fetched { place, size: raw.len() as u64, raw, received: None };
+            job(uid, &fetched, action.clone(), attempt)
+        })
+        .collect()
+}
+
+fn kind(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Done { proof: Proof::CopyUid, .. } => "copyuid",
+        Outcome::Done { .. } => "found",
+        Outcome::Retry { .. } => "retry",
+        Outcome::GiveUp { .. } => "given up",
+    }
+}
+
+#[tokio::test]
+async fn only_proof_makes_a_move_done() {
+    let search = "* SEARCH 1 2 3\r\nTAG OK done\r\n";
+    let gone = || line("UID FETCH 1:3 (UID)", "TAG OK done\r\n", Then::On);
+    let ok = || line("UID MOVE", "TAG OK done\r\n", Then::On);
+    let searches = |answer: &str| vec![line("UID SEARCH", answer, Then::On); 3];
+    let cases: Vec<(&str, u32, Vec<Line>, [&str; 3])> = vec![
+        ("COPYUID", 1, vec![], ["copyuid"; 3]),
+        (
+            "COPYUID for some, the others are still there",
+            1,
+            vec![line("UID MOVE", "TAG OK [COPYUID 9 2 12] done\r\n", Then::On)],
+            ["retry", "copyuid", "retry"],
+        ),
+        ("OK without COPYUID, and they are still there", 1, vec![ok()], ["retry"; 3]),
+        (
+            "OK without COPYUID, gone, and found",
+            1,
+            [vec![ok(), gone()], searches(search)].concat(),
+            ["found"; 3],
+        ),
+        (
+            "OK without COPYUID, gone, SEARCH left out",
+            1,
+            [vec![ok(), gone()], searches("TAG OK done\r\n")].concat(),
+            ["given up"; 3],
+        ),
+        ("the OK is lost", 1, vec![line("UID MOVE", "", Then::Close)], ["retry"; 3]),
+        (
+            "after a lost OK they are found",
+            2,
+            [vec![gone()], searches(search)].concat(),
+            ["found"; 3],
+        ),
+        ("after a lost OK they are where they were", 2, vec![], ["copyuid"; 3]),
+        (
+            "NO to SEARCH",
+            2,
+            vec![gone(), line("UID SEARCH", "TAG NO oops\r\n", Then::On)],
+            ["retry"; 3],
+        ),
+        (
+            "given up in the end",
+            12,
+            vec![line("SELECT", "TAG NO oops\r\n", Then::On)],
+            ["given up"; 3],
+        ),
+        (
+            "the target vanished",
+            1,
+            vec![line("UID MOVE", "TAG NO [TRYCREATE] no such folder\r\n", Then::On)],
+            ["copyuid"; 3],
+        ),
+    ];
+    for (name, attempt, script, expected) in cases {
+        let server = Scripted::start(GREETING, script).await;
+        let (mailbox, settings) = quick(server.port);
+        let outcomes = ends(&mailbox, &settings).1.deliver(&jobs(attempt)).await;
+        let kinds: Vec<&str> = outcomes.iter().map(|(_, outcome)| kind(outcome)).collect();
+        assert_eq!(kinds, expected, "{name}: {outcomes:?}");
+        assert!(!server.heard().iter().any(|c| c == "EXPUNGE" || c == "CLOSE"), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_move_safely_is_told_so() {
+    let poor = || line("CAPABILITY", "* CAPABILITY IMAP4rev1\r\nTAG OK done\r\n", Then::On);
+    let server = Scripted::start(GREETING, vec![poor(), poor()]).await;
+    let (mailbox, settings) = quick(server.port);
+    let outcomes = ends(&mailbox, &settings).1.deliver(&jobs(1)).await;
+    assert!(
+        outcomes
+            .iter()
+            .all(|(_, o)| matches!(o, Outcome::GiveUp { why } if why.contains("UIDPLUS")))
+    );
+    assert!(!server.heard().iter().any(|command| command.contains("STORE")));
+}
+
+#[tokio::test]
+async fn a_throttling_server_is_left_alone_for_as_long_as_it_asks() {
+    let answer = "TAG NO Request is throttled. Suggested Backoff Time: 7000 milliseconds\r\n";
+    let server = Scripted::start(GREETING, vec![line("UID MOVE", answer, Then::On)]).await;
+    let (mailbox, settings) = quick(server.port);
+    let outcomes = ends(&mailbox, &settings).1.deliver(&jobs(1)).await;
+    let wait = Duration::from_secs(7);
+    assert!(
+        outcomes.iter().all(|(_, o)| matches!(o, Outcome::Retry { after, .. } if *after == wait))
+    );
+}
