@@ -20,9 +20,8 @@ pub(crate) const PASSWORD: &str = "secret";
 /// A server that is silent for so long is not coming back.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How many APPENDs may be under way at once: few enough for their answers to fit into the
-/// connection's buffers while nobody reads them.
-const PIPELINED: usize = 100;
+/// How many mails go into one APPEND, where a server takes several.
+const TOGETHER: usize = 100;
 
 /// A test server, whose users all have the password [`PASSWORD`].
 pub(crate) trait ImapServer {
@@ -136,23 +135,32 @@ impl PlainImap {
             self.create(folder);
         }
         let folder = quoted(&self.spelled(folder));
-        let pipelined = self.can("LITERAL+");
-        for batch in mails.chunks(if pipelined { PIPELINED } else { 1 }) {
-            let mut tags = Vec::new();
+        // RFC 3502, RFC 7888: many mails in one command, and nobody waits for a go-ahead.
+        let together = self.can("MULTIAPPEND") && self.can("LITERAL+");
+        for batch in mails.chunks(if together { TOGETHER } else { 1 }) {
+            let plus = if together { "+" } else { "" };
+            let mut command = format!("APPEND {folder}").into_bytes();
             for mail in batch {
-                let plus = if pipelined { "+" } else { "" };
-                tags.push(self.send(&format!("APPEND {folder} {{{}{plus}}}", mail.len())));
-                if !pipelined {
-                    let go_on = self.read();
-                    assert!(go_on.text.starts_with('+'), "APPEND answers `{}`", go_on.text);
-                }
-                self.stream.get_mut().write_all(mail).unwrap();
-                self.stream.get_mut().write_all(b"\r\n").unwrap();
+                command.extend(format!(" {{{}{plus}}}\r\n", mail.len()).bytes());
+                command.extend(mail);
             }
-            for tag in tags {
+            if together {
+                let tag = self.send(&command);
                 self.answer(&tag, "APPEND");
+            } else {
+                self.append_one(&command, batch[0].len());
             }
         }
+    }
+
+    /// Sends an APPEND whose last `length` bytes wait for the server's go-ahead.
+    fn append_one(&mut self, command: &[u8], length: usize) {
+        let (head, mail) = command.split_at(command.len() - length);
+        let tag = self.send(head.strip_suffix(b"\r\n").unwrap());
+        let go_on = self.read();
+        assert!(go_on.text.starts_with('+'), "APPEND answers `{}`", go_on.text);
+        self.stream.get_mut().write_all(&[mail, b"\r\n"].concat()).unwrap();
+        self.answer(&tag, "APPEND");
     }
 
     /// Opens a folder without changing anything in it; says how many mails it has.
@@ -196,7 +204,7 @@ impl PlainImap {
 
     /// Sends a command and reads what comes until its OK.
     pub(crate) fn command(&mut self, command: &str) -> Vec<Response> {
-        let tag = self.send(command);
+        let tag = self.send(command.as_bytes());
         self.answer(&tag, command)
     }
 
@@ -238,10 +246,11 @@ impl PlainImap {
             .collect()
     }
 
-    fn send(&mut self, command: &str) -> String {
+    fn send(&mut self, command: &[u8]) -> String {
         self.tag += 1;
         let tag = format!("t{}", self.tag);
-        self.stream.get_mut().write_all(format!("{tag} {command}\r\n").as_bytes()).unwrap();
+        let line = [tag.as_bytes(), b" ", command, b"\r\n"].concat();
+        self.stream.get_mut().write_all(&line).unwrap();
         tag
     }
 
