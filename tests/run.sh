@@ -29,6 +29,8 @@ for component in rustfmt clippy; do
 done
 POSTROOM_SPAMASSASSIN=$(tests/corpus.sh)
 export POSTROOM_SPAMASSASSIN
+POSTROOM_SERVERS=$(tests/servers.sh)
+export POSTROOM_SERVERS
 echo "corpus: $(find "$POSTROOM_SPAMASSASSIN" -type f | wc -l) files"
 
 step "format"

@@ -13,8 +13,8 @@ mod shape;
 mod imap;
 mod imap_oauth;
 mod imap_scripted;
+mod other_servers;
 mod support;
-
 mod config;
 mod directory;
 mod random_words;

@@ -1,5 +1,9 @@
 //! What several tests need: real servers in temporary folders, and waiting for a condition.
 
+pub(crate) mod courier;
+pub(crate) mod cyrus;
+pub(crate) mod plain_imap;
+mod unpacked;
 pub(crate) mod wait;
 pub(crate) mod broken;
 pub(crate) mod dovecot;
