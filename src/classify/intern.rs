@@ -14,7 +14,7 @@ const SLOTS: usize = 1 << 16;
 /// More bytes of long chunks than this, and the table starts anew.
 const MOST_BYTES: usize = 1 << 19;
 /// More words with symbols, or symbols, than this, and the table starts anew.
-const MOST_WORDS: usize = 1 << 16;
+const MOST_WORDS: usize = 1 << 17;
 /// Up to so many bytes a chunk is its own key.
 const SHORT: usize = size_of::<u128>();
 /// Longer chunks are not kept: they hardly come again.

@@ -84,7 +84,7 @@ fn add(dictionaries: &Dictionaries, found: &[Match], sums: &mut [Sum]) {
         team: file.team.clone(),
         file: file.file.clone(),
         line: line.number,
-        term: line.term.to_string(),
+        term: String::from(&*line.term),
         points: line.points,
         strength: 0.0,
         spans: Vec::with_capacity(found.len().min(Hit::SPANS)),
