@@ -1,5 +1,7 @@
 //! `postroom ledger`: what became of the mail.
 
+use std::fmt::Write as _;
+
 use clap::Subcommand;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -126,17 +128,17 @@ fn describe(detail: &TicketDetail, calibration: &Calibration) -> String {
         progress_word(ticket.progress),
     );
     for place in &detail.places {
-        out += &format!("  lies in   {} / {}\n", place.source, place.folder);
+        let _ = writeln!(out, "  lies in   {} / {}", place.source, place.folder);
     }
     let body = detail.text.clone().unwrap_or_default();
     let shown = (ticket.subject.as_str(), &body);
     out += &explain::decision(&ticket.decision, &detail.evidence, calibration, shown);
     out += "\nWhat happened\n";
     for event in &detail.events {
-        out += &format!("  {}  {}\n", day_and_time(event.at), happened(event));
+        let _ = writeln!(out, "  {}  {}", day_and_time(event.at), happened(event));
     }
     if let Some(text) = &detail.text {
-        out += &format!("\nText\n{}\n", indented(&text.body, 40));
+        let _ = writeln!(out, "\nText\n{}", indented(&text.body, 40));
     }
     out
 }

@@ -4,7 +4,6 @@ pub(crate) mod courier;
 pub(crate) mod cyrus;
 pub(crate) mod plain_imap;
 mod unpacked;
-pub(crate) mod wait;
 pub(crate) mod broken;
 pub(crate) mod dovecot;
 pub(crate) mod imap;

@@ -1,0 +1,114 @@
+//! The way in: a watched mailbox, and what it hands out.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// The name of a watched mailbox in the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SourceId(pub String);
+
+impl fmt::Display for SourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where one copy of a mail lies.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Place {
+    /// The mailbox.
+    pub source: SourceId,
+    /// The folder in it, as the server spells it.
+    pub folder: String,
+    /// IMAP: the folder's UIDVALIDITY. Maildir: 0.
+    pub epoch: u32,
+    /// IMAP: the UID in decimal. Maildir: the unique part of the file name. Empty when the mail
+    /// was moved there by a server that didn't say where it went; it is then found by its key.
+    pub name: String,
+}
+
+/// How far a source has been read: every mail up to and including `uid` is recorded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// IMAP: the UIDVALIDITY that `uid` belongs to; 0 before the first mail. Maildir: 0.
+    pub epoch: u32,
+    /// IMAP: the UID. Maildir: 0, since its files have no order to rely on.
+    pub uid: u32,
+}
+
+/// A mail as it was fetched.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// Where it lies.
+    pub place: Place,
+    /// Its bytes: all of them, or the beginning of a mail that is larger than the fetch limit.
+    pub raw: Vec<u8>,
+    /// Its whole size in bytes.
+    pub size: u64,
+    /// When the server received it (IMAP INTERNALDATE), if known.
+    pub received: Option<Timestamp>,
+}
+
+/// Mails that were fetched together.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Window {
+    /// The mails, oldest first. Empty when nothing new came while the source waited.
+    pub mails: Vec<Fetched>,
+    /// Where the cursor stands once all of them are recorded.
+    pub upto: Cursor,
+}
+
+/// Why a source gave nothing.
+#[derive(Debug, Error)]
+pub enum SourceError {
+    /// Trying again later may help: the network, a server that restarts.
+    #[error("{0}")]
+    Transient(String),
+    /// The server says when to come back.
+    #[error("{why}")]
+    Throttled {
+        /// What the server said.
+        why: String,
+        /// How long it wants us to stay away.
+        after: Duration,
+    },
+    /// The server refuses our credentials. Tried again, seldom, since they may be renewed.
+    #[error("{0}")]
+    Refused(String),
+    /// Nothing but a changed configuration will help.
+    #[error("{0}")]
+    Misconfigured(String),
+}
+
+/// A watched mailbox.
+///
+/// A source never marks a mail as read, never moves or removes one, and never looks at flags.
+/// Dropping it at any await loses nothing: what it has not handed out, it hands out again.
+#[async_trait]
+pub trait Source: Send {
+    /// Its name.
+    fn id(&self) -> &SourceId;
+
+    /// The mails behind `after`, oldest first, as many as one window holds (bounded in number and
+    /// bytes). Waits when there are none, up to the poll interval, then answers an empty window.
+    ///
+    /// When the mailbox was renumbered (another epoch than `after`'s), it starts again from the
+    /// beginning in the new epoch. A mail may be handed out more than once over the life of a
+    /// source; none is left out.
+    ///
+    /// # Errors
+    /// After an error the source is still usable: the next call connects anew. Nothing that was
+    /// fetched in part is handed out.
+    async fn next(&mut self, after: Cursor) -> Result<Window, SourceError>;
+
+    /// The mails at these places, for another try. One that is no longer there is left out.
+    ///
+    /// # Errors
+    /// As [`Source::next`].
+    async fn fetch(&mut self, places: &[Place]) -> Result<Vec<Fetched>, SourceError>;
+}

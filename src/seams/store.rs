@@ -1,0 +1,150 @@
+//! The ledger's keeper.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use thiserror::Error;
+
+use super::{
+    Amendment, Counts, Cursor, Entry, Fence, Job, JobId, Outcome, Place, Recorded, SourceId,
+    Ticket, TicketDetail, TicketFilter, TicketId,
+};
+use crate::dictionary::Version;
+
+/// Why the store did not do it. Nothing of the call was done.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// Trying again later may help: the database is away, busy or full.
+    #[error("the store can't be used just now: {0}")]
+    Transient(String),
+    /// Another process holds the right to this source now.
+    #[error("another process has taken over `{0}`")]
+    Fenced(SourceId),
+    /// There is no such ticket.
+    #[error("there is no ticket {0}")]
+    NoSuchTicket(TicketId),
+    /// The ticket changed meanwhile, or its delivery is under way.
+    #[error("ticket {ticket}: {why}")]
+    Conflict {
+        /// Which ticket.
+        ticket: TicketId,
+        /// What stands in the way.
+        why: String,
+    },
+    /// The store is not as this version of Postroom expects it.
+    #[error("the store can't be used: {0}")]
+    Broken(String),
+}
+
+/// The ledger: tickets, decisions, evidence, events and the outbox.
+///
+/// Each call is one transaction, durable when it returns `Ok` (also through a power cut), and
+/// without any effect when it returns an error. Calls with a [`Fence`] fail with
+/// [`StoreError::Fenced`] once another holder has a higher one.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Takes or renews the right to a source for `ttl`; `None` while another holder has it.
+    /// Renewing keeps the number. An embedded store belongs to one serving process at a time and
+    /// hands the right to the newest holder at once.
+    async fn lease(
+        &self,
+        source: &SourceId,
+        holder: &str,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> Result<Option<Fence>, StoreError>;
+
+    /// Gives the right back early. Not an error if it was lost already.
+    async fn release(&self, fence: &Fence) -> Result<(), StoreError>;
+
+    /// How far a source has been read.
+    async fn cursor(&self, source: &SourceId) -> Result<Cursor, StoreError>;
+
+    /// Records entries in order, with ticket, decision, evidence, event and outbox job, and moves
+    /// the cursor to `upto` if it is given: all in one transaction. May be repeated: an entry
+    /// whose place is known changes nothing.
+    ///
+    /// A known key at another place is a repeat: the place is added, and `if_repeat` becomes its
+    /// job. Except where the mailbox was renumbered: then the oldest copy that is known in the
+    /// same folder under another epoch, and has not left it, takes the new place, and its waiting
+    /// job follows it. A job that was claimed before goes back to waiting, since its delivery
+    /// can't have happened: the mail is still there.
+    async fn record(
+        &self,
+        fence: &Fence,
+        entries: &[Entry],
+        upto: Option<Cursor>,
+        now: Timestamp,
+    ) -> Result<Vec<Recorded>, StoreError>;
+
+    /// Claims up to `limit` jobs of the fence's source that are due, oldest first, and counts the
+    /// attempt. A job that was claimed under an earlier fence is due at once.
+    async fn claim(
+        &self,
+        fence: &Fence,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Vec<Job>, StoreError>;
+
+    /// Records how claimed jobs went. `GiveUp` also turns the ticket into an assist question with
+    /// the reason `undeliverable`.
+    async fn settle(
+        &self,
+        fence: &Fence,
+        results: &[(JobId, Outcome)],
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Changes a ticket's decision. A job that waits is dropped, the amendment's action takes its
+    /// place and applies to the first copy, wherever it lies by now.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the current decision is not `instead_of`, or a job of the
+    /// ticket is under way.
+    async fn amend(&self, amendment: &Amendment, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Asks for a ticket's mail to be read again by whoever watches its source.
+    async fn ask_retry(&self, ticket: TicketId, by: &str, now: Timestamp)
+    -> Result<(), StoreError>;
+
+    /// The tickets of a source whose mail is to be read again, oldest first, with the place of
+    /// the first copy.
+    async fn retries(
+        &self,
+        source: &SourceId,
+        limit: u32,
+    ) -> Result<Vec<(TicketId, Place)>, StoreError>;
+
+    /// Ends a retry, whether or not it changed the decision.
+    async fn retry_done(&self, ticket: TicketId) -> Result<(), StoreError>;
+
+    /// Lists tickets.
+    async fn tickets(&self, filter: &TicketFilter) -> Result<Vec<Ticket>, StoreError>;
+
+    /// One ticket with all that is known of it.
+    async fn ticket(&self, id: TicketId) -> Result<TicketDetail, StoreError>;
+
+    /// Numbers for the metrics.
+    async fn counts(&self) -> Result<Counts, StoreError>;
+
+    /// Keeps the files of a dictionary version, so that its decisions can be replayed. May be
+    /// repeated.
+    async fn keep_dictionaries(
+        &self,
+        version: &Version,
+        files: &BTreeMap<String, String>,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// The files of a dictionary version, if they were kept.
+    async fn dictionaries(
+        &self,
+        version: &Version,
+    ) -> Result<Option<BTreeMap<String, String>>, StoreError>;
+
+    /// Blanks the text of tickets that were recorded before `before` and don't wait in assist;
+    /// says how many.
+    async fn forget_texts(&self, before: Timestamp) -> Result<u64, StoreError>;
+}
