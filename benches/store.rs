@@ -181,6 +181,7 @@ fn mail(n: u32) -> Mail {
         date: None,
         text: Text { body, parts },
         kind: Kind::Person,
+        list_id: None,
         oddities: BTreeSet::new(),
         size: 5_000,
     }
