@@ -10,6 +10,7 @@
 )]
 
 mod shape;
+mod kill;
 mod imap;
 mod imap_oauth;
 mod imap_scripted;

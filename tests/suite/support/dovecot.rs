@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::plain_imap::ImapServer;
+
 /// A running Dovecot with the users alice and bob; their password is `secret`.
 pub(crate) struct Dovecot {
     folder: tempfile::TempDir,
@@ -14,6 +16,16 @@ pub(crate) struct Dovecot {
     pub(crate) port: u16,
     /// Port of IMAP over TLS.
     pub(crate) tls_port: u16,
+}
+
+/// Makes a server that has no MOVE; see [`Dovecot::start`].
+pub(crate) const WITHOUT_MOVE: &str =
+    "imap_capability=IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE IDLE LITERAL+ UIDPLUS NAMESPACE";
+
+impl ImapServer for Dovecot {
+    fn port(&self) -> u16 {
+        self.port
+    }
 }
 
 impl Dovecot {

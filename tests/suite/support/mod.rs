@@ -10,3 +10,4 @@ pub(crate) mod imap;
 pub(crate) mod scripted_imap;
 pub(crate) mod reference;
 pub(crate) mod postgres;
+pub(crate) mod wait;
