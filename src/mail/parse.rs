@@ -246,7 +246,7 @@ fn mend_subject(fields: &Fields<'_>, mail: &mut Mail) {
 
 fn read_text(message: &Message<'_>, raw: &[u8], mail: &mut Mail) {
     let mut body = String::new();
-    let mut quoted = Vec::new();
+    let mut marked = Vec::new();
     let mut from_html = false;
     for part in text_parts(message) {
         let (shown, mismatch) = charset::text_of(part, raw);
@@ -263,7 +263,8 @@ fn read_text(message: &Message<'_>, raw: &[u8], mail: &mut Mail) {
                 mail.oddities.insert(Oddity::HiddenText);
             }
             let shift = body.len();
-            quoted.extend(seen.quoted.iter().map(|q| q.start + shift..q.end + shift));
+            let marks = seen.marked.into_iter();
+            marked.extend(marks.map(|(at, place)| (at.start + shift..at.end + shift, place)));
             body.push_str(&seen.text);
         } else {
             body.push_str(&shown);
@@ -281,7 +282,7 @@ fn read_text(message: &Message<'_>, raw: &[u8], mail: &mut Mail) {
         mail.oddities.insert(Oddity::TextCut);
     }
     note_structure(message, mail);
-    mail.text = text::mark(body, &quoted);
+    mail.text = text::mark(body, &marked);
 }
 
 /// The parts that a person reads: the plain ones, or the HTML ones where the plain say nothing.
