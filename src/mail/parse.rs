@@ -135,15 +135,21 @@ fn note_bytes(raw: &[u8], fields: &Fields<'_>, mail: &mut Mail) {
     note(memchr(0, raw).is_some(), Oddity::NulBytes);
     note(!header.is_ascii(), Oddity::RawHeaderBytes);
     note((raw.len() as u64) < mail.size, Oddity::FetchedInPart);
-    let after_cr = |at: usize| beginning.get(at + 1);
-    let bare_cr =
-        memchr_iter(b'\r', beginning).any(|at| after_cr(at).is_some_and(|byte| *byte != b'\n'));
-    let ends = memchr_iter(b'\n', beginning).fold((false, false), |(crlf, lf), at| {
-        let with_cr = at.checked_sub(1).and_then(|at| beginning.get(at)) == Some(&b'\r');
-        (crlf || with_cr, lf || !with_cr)
-    });
-    note(bare_cr || ends == (true, true), Oddity::MixedLineEndings);
+    note(has_mixed_line_endings(beginning), Oddity::MixedLineEndings);
     note(fields.all("message-id").nth(1).is_some(), Oddity::SeveralMessageIds);
+}
+
+/// Whether lines end in different ways, or a CR stands where no line ends.
+fn has_mixed_line_endings(bytes: &[u8]) -> bool {
+    let mut with_cr = 0;
+    for at in memchr_iter(b'\r', bytes) {
+        match bytes.get(at + 1) {
+            Some(b'\n') => with_cr += 1,
+            Some(_) => return true,
+            None => {}
+        }
+    }
+    with_cr > 0 && with_cr != memchr_iter(b'\n', bytes).count()
 }
 
 /// What is not there, or not usable.

@@ -7,8 +7,8 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
-use memchr::memchr2;
+use aho_corasick::{AhoCorasick, MatchKind};
+use memchr::{memchr_iter, memchr2};
 
 use super::phrases::{
     ATTRIBUTION_VERBS, DISCLAIMER_WORDS, DISCLAIMERS, FORWARDED, HEADER_LABELS, ORIGINAL,
@@ -21,20 +21,37 @@ const ATTRIBUTION_LINES: usize = 3;
 /// A longer line than this is a paragraph and no attribution, label or sign-off.
 const LONG_LINE: usize = 250;
 /// Nothing in ORIGINAL or FORWARDED is longer than this many bytes, in whatever case.
-const LONGEST_ANNOUNCEMENT: usize = 80;
+const LONGEST_ANNOUNCEMENT: usize = 48;
 /// No label of a header field is.
 const LONGEST_LABEL: usize = 40;
 /// A signature below a sign-off has at most this many lines.
 const SIGNATURE_LINES: usize = 10;
 
+/// Finds [`ATTRIBUTION_VERBS`].
+static VERBS: LazyLock<AhoCorasick> = LazyLock::new(|| small(ATTRIBUTION_VERBS));
+
+/// Finds [`DISCLAIMERS`].
+static LEGAL_PHRASES: LazyLock<AhoCorasick> = LazyLock::new(|| small(DISCLAIMERS));
+
 /// Finds [`DISCLAIMER_WORDS`].
+///
+/// In lower case, in capitals, and with a first capital: that many plain patterns are searched for
+/// with vector instructions, which a search that ignores case isn't.
 static LEGAL_WORDS: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    AhoCorasick::builder()
-        .ascii_case_insensitive(true)
-        .kind(Some(AhoCorasickKind::DFA))
-        .build(DISCLAIMER_WORDS)
-        .unwrap_or_else(|_| unreachable!("a dozen words make a small automaton"))
+    let spellings = DISCLAIMER_WORDS.iter().flat_map(|word| {
+        let capital = word.get(..1).unwrap_or_default().to_ascii_uppercase();
+        let rest = word.get(1..).unwrap_or_default();
+        [(*word).to_owned(), word.to_ascii_uppercase(), format!("{capital}{rest}")]
+    });
+    small(spellings)
 });
+
+fn small(phrases: impl IntoIterator<Item: AsRef<[u8]>>) -> AhoCorasick {
+    AhoCorasick::builder()
+        .match_kind(MatchKind::LeftmostFirst)
+        .build(phrases)
+        .unwrap_or_else(|_| unreachable!("a few dozen phrases make a small automaton"))
+}
 
 /// Marks the parts of a body. `marked` names the ranges that the markup already says to be quoted
 /// or a signature, in order.
@@ -74,13 +91,14 @@ struct Line<'a> {
 impl<'a> Line<'a> {
     fn split(body: &'a str) -> Vec<Self> {
         let mut start = 0;
-        body.split_inclusive('\n')
-            .map(|line| {
-                let range = start..start + line.len();
-                start = range.end;
-                Line { range, text: line.trim() }
-            })
-            .collect()
+        let ends = memchr_iter(b'\n', body.as_bytes()).map(|end| end + 1).chain([body.len()]);
+        ends.filter_map(|end| {
+            let range = start..end;
+            start = end;
+            let text = body.get(range.clone())?.trim();
+            (!range.is_empty()).then_some(Line { range, text })
+        })
+        .collect()
     }
 
     /// `>` in front, but not the `>From ` that mbox files make of a line that begins with "From ".
@@ -111,8 +129,7 @@ fn attribution_ending_at(lines: &[Line<'_>], last: usize) -> Option<usize> {
     if !end.ends_with([':', '：']) || end.len() > LONG_LINE {
         return None;
     }
-    let lower = end.to_lowercase();
-    if !ATTRIBUTION_VERBS.iter().any(|verb| lower.contains(verb)) {
+    if !VERBS.is_match(&end.to_lowercase()) {
         return None;
     }
     // The date or the address stands on the same line, or on one just above.
@@ -279,7 +296,7 @@ fn mark_disclaimers(body: &str, lines: &[Line<'_>], places: &mut [TextPlace]) {
         let paragraph = lines.get(first..=last).unwrap_or_default();
         let words: Vec<&str> = paragraph.iter().map(|line| line.text).collect();
         let words = words.join(" ").to_lowercase();
-        if DISCLAIMERS.iter().any(|phrase| words.contains(phrase)) {
+        if LEGAL_PHRASES.is_match(&words) {
             for place in places.get_mut(first..=last).unwrap_or_default() {
                 if *place == TextPlace::New {
                     *place = TextPlace::Signature;

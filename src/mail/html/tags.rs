@@ -75,7 +75,11 @@ impl Emitter for Reader<'_> {
     }
 
     fn emit_string(&mut self, text: &[u8]) {
-        self.page.write(&String::from_utf8_lossy(text));
+        // What comes from a string is one; checking that is faster than reading it leniently.
+        match str::from_utf8(text) {
+            Ok(text) => self.page.write(text),
+            Err(_) => self.page.write(&String::from_utf8_lossy(text)),
+        }
     }
 
     fn init_start_tag(&mut self) {
