@@ -8,24 +8,53 @@ use std::borrow::Cow;
 use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::charsets::map::charset_decoder;
 use mail_parser::decoders::quoted_printable::quoted_printable_decode;
-use mail_parser::{Encoding, MessagePart};
+use mail_parser::{Encoding, MessagePart, MimeHeaders};
+use memchr::memmem;
 
-/// The text of a part, and whether its bytes did not fit the charset that was announced.
-pub(super) fn text_of<'a>(part: &'a MessagePart<'_>, raw: &[u8]) -> (Cow<'a, str>, bool) {
+use super::Oddity;
+
+/// The text of a part, and what was odd about its bytes.
+pub(super) fn text_of<'a>(part: &'a MessagePart<'_>, raw: &[u8]) -> (Cow<'a, str>, Option<Oddity>) {
     let text = part.text_contents().unwrap_or_default();
-    if !text.contains(char::REPLACEMENT_CHARACTER) && !part.is_encoding_problem {
-        return (Cow::Borrowed(text), false);
+    let fits = memmem::find(text.as_bytes(), "\u{fffd}".as_bytes()).is_none();
+    if fits && !part.is_encoding_problem {
+        return (Cow::Borrowed(text), is_unknown(part).then_some(Oddity::CharsetMismatch));
     }
     let body = raw.get(part.offset_body as usize..part.offset_end as usize).unwrap_or_default();
+    // Where decoding failed, the parser forgets how the part was encoded.
+    let says = part.content_transfer_encoding();
     let bytes = match part.encoding {
+        _ if says.is_some_and(|says| says.eq_ignore_ascii_case("base64")) => {
+            base64(body).map(Cow::Owned)
+        }
         Encoding::None => Some(Cow::Borrowed(body)),
-        Encoding::Base64 => base64_decode(body).map(Cow::Owned),
+        Encoding::Base64 => base64(body).map(Cow::Owned),
         Encoding::QuotedPrintable => quoted_printable_decode(body).map(Cow::Owned),
     };
+    let oddity =
+        if part.is_encoding_problem { Oddity::BrokenMime } else { Oddity::CharsetMismatch };
     match bytes {
-        Some(bytes) if !bytes.is_empty() => (Cow::Owned(guess(&bytes)), true),
-        _ => (Cow::Borrowed(text), true),
+        Some(bytes) if !bytes.is_empty() => (Cow::Owned(guess(&bytes)), Some(oddity)),
+        _ => (Cow::Borrowed(text), Some(oddity)),
     }
+}
+
+/// Whether a part names a charset that nobody knows.
+fn is_unknown(part: &MessagePart<'_>) -> bool {
+    let charset = part.content_type().and_then(|content| content.attribute("charset"));
+    charset.is_some_and(|charset| {
+        let plain = ["utf-8", "utf8", "us-ascii", "ascii"];
+        let plain = plain.iter().any(|known| charset.eq_ignore_ascii_case(known));
+        !plain && charset_decoder(charset.as_bytes()).is_none()
+    })
+}
+
+/// Decodes Base64 as far as it goes, past what has no place in it.
+fn base64(body: &[u8]) -> Option<Vec<u8>> {
+    let digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    let mut digits: Vec<u8> = body.iter().copied().filter(digit).collect();
+    digits.truncate(digits.len() - digits.len() % 4);
+    base64_decode(&digits)
 }
 
 /// Bytes whose charset is unknown or wrong: UTF-8 if they are, else windows-1252, in which every

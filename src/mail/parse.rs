@@ -7,8 +7,10 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use mail_parser::{Address, HeaderName, HeaderValue, Message, MessageParser};
-use memchr::{memchr, memchr_iter};
+use mail_parser::{
+    Address, HeaderName, HeaderValue, Message, MessageParser, MessagePart, MimeHeaders,
+};
+use memchr::{memchr, memchr_iter, memmem};
 use sha2::{Digest, Sha256};
 
 use super::fields::{Fields, header_too_large, nested_too_deep};
@@ -75,6 +77,9 @@ pub fn parse(raw: &[u8], size: u64) -> Mail {
     }
     let sender = mail.sender.as_ref().map(EmailAddress::as_str);
     mail.kind = kind::kind(&fields, &mail.subject, sender);
+    if mail.kind == Kind::Person && message.as_ref().is_some_and(asks_a_calendar) {
+        mail.kind = Kind::Calendar;
+    }
     mail.list_id = fields.first("list-id").map(list_id);
     note_absences(&fields, &mut mail);
     mail
@@ -255,10 +260,8 @@ fn read_text(message: &Message<'_>, raw: &[u8], mail: &mut Mail) {
     let mut marked = Vec::new();
     let mut from_html = false;
     for part in text_parts(message) {
-        let (shown, mismatch) = charset::text_of(part, raw);
-        if mismatch {
-            mail.oddities.insert(Oddity::CharsetMismatch);
-        }
+        let (shown, odd) = charset::text_of(part, raw);
+        mail.oddities.extend(odd);
         if !body.is_empty() && !body.ends_with('\n') {
             body.push('\n');
         }
@@ -287,13 +290,30 @@ fn read_text(message: &Message<'_>, raw: &[u8], mail: &mut Mail) {
         body.truncate(end);
         mail.oddities.insert(Oddity::TextCut);
     }
-    note_structure(message, mail);
+    note_structure(message, raw, mail);
+    if body.is_empty() && mail.oddities.contains(&Oddity::BrokenMime) {
+        // Parts that nobody can tell apart are shown as they came.
+        let start = message.root_part().offset_body as usize;
+        let shown = raw.get(start..raw.len().min(start + Text::LIMIT)).unwrap_or_default();
+        body = charset::guess(shown);
+    }
     mail.text = text::mark(body, &marked);
 }
 
+/// Whether a multipart has its end (RFC 2046 §5.1.1).
+fn is_closed(root: &MessagePart<'_>, raw: &[u8]) -> bool {
+    let boundary = root.content_type().and_then(|content| content.attribute("boundary"));
+    match boundary {
+        Some(boundary) if root.is_multipart() => {
+            memmem::rfind(raw, format!("--{boundary}--").as_bytes()).is_some()
+        }
+        _ => true,
+    }
+}
+
 /// The parts that a person reads: the plain ones, or the HTML ones where the plain say nothing.
-fn text_parts<'a, 'x>(message: &'a Message<'x>) -> Vec<&'a mail_parser::MessagePart<'x>> {
-    let parts = |ids: &[u32]| -> Vec<&'a mail_parser::MessagePart<'x>> {
+fn text_parts<'a, 'x>(message: &'a Message<'x>) -> Vec<&'a MessagePart<'x>> {
+    let parts = |ids: &[u32]| -> Vec<&'a MessagePart<'x>> {
         let parts = ids.iter().filter_map(|id| message.parts.get(*id as usize));
         parts.filter(|part| part.is_text()).collect()
     };
@@ -304,9 +324,18 @@ fn text_parts<'a, 'x>(message: &'a Message<'x>) -> Vec<&'a mail_parser::MessageP
     if says_something { plain } else { parts(&message.html_body) }
 }
 
-fn note_structure(message: &Message<'_>, mail: &mut Mail) {
-    use mail_parser::MimeHeaders;
-    let tnef = |part: &mail_parser::MessagePart<'_>| {
+/// Whether a part is meant for a calendar program and not just attached: RFC 6047 §2.4 wants the
+/// method in its Content-Type.
+fn asks_a_calendar(message: &Message<'_>) -> bool {
+    message.parts.iter().filter_map(MimeHeaders::content_type).any(|content| {
+        content.ctype().eq_ignore_ascii_case("text")
+            && content.subtype().is_some_and(|kind| kind.eq_ignore_ascii_case("calendar"))
+            && content.has_attribute("method")
+    })
+}
+
+fn note_structure(message: &Message<'_>, raw: &[u8], mail: &mut Mail) {
+    let tnef = |part: &MessagePart<'_>| {
         let named = part.attachment_name().is_some_and(|n| n.eq_ignore_ascii_case("winmail.dat"));
         named || part.content_type().is_some_and(|c| c.subtype() == Some("ms-tnef"))
     };
@@ -315,11 +344,12 @@ fn note_structure(message: &Message<'_>, mail: &mut Mail) {
     }
     // A multipart that mail-parser read as something else had no boundary, or never met it; one
     // without an end was cut off.
-    let broken = |part: &mail_parser::MessagePart<'_>| {
+    let broken = |part: &MessagePart<'_>| {
         let says = part.content_type().is_some_and(|c| c.ctype().eq_ignore_ascii_case("multipart"));
         says && !part.is_multipart()
     };
-    if message.parts.iter().any(broken) {
+    let whole = !mail.oddities.contains(&Oddity::FetchedInPart);
+    if message.parts.iter().any(broken) || (whole && !is_closed(message.root_part(), raw)) {
         mail.oddities.insert(Oddity::BrokenMime);
     }
 }

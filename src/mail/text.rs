@@ -129,25 +129,24 @@ fn attribution_ending_at(lines: &[Line<'_>], last: usize) -> Option<usize> {
     if !end.ends_with([':', '：']) || end.len() > LONG_LINE {
         return None;
     }
-    if !VERBS.is_match(&end.to_lowercase()) {
-        return None;
-    }
-    // The date or the address stands on the same line, or on one just above.
+    // The verb, and the date or the address, stand on this line or on those just above:
+    // "On Mon, 3 Nov, Ann Smith" / "<ann@example.org> wrote:".
+    let (mut verb, mut dated) = (false, None);
     for first in (last.saturating_sub(ATTRIBUTION_LINES - 1)..=last).rev() {
         let line = lines.get(first)?;
-        if line.is_blank() || line.is_quoted() {
+        if line.is_blank() || line.is_quoted() || line.text.len() > LONG_LINE {
             break;
         }
+        verb |= VERBS.is_match(&line.text.to_lowercase());
         if line.text.contains(|c: char| c.is_ascii_digit() || matches!(c, '@' | '<' | '年')) {
-            // What stands above it may still belong to it ("On Mon, 3 Nov, Ann Smith" / "<a@b>
-            // wrote:"): it begins with a digit-bearing line that starts like an attribution.
-            let above = first.checked_sub(1).and_then(|n| lines.get(n));
-            let continued = above.is_some_and(|line| starts_like_attribution(line.text));
-            return Some(if continued && first == last { first - 1 } else { first });
+            dated = Some(first);
+        }
+        if starts_like_attribution(line.text) {
+            return verb.then_some(first);
         }
     }
     // "Ann Smith schrieb:" alone counts right before a quote only, which the caller checks.
-    Some(last)
+    verb.then(|| dated.unwrap_or(last))
 }
 
 fn starts_like_attribution(text: &str) -> bool {
