@@ -1,6 +1,7 @@
 //! `postroom lint`: what is wrong with dictionary files, and what could be better.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -9,8 +10,8 @@ use postroom::dictionary::Dictionaries;
 use postroom::rim::terminal;
 use postroom::rim::watch::read_dictionaries;
 
-use super::output::{json_line, text};
-use super::{Failure, Global};
+use super::output::{drawn, json_line, text};
+use super::{Failure, Global, output};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -60,25 +61,28 @@ fn read(path: &Path) -> Result<BTreeMap<String, String>, Vec<Diagnostic>> {
     let name = path.display().to_string();
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(BTreeMap::from([(name, text)])),
-        Err(failure) => Err(vec![Diagnostic::error(
-            name.clone(),
-            "unreadable",
-            format!("`{name}` can't be read: {failure}"),
-        )]),
+        Err(failure) => {
+            let message = format!("it can't be read: {failure}");
+            Err(vec![Diagnostic::error(name, "unreadable", message)])
+        }
     }
 }
 
 fn report(findings: &[Diagnostic], files: usize, options: &Options) -> Result<(), Failure> {
     let errors = findings.iter().filter(|finding| finding.is_error()).count();
     let warnings = findings.len() - errors;
+    let sum = format!(
+        "{} in {}",
+        output::findings(errors, warnings),
+        output::count(files as u64, "file")
+    );
     if options.json {
         findings.iter().try_for_each(json_line)?;
     } else {
-        text(&terminal::render(findings, terminal::color(), terminal::width()))?;
-        text(&format!("{files} files: {errors} errors, {warnings} warnings\n"))?;
+        drawn(&terminal::render(findings, terminal::color(&io::stdout()), terminal::width()))?;
     }
     if errors > 0 || (options.strict && warnings > 0) {
-        return Err(Failure::input(format!("{errors} errors, {warnings} warnings")));
+        return Err(Failure::input(sum));
     }
-    Ok(())
+    if options.json { Ok(()) } else { text(&format!("{sum}\n")) }
 }

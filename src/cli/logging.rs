@@ -1,8 +1,9 @@
 //! Log lines on standard error: pretty for people, JSON for machines.
 
-use std::io::{self, IsTerminal};
+use std::io;
 
 use clap::ValueEnum;
+use postroom::rim::terminal;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -37,7 +38,7 @@ pub(crate) fn start(global: &Global, serving: bool) -> Result<(), Failure> {
     }
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     match global.log_format {
-        Format::Pretty => lines.with_ansi(io::stderr().is_terminal()).with_target(false).init(),
+        Format::Pretty => lines.with_ansi(terminal::color(&io::stderr())).with_target(false).init(),
         Format::Json => lines.json().flatten_event(true).init(),
     }
     quiet_panics();
