@@ -17,7 +17,6 @@ use prometheus_client::registry::Registry;
 use serde::Serialize;
 
 use crate::config::Config;
-use crate::diagnostic::Diagnostic;
 use crate::dictionary::Version;
 use crate::seams::{Counts, JobId, Outcome, Recorded, SourceId};
 
@@ -207,11 +206,10 @@ impl Health {
         lock(&self.refused).clear();
     }
 
-    /// An edit was refused.
-    pub fn rules_refused(&self, findings: &[Diagnostic]) {
+    /// An edit was refused, for these errors.
+    pub fn rules_refused(&self, errors: Vec<String>) {
         self.numbers.rules_refused.set(1);
-        let errors = findings.iter().filter(|finding| finding.is_error());
-        *lock(&self.refused) = errors.map(ToString::to_string).collect();
+        *lock(&self.refused) = errors;
     }
 
     /// Whether the service does its work. `store` is what is wrong with the store, if anything.

@@ -126,6 +126,9 @@ pub trait Store: Send + Sync {
     /// One ticket with all that is known of it.
     async fn ticket(&self, id: TicketId) -> Result<TicketDetail, StoreError>;
 
+    /// Whether it answers. Costs the same however much it holds.
+    async fn ping(&self) -> Result<(), StoreError>;
+
     /// Numbers for the metrics.
     async fn counts(&self) -> Result<Counts, StoreError>;
 

@@ -25,7 +25,9 @@ use crate::rim::backoff::backoff;
 use crate::seams::Fence;
 
 /// How long a lease lasts unless it is renewed. A replica that dies is replaced after this long.
-const LEASE: Duration = Duration::from_secs(15);
+pub(super) const LEASE: Duration = Duration::from_secs(15);
+/// How long to wait after the stages have ended other than by a shutdown.
+const AGAIN: Duration = Duration::from_secs(1);
 /// Windows that may wait between two stages.
 const AHEAD: usize = 2;
 
@@ -52,7 +54,7 @@ pub(super) async fn attend(mailbox: Mailbox, shared: Shared) {
             Ok(Some(fence)) => {
                 attempt = 0;
                 work(&mailbox, fence, &shared).await;
-                continue;
+                AGAIN
             }
             Ok(None) => {
                 shared.health.standing_by(&mailbox.id);
