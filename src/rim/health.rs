@@ -28,7 +28,6 @@ const AT_LEAST: Duration = Duration::from_mins(6);
 /// How the service is. Shared by all tasks.
 #[derive(Debug)]
 pub struct Health {
-    started: Timestamp,
     mailboxes: Mutex<BTreeMap<SourceId, Condition>>,
     refused: Mutex<Vec<String>>,
     version: Mutex<Version>,
@@ -79,6 +78,11 @@ struct ByDecision {
     reason: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByVersion {
+    version: String,
+}
+
 #[derive(Debug, Default)]
 struct Numbers {
     registry: Mutex<Registry>,
@@ -87,6 +91,8 @@ struct Numbers {
     failures: Family<ByMailbox, Counter>,
     last_read: Family<ByMailbox, Gauge<f64, AtomicU64>>,
     rules_refused: Gauge,
+    dictionaries: Family<ByVersion, Gauge>,
+    store_answers: Gauge,
     tickets: Family<ByDecision, Gauge>,
     jobs: Gauge,
     oldest_job: Gauge<f64, AtomicU64>,
@@ -97,6 +103,8 @@ struct Numbers {
 pub struct Readiness {
     /// Whether every mailbox is read and the store answers.
     pub ready: bool,
+    /// Why not; empty when it is ready.
+    pub reasons: Vec<String>,
     /// The dictionaries in use.
     pub dictionaries: String,
     /// What is wrong with the files as they are now; empty when they are the ones in use.
@@ -123,7 +131,7 @@ pub struct MailboxReadiness {
 impl Health {
     /// The health of a service that has just started.
     #[must_use]
-    pub fn new(config: &Config, version: &Version, now: Timestamp) -> Self {
+    pub fn new(config: &Config, version: &Version) -> Self {
         let mailboxes = config.mailboxes.iter().map(|mailbox| {
             let patience = AT_LEAST.max(mailbox.poll_every * PATIENCE);
             let condition =
@@ -131,7 +139,6 @@ impl Health {
             (mailbox.id.clone(), condition)
         });
         Self {
-            started: now,
             mailboxes: Mutex::new(mailboxes.collect()),
             refused: Mutex::default(),
             version: Mutex::new(version.clone()),
@@ -217,10 +224,14 @@ impl Health {
     pub fn readiness(&self, now: Timestamp, store: Option<String>) -> Readiness {
         let mailboxes: BTreeMap<_, _> = lock(&self.mailboxes)
             .iter()
-            .map(|(id, condition)| (id.0.clone(), condition.readiness(self.started, now)))
+            .map(|(id, condition)| (id.0.clone(), condition.readiness(now)))
             .collect();
+        let waiting = mailboxes.iter().filter(|(_, mailbox)| !mailbox.ready);
+        let waiting = waiting.map(|(name, mailbox)| mailbox.reason(name));
+        let reasons: Vec<String> = store.iter().cloned().chain(waiting).collect();
         Readiness {
-            ready: store.is_none() && mailboxes.values().all(|mailbox| mailbox.ready),
+            ready: reasons.is_empty(),
+            reasons,
             dictionaries: lock(&self.version).to_string(),
             refused_edit: lock(&self.refused).clone(),
             mailboxes,
@@ -228,9 +239,14 @@ impl Health {
         }
     }
 
-    /// The metrics in the text format of `OpenMetrics`.
+    /// The metrics in the text format of `OpenMetrics`. Without `counts` the store doesn't answer,
+    /// and its numbers are as they were.
     #[must_use]
     pub fn metrics(&self, counts: Option<&Counts>) -> String {
+        self.numbers.store_answers.set(counts.is_some().into());
+        self.numbers.dictionaries.clear();
+        let label = ByVersion { version: lock(&self.version).to_string() };
+        self.numbers.dictionaries.get_or_create(&label).set(1);
         if let Some(counts) = counts {
             self.numbers.set(counts);
         }
@@ -248,17 +264,28 @@ impl Health {
 }
 
 impl Condition {
-    fn readiness(&self, started: Timestamp, now: Timestamp) -> MailboxReadiness {
+    fn readiness(&self, now: Timestamp) -> MailboxReadiness {
         // A mailbox that was never read is not ready, however young the service is.
-        let lately = self.last_read.is_some_and(|last| {
-            now.duration_since(last.max(started)).unsigned_abs() <= self.patience
-        });
+        let lately = self
+            .last_read
+            .is_some_and(|last| now.duration_since(last).unsigned_abs() <= self.patience);
         MailboxReadiness {
             ready: self.standing_by || lately,
             last_read: self.last_read,
             standing_by: self.standing_by,
             failure: self.failure.clone(),
         }
+    }
+}
+
+impl MailboxReadiness {
+    /// Why it isn't ready.
+    fn reason(&self, name: &str) -> String {
+        let read = match self.last_read {
+            Some(last) => format!("the mailbox `{name}` was last read at {last}"),
+            None => format!("the mailbox `{name}` was not read yet"),
+        };
+        self.failure.as_ref().map_or_else(|| read.clone(), |failure| format!("{read}: {failure}"))
     }
 }
 
@@ -290,6 +317,16 @@ impl Numbers {
             "edit_refused",
             "1 while the files on disk have an error and the last good version is in use",
             numbers.rules_refused.clone(),
+        );
+        registry.register(
+            "dictionaries_info",
+            "1, with the version of the dictionaries in use",
+            numbers.dictionaries.clone(),
+        );
+        registry.register(
+            "store_answers",
+            "1 if the store answered just now; else its numbers are as they were",
+            numbers.store_answers.clone(),
         );
         registry.register(
             "tickets",

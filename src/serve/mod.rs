@@ -89,7 +89,7 @@ impl Service {
         let first = rules.borrow().clone();
         keep_dictionaries(store.as_ref(), &first, clock.now()).await?;
         let version = first.dictionaries.version();
-        let health = Arc::new(Health::new(&config, version, clock.now()));
+        let health = Arc::new(Health::new(&config, version));
         let stop = CancellationToken::new();
         let shared = Shared {
             store,
