@@ -12,7 +12,7 @@ use postroom::serve::rules;
 use tokio::runtime::Runtime;
 
 use super::output::{count, drawn, json_line, text};
-use super::{Failure, Global, setup};
+use super::{Failure, Global};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -32,8 +32,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     if options.sample {
         return text(config::SAMPLE);
     }
-    let path = global.config.clone().unwrap_or_else(|| "postroom.toml".into());
-    let (config, findings) = match setup::read_config(&path) {
+    let (config, findings) = match global.read_config() {
         Ok((config, mut findings)) => {
             match rules::load(&config) {
                 Ok(loaded) => {

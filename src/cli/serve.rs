@@ -28,7 +28,11 @@ impl From<ServeError> for Failure {
 /// Serves until SIGTERM or SIGINT. A second signal ends it at once: what was under way then is
 /// found again at the next start, as after a crash.
 pub(crate) fn run(global: &Global) -> Result<(), Failure> {
-    let config = global.config().map_err(|failure| logged(failure, ToString::to_string))?;
+    let read = global.read_config().map_err(|failure| logged(failure, ToString::to_string));
+    let (config, warnings) = read?;
+    for finding in warnings {
+        warn!(%finding, "the configuration could be better");
+    }
     let runtime = Runtime::new()?;
     let served = runtime.block_on(serve(config));
     runtime.shutdown_background();
