@@ -12,7 +12,7 @@ use postroom::seams::{
 };
 use postroom::serve::rules;
 
-use super::output::{json_line, short, table, text};
+use super::output::{json_line, row, short, table, text};
 use super::{Failure, Global, ledger};
 
 #[derive(Debug, Subcommand)]
@@ -116,16 +116,17 @@ async fn list(store: &dyn Store, limit: u32, json: bool) -> Result<(), Failure> 
     if tickets.is_empty() {
         return text("no question waits\n");
     }
-    let mut rows = table(&["N", "since", "from", "subject", "why it waits", "leans to"]);
+    let mut rows =
+        table(&["N", "since", "from", "subject", "why it waits", "leans to"], &[0, 1, 4]);
     for ticket in &tickets {
-        rows.add_row([
+        rows.add_row(row([
             ticket.id.to_string(),
-            ledger::day_and_time(ticket.recorded),
+            ledger::day_and_minute(ticket.recorded),
             ticket.sender.as_ref().map_or("—".to_owned(), ToString::to_string),
             short(&ticket.subject, 44),
             ticket.decision.reason.name().replace('_', " "),
             leaning(ticket),
-        ]);
+        ]));
     }
     text(&format!("{rows}\n"))
 }

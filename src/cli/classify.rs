@@ -15,7 +15,7 @@ use postroom::rim::clock::SystemClock;
 use postroom::seams::Clock;
 use serde::Serialize;
 
-use super::output::{count, json_line, progress, short, table, text};
+use super::output::{count, json_line, progress, row, short, table, text};
 use super::{Failure, Global};
 
 #[derive(Debug, Args)]
@@ -155,21 +155,21 @@ struct Report {
 impl Report {
     fn new(json: bool) -> Self {
         let heading = ["mail", "from", "subject", "goes to", "why", "sure"];
-        Self { table: (!json).then(|| table(&heading)), counts: BTreeMap::new() }
+        Self { table: (!json).then(|| table(&heading, &[4, 5])), counts: BTreeMap::new() }
     }
 
     fn add(&mut self, source: &str, judgement: &Judgement) -> Result<(), Failure> {
         let answer = Answer::of(source, judgement);
         let Some(table) = &mut self.table else { return json_line(&answer) };
         let goes_to = answer.to.map_or_else(|| answer.decision.replace('_', " "), str::to_owned);
-        table.add_row([
+        table.add_row(row([
             short(source.rsplit('/').next().unwrap_or(source), 28),
             short(answer.sender.map_or("—", EmailAddress::as_str), 40),
             short(answer.subject, 44),
             goes_to.clone(),
             answer.reason.replace('_', " "),
             answer.confidence.map_or(String::new(), |sure| format!("{:.0}%", sure * 100.0)),
-        ]);
+        ]));
         *self.counts.entry(goes_to).or_default() += 1;
         Ok(())
     }

@@ -11,7 +11,7 @@ use postroom::seams::{
     Clock, Event, Happening, Progress, Store, TicketDetail, TicketFilter, TicketId,
 };
 
-use super::output::{json_line, short, table, text};
+use super::output::{json_line, row, short, table, text};
 use super::{Failure, Global, explain};
 
 #[derive(Debug, Subcommand)]
@@ -91,17 +91,18 @@ async fn list(store: &dyn Store, filter: &TicketFilter, json: bool) -> Result<()
     if json {
         return tickets.iter().try_for_each(json_line);
     }
-    let mut rows = table(&["N", "when", "from", "subject", "goes to", "why", "delivery"]);
+    let mut rows =
+        table(&["N", "when", "from", "subject", "goes to", "why", "delivery"], &[0, 1, 5, 6]);
     for ticket in &tickets {
-        rows.add_row([
+        rows.add_row(row([
             ticket.id.to_string(),
-            day_and_time(ticket.recorded),
+            day_and_minute(ticket.recorded),
             ticket.sender.as_ref().map_or("—".to_owned(), ToString::to_string),
             short(&ticket.subject, 40),
             ticket.decision.target.to().unwrap_or(ticket.decision.target.name()).to_owned(),
             ticket.decision.reason.name().replace('_', " "),
             progress_word(ticket.progress).to_owned(),
-        ]);
+        ]));
     }
     text(&format!("{rows}\n"))
 }
@@ -197,7 +198,12 @@ pub(super) fn progress_word(progress: Progress) -> &'static str {
     }
 }
 
+/// A time in a list.
+pub(super) fn day_and_minute(time: Timestamp) -> String {
+    time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
+}
+
 /// A time as a person here reads it.
-pub(super) fn day_and_time(time: Timestamp) -> String {
+fn day_and_time(time: Timestamp) -> String {
     time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }

@@ -40,12 +40,13 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     let mut files = 0;
     for path in &paths {
         match read(path) {
-            Ok(texts) => {
+            Ok((folder, texts)) => {
                 files += texts.len();
-                findings.extend(match Dictionaries::build(&texts) {
+                let found = match Dictionaries::build(&texts) {
                     Ok((_, warnings)) => warnings,
-                    Err(findings) => findings,
-                });
+                    Err(found) => found,
+                };
+                findings.extend(found.into_iter().map(|finding| lying_in(&folder, finding)));
             }
             Err(failed) => findings.extend(failed),
         }
@@ -54,18 +55,24 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     report(&findings, files, options)
 }
 
-fn read(path: &Path) -> Result<BTreeMap<String, String>, Vec<Diagnostic>> {
+/// The dictionaries at a path, by name, and the folder that they lie in.
+fn read(path: &Path) -> Result<(PathBuf, BTreeMap<String, String>), Vec<Diagnostic>> {
     if path.is_dir() {
-        return read_dictionaries(path);
+        return Ok((path.to_owned(), read_dictionaries(path)?));
     }
-    let name = path.display().to_string();
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(BTreeMap::from([(name, text)])),
-        Err(failure) => {
-            let message = format!("it can't be read: {failure}");
-            Err(vec![Diagnostic::error(name, "unreadable", message)])
-        }
-    }
+    let text = std::fs::read_to_string(path).map_err(|failure| {
+        let message = format!("it can't be read: {failure}");
+        vec![Diagnostic::error(path.display().to_string(), "unreadable", message)]
+    })?;
+    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok((folder, BTreeMap::from([(name, text)])))
+}
+
+/// A finding with the path that an editor can open.
+fn lying_in(folder: &Path, mut finding: Diagnostic) -> Diagnostic {
+    finding.file = folder.join(&finding.file).display().to_string();
+    finding
 }
 
 fn report(findings: &[Diagnostic], files: usize, options: &Options) -> Result<(), Failure> {

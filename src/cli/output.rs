@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
-use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
+use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Row, Table, TableStyle};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -37,15 +37,28 @@ pub(crate) fn json_line(value: &impl Serialize) -> Result<(), Failure> {
     Ok(io::stdout().lock().write_all(&line)?)
 }
 
-/// An empty table with a heading.
-pub(crate) fn table(heading: &[&str]) -> Table {
+/// An empty table with a heading. The columns in `whole`, counted from 0, are never broken.
+pub(crate) fn table(heading: &[&str], whole: &[usize]) -> Table {
     let mut table = Table::new();
     let style = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
     table
         .load_style(style)
         .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_truncation_indicator("…")
         .set_header(heading);
+    for column in whole {
+        if let Some(column) = table.column_mut(*column) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
     table
+}
+
+/// A row of a list: one line, cut where the terminal is too narrow for it.
+pub(crate) fn row(cells: impl IntoIterator<Item = String>) -> Row {
+    let mut row = Row::from(cells);
+    row.max_height(1);
+    row
 }
 
 /// A progress bar on standard error, or nothing where nobody watches.

@@ -16,6 +16,8 @@ mod imap_oauth;
 mod imap_scripted;
 mod other_servers;
 mod support;
+mod cli;
+mod cli_broken;
 mod config;
 mod directory;
 mod random_words;
