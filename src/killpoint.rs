@@ -1,7 +1,9 @@
-//! Named places at which a test can kill the process, to show that no instant loses a mail.
+//! Named places at which a test can kill the process, to show that no instant loses a mail, and a
+//! place at which it can make a stage fail on a mail, to show that the others go on.
 //!
 //! `POSTROOM_KILL_AT=name:n` sends SIGKILL to the process at the n-th pass of the point `name`.
-//! Only debug builds look; in a release build a point is nothing.
+//! `POSTROOM_PANIC_ON=text` panics over every mail that holds the text. Only debug builds look; in
+//! a release build a point is nothing.
 
 /// Dies here if the environment says so.
 #[inline]
@@ -12,8 +14,18 @@ pub(crate) fn pass(point: &str) {
     let _ = point;
 }
 
+/// Panics over this mail if the environment says so.
+#[inline]
+pub(crate) fn read(mail: &[u8]) {
+    #[cfg(debug_assertions)]
+    armed::read(mail);
+    #[cfg(not(debug_assertions))]
+    let _ = mail;
+}
+
 #[cfg(debug_assertions)]
 mod armed {
+    use std::panic::panic_any;
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -38,6 +50,16 @@ mod armed {
             loop {
                 std::thread::park();
             }
+        }
+    }
+
+    pub(super) fn read(mail: &[u8]) {
+        static FEARED: OnceLock<Option<String>> = OnceLock::new();
+        let feared = FEARED.get_or_init(|| std::env::var("POSTROOM_PANIC_ON").ok());
+        if let Some(text) = feared
+            && memchr::memmem::find(mail, text.as_bytes()).is_some()
+        {
+            panic_any(format!("the mail holds `{text}`"));
         }
     }
 }

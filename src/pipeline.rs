@@ -57,6 +57,7 @@ impl Rules {
     }
 
     fn stages(&self, scratch: &mut Scratch, raw: &[u8], size: u64, today: Date) -> Judgement {
+        crate::killpoint::read(raw);
         let mail = parse::parse(raw, size);
         let party = self.directory.identify(mail.sender.as_ref(), today);
         let (decision, verdict) = decide(
