@@ -36,7 +36,9 @@ pub(crate) fn start(global: &Global, serving: bool) -> Result<(), Failure> {
         }
         Format::Json => lines.json().flatten_event(true).boxed(),
     };
-    registry().with(lines.with_filter(filter).with_filter(filter_fn(is_safe))).init();
+    // For all layers at once: a filter of one layer loses the line after sqlx asks whether a line
+    // of its own would be shown, and then writes none.
+    registry().with(lines).with(filter).with(filter_fn(is_safe)).init();
     quiet_panics();
     Ok(())
 }

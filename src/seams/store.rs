@@ -89,7 +89,7 @@ pub trait Store: Send + Sync {
     ) -> Result<Vec<Job>, StoreError>;
 
     /// Records how claimed jobs went. `GiveUp` also turns the ticket into an assist question with
-    /// the reason `undeliverable`.
+    /// the reason `undeliverable`, unless the job was about a further copy of its mail.
     async fn settle(
         &self,
         fence: &Fence,

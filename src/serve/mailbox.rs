@@ -41,6 +41,9 @@ struct Desk {
     stop: CancellationToken,
     /// Rung when there may be something to deliver.
     outbox: Arc<Notify>,
+    /// Done once what earlier runs left in the outbox is delivered. Reading waits for it: what lies
+    /// in the inbox and is about to leave it would be taken for another copy.
+    caught_up: CancellationToken,
 }
 
 /// Attends to a mailbox until the service stops.
@@ -83,6 +86,7 @@ async fn work(mailbox: &Arc<Mailbox>, fence: Fence, shared: &Shared) {
         shared: shared.clone(),
         stop: shared.stop.child_token(),
         outbox: Arc::new(Notify::new()),
+        caught_up: CancellationToken::new(),
     };
     let (source, delivery) = open_mailbox(mailbox);
     let (to_judge, judging) = mpsc::channel(AHEAD);

@@ -1,6 +1,7 @@
 //! Every broken file in `fixtures/broken` through the real program: what is expected to be said of
 //! it is said, the exit code is 2, and nothing was made or changed.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -65,19 +66,15 @@ fn is_warning(line: &str) -> bool {
 
 /// A finding as `.expect` files and logs have it.
 fn line(finding: &Value) -> String {
-    let text = |key: &str| finding[key].as_str().unwrap_or_default().to_owned();
-    let mut line = text("file");
-    for key in ["line", "column"] {
-        match finding[key].as_u64() {
-            Some(0) | None => break,
-            Some(number) => line += &format!(":{number}"),
-        }
+    let text = |key: &str| finding[key].as_str().unwrap_or_default();
+    let mut place = text("file").to_owned();
+    for number in
+        ["line", "column"].iter().map_while(|key| finding[*key].as_u64().filter(|n| *n > 0))
+    {
+        let _ = write!(place, ":{number}");
     }
-    line += &format!(": {}: {}", text("severity"), text("message"));
-    match finding["help"].as_str() {
-        Some(help) => format!("{line} ({help})"),
-        None => line,
-    }
+    let help = finding["help"].as_str().map_or(String::new(), |help| format!(" ({help})"));
+    format!("{place}: {}: {}{help}", text("severity"), text("message"))
 }
 
 /// Every file below a folder with its content.

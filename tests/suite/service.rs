@@ -35,7 +35,9 @@ fn way(ticket: &Value) -> String {
 #[test]
 fn mails_are_routed_answered_and_taken_back() {
     let office = Office::open();
-    four("a").iter().for_each(|mail| office.post(mail));
+    for mail in four("a") {
+        office.post(&mail);
+    }
     let service = office.serve(&[]);
     let ways: Vec<String> = office.settled(4).iter().map(way).collect();
     let expected = [
@@ -58,6 +60,22 @@ fn mails_are_routed_answered_and_taken_back() {
         "{shown}"
     );
 
+    answers_and_refusals(&office);
+    assert_eq!((office.lie_in(""), office.lie_in(".Teams.sales")), (0, 1));
+    let history = office.run(&["ledger", "show", "3"]).well();
+    for event in [
+        "decided: assist (no evidence)",
+        "command line decided: billing",
+        "Kim decided: sales",
+        "moved to Teams/sales",
+    ] {
+        assert!(history.contains(event), "`{event}` is not in:\n{history}");
+    }
+    service.stop();
+}
+
+/// Answers ticket 3, and everything that can be refused on the way.
+fn answers_and_refusals(office: &Office) {
     // (arguments, what is said, whether it is refused)
     let steps: [(&[&str], &str, bool); 9] = [
         (&["assist", "answer", "77", "billing"], "there is no ticket 77", true),
@@ -85,17 +103,6 @@ fn mails_are_routed_answered_and_taken_back() {
         assert!(loud.contains(said) && loud.lines().count() == 1 && quiet.is_empty(), "{ran:?}");
         office.settled(4);
     }
-    assert_eq!((office.lie_in(""), office.lie_in(".Teams.sales")), (0, 1));
-    let history = office.run(&["ledger", "show", "3"]).well();
-    for event in [
-        "decided: assist (no evidence)",
-        "command line decided: billing",
-        "Kim decided: sales",
-        "moved to Teams/sales",
-    ] {
-        assert!(history.contains(event), "`{event}` is not in:\n{history}");
-    }
-    service.stop();
 }
 
 #[test]
@@ -181,9 +188,9 @@ fn an_edit_of_the_directory_decides_the_next_mail_and_names_nobody_in_the_log() 
         "Amira Haddad,mara@callwise.example,2026-01-01..2099-12-31",
     );
     assert_ne!(people, away);
-    let live = service.log().matches("new rules are live").count();
+    let swaps = service.log().matches("new rules are live").count();
     office.write("people.csv", &away);
-    while service.log().matches("new rules are live").count() == live {
+    while service.log().matches("new rules are live").count() == swaps {
         service.says(&["new rules are live"]);
     }
     office.post(&carol("4"));
@@ -203,7 +210,9 @@ fn a_shutdown_amid_work_leaves_nothing_half_done() {
         [(Signal::TERM, early), (Signal::INT, early), (Signal::TERM, later), (Signal::INT, later)];
     for (round, (signal, moment)) in ends.into_iter().enumerate() {
         for number in 0..MAILS / 4 {
-            four(&format!("{round}.{number}")).iter().for_each(|mail| office.post(mail));
+            for mail in four(&format!("{round}.{number}")) {
+                office.post(&mail);
+            }
         }
         let service = office.serve(&[]);
         service.says(&[moment]);

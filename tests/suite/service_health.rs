@@ -187,6 +187,7 @@ fn a_database_may_go_and_come_back() {
     let service = office.serve(&[]);
     office.settled(1);
     service.readiness(200, |_| true);
+    assert!(service.get("/metrics", "").2.contains("\npostroom_tickets{"));
 
     server.crash();
     office.post(&hello("2"));

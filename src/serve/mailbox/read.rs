@@ -47,6 +47,7 @@ async fn read_windows(
     mut asked: mpsc::Receiver<Retries>,
     to_judge: mpsc::Sender<Work>,
 ) {
+    desk.caught_up.cancelled().await;
     let Some(mut cursor) = first_cursor(desk).await else { return };
     let mut attempt = 0;
     loop {

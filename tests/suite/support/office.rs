@@ -1,6 +1,7 @@
 //! A folder with a configuration, a Maildir, dictionaries and a directory, and the program run in
 //! it as its users run it: as a process.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -171,14 +172,28 @@ poll_every = "50ms"
 
     /// Waits until there are so many tickets and nothing is left to deliver.
     pub(crate) fn settled(&self, count: usize) -> Vec<Value> {
-        wait_for(&format!("{count} tickets, all delivered"), PATIENCE, || {
+        let end = Instant::now() + PATIENCE;
+        loop {
             let ran = self.run(&["ledger", "list", "--json", "--limit", "100000"]);
             let mut tickets = objects(&ran.out);
             tickets.reverse();
-            let done =
-                |ticket: &Value| matches!(ticket["progress"].as_str(), Some("stays" | "delivered"));
-            (tickets.len() == count && tickets.iter().all(done)).then_some(tickets)
-        })
+            let mut progress: BTreeMap<&str, usize> = BTreeMap::new();
+            for ticket in &tickets {
+                *progress.entry(ticket["progress"].as_str().unwrap()).or_default() += 1;
+            }
+            if tickets.len() == count
+                && progress.keys().all(|is| ["stays", "delivered"].contains(is))
+            {
+                return tickets;
+            }
+            assert!(
+                Instant::now() < end,
+                "{} of {count} tickets: {progress:?} {}",
+                tickets.len(),
+                ran.err
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// How many mails lie in a folder of the Maildir; the inbox is the empty name.
@@ -220,11 +235,16 @@ impl Serving {
 
     /// Waits until a line of the log holds all of these texts; the line.
     pub(crate) fn says(&self, texts: &[&str]) -> String {
-        wait_for(&format!("a log line with {texts:?}"), PATIENCE, || {
+        let end = Instant::now() + PATIENCE;
+        loop {
             let log = self.log();
             let mut lines = log.lines();
-            lines.find(|line| texts.iter().all(|text| line.contains(text))).map(str::to_owned)
-        })
+            if let Some(line) = lines.find(|line| texts.iter().all(|text| line.contains(text))) {
+                return line.to_owned();
+            }
+            assert!(Instant::now() < end, "no line with {texts:?} in:\n{log}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Where it serves its pages.
