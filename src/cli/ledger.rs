@@ -12,7 +12,7 @@ use postroom::seams::{
 };
 
 use super::output::{json_line, row, short, table, text};
-use super::{Failure, Global, explain};
+use super::{Failure, Global, explain, replay};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -43,6 +43,12 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Decide again from what the ledger holds, and say whether it comes out as it did
+    Replay {
+        /// The ticket's number; all tickets, if none is given
+        #[arg(value_name = "N")]
+        ticket: Option<i64>,
+    },
     /// Read a ticket's mail again and decide anew, as after mending what set it aside
     Retry {
         /// The ticket's number
@@ -56,7 +62,7 @@ pub(crate) enum Command {
 
 /// Runs a ledger command.
 pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Failure> {
-    let (_, runtime, store) = global.store()?;
+    let (config, runtime, store) = global.store()?;
     let store = store.as_ref();
     runtime.block_on(async {
         match command {
@@ -71,6 +77,9 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Failure> {
                 list(store, &filter, *json).await
             }
             Command::Show { ticket, json } => show(store, TicketId(*ticket), *json).await,
+            Command::Replay { ticket } => {
+                replay::run(store, &config.policy, ticket.map(TicketId)).await
+            }
             Command::Retry { ticket, by } => {
                 store.ask_retry(TicketId(*ticket), by, SystemClock.now()).await?;
                 text(&format!("ticket {ticket} will be read again by the running service\n"))

@@ -10,6 +10,7 @@ mod ledger;
 mod lint;
 mod logging;
 mod output;
+mod replay;
 mod serve;
 mod setup;
 mod shell;
@@ -153,7 +154,8 @@ enum Command {
     #[command(subcommand, after_help = examples![
         "postroom ledger list --decision set_aside",
         "postroom ledger show 42",
-        "postroom ledger retry 42"
+        "postroom ledger retry 42    after mending what set it aside",
+        "postroom ledger replay      does every decision come out as it did?"
     ])]
     Ledger(ledger::Command),
     /// Print completions for a shell
