@@ -18,6 +18,8 @@ mod other_servers;
 mod support;
 mod cli;
 mod cli_broken;
+mod replay;
+mod silence;
 mod service;
 mod service_health;
 mod config;
