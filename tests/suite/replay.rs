@@ -15,6 +15,9 @@ use crate::support::wait::wait_for;
 /// Real mails that are drained: enough for every kind of them.
 const MAILS: usize = 300;
 
+/// Longer than this nothing takes here.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// Every n-th mail of the corpus.
 fn corpus() -> Vec<PathBuf> {
     let root = std::env::var_os("POSTROOM_SPAMASSASSIN")
@@ -73,11 +76,11 @@ async fn evidence_keeps_its_bytes(ledger: &Path) -> usize {
     rows.len()
 }
 
-#[test]
-fn every_decision_comes_out_as_it_did() {
+/// An office with all these mails recorded and delivered, under two versions of the dictionaries,
+/// with an answer and a retry; the number of its tickets, and that of one that was answered.
+fn drained() -> (Office, usize, String) {
     let office = Office::open();
-    for path in corpus() {
-        let number = office.lie_in("");
+    for (number, path) in corpus().into_iter().enumerate() {
         fs::copy(path, office.path(&format!("mailbox/new/{}.real", 1_700_000_000 + number)))
             .unwrap();
     }
@@ -89,7 +92,6 @@ fn every_decision_comes_out_as_it_did() {
     let mut command = office.command(&["serve"]);
     let service = Serving::start(command.env("POSTROOM_PANIC_ON", "feared-words"));
     // Some of the corpus' files are one mail twice.
-    service.says(&["delivered"]);
     let recorded = |result: &str| {
         let text = service.get("/metrics", "").2;
         let sample =
@@ -97,39 +99,37 @@ fn every_decision_comes_out_as_it_did() {
         let line = text.lines().find_map(|line| line.strip_prefix(&sample).map(str::to_owned));
         line.map_or(0, |count| count.parse::<usize>().unwrap())
     };
-    wait_for("all mails", Duration::from_secs(60), || {
+    wait_for("all mails", PATIENCE, || {
         (recorded("new") + recorded("repeat") == total).then_some(())
     });
     let tickets = office.settled(recorded("new"));
 
-    // Another version of the dictionaries, an answer, and a retry under the new version.
     let dictionary = office.path("dictionaries/billing.dict");
-    let edited = fs::read_to_string(&dictionary).unwrap().replacen(
-        "[terms]\n",
-        "[terms]\nzeppelin +15\n",
-        1,
-    );
+    let text = fs::read_to_string(dictionary).unwrap();
+    let edited = text.replacen("[terms]\n", "[terms]\nzeppelin +15\n", 1);
     office.write("dictionaries/billing.dict", &edited);
     service.says(&["new rules are live"]);
     office.post(&mail("later", "ann@stranger.example", "Zeppelin", "The zeppelin."));
-    office.settled(tickets.len() + 1);
-    let question =
-        tickets.iter().find(|ticket| ticket["decision"]["target"]["decision"] == "assist");
-    let question = question.unwrap()["id"].to_string();
+    let all = tickets.len() + 1;
+    office.settled(all);
+    let asked = |ticket: &&Value| ticket["decision"]["target"]["decision"] == "assist";
+    let question = tickets.iter().find(asked).unwrap()["id"].to_string();
     office.run(&["assist", "answer", &question, "billing"]).well();
     office.run(&["ledger", "retry", "1"]).well();
-    wait_for("the retry", Duration::from_secs(30), || {
+    wait_for("the retry", PATIENCE, || {
         let again = |event: &Value| event["event"] == "decided_again" && event["by"] == "postroom";
         office.ticket(1)["events"].as_array().unwrap().iter().any(again).then_some(())
     });
-    office.settled(tickets.len() + 1);
+    office.settled(all);
     service.stop();
+    (office, all, question)
+}
 
-    let all = tickets.len() + 1;
-    assert_eq!(
-        office.run(&["ledger", "replay"]).well(),
-        format!("{all} tickets as decided, 0 otherwise\n")
-    );
+#[test]
+fn every_decision_comes_out_as_it_did() {
+    let (office, all, question) = drained();
+    let replayed = office.run(&["ledger", "replay"]).well();
+    assert_eq!(replayed, format!("{all} tickets as decided, 0 otherwise\n"));
     let one = office.run(&["ledger", "replay", &question]).well();
     assert_eq!(one, "1 ticket as decided, 0 otherwise\n");
     let runtime = tokio::runtime::Runtime::new().unwrap();
