@@ -12,7 +12,7 @@ use crate::classify::{Scratch, Verdict, classify};
 use crate::config::Folders;
 use crate::dictionary::Dictionaries;
 use crate::directory::{Directory, NoMatch, Party};
-use crate::mail::{Mail, parse};
+use crate::mail::{Kind, Mail, parse};
 use crate::route::{Decision, Policy, Reason, Target, decide};
 use crate::seams::{Entry, Evidence, Fetched, TicketDetail};
 
@@ -58,7 +58,14 @@ impl Rules {
 
     fn stages(&self, scratch: &mut Scratch, raw: &[u8], size: u64, today: Date) -> Judgement {
         crate::killpoint::read(raw);
-        let mail = parse::parse(raw, size);
+        let mut mail = parse::parse(raw, size);
+        // A support address is often a list of our own, as a group at Google is; then every mail
+        // that comes in over it has a List-Id and is a person's all the same.
+        if mail.kind == Kind::List
+            && mail.list_id.as_deref().is_some_and(|id| self.directory.runs_list(id))
+        {
+            mail.kind = Kind::Person;
+        }
         let party = self.directory.identify(mail.sender.as_ref(), today);
         let (decision, verdict) = decide(
             &mail,

@@ -132,6 +132,15 @@ impl Directory {
         }
     }
 
+    /// Whether a mailing list is one of ours: what its List-Id names lies in our own domains.
+    #[must_use]
+    pub fn runs_list(&self, list_id: &str) -> bool {
+        let list_id = list_id.to_ascii_lowercase();
+        // RFC 2919 §3: a label for the list, then the domain of whoever runs it.
+        let Some((_, domain)) = list_id.split_once('.') else { return false };
+        self.rules.own_domains.iter().any(|own| own.covers(domain).is_some())
+    }
+
     /// The name of one of our people, if the file has it.
     #[must_use]
     pub fn name_of(&self, person: &EmailAddress) -> Option<&str> {

@@ -234,6 +234,36 @@ pub enum Oddity {
 }
 
 impl Oddity {
+    /// Every oddity, with its name in files and output.
+    pub const ALL: [(Self, &'static str); 20] = [
+        (Self::Empty, "empty"),
+        (Self::NoHeader, "no_header"),
+        (Self::NoMessageId, "no_message_id"),
+        (Self::SeveralMessageIds, "several_message_ids"),
+        (Self::NoSender, "no_sender"),
+        (Self::SeveralSenders, "several_senders"),
+        (Self::NoDate, "no_date"),
+        (Self::NoText, "no_text"),
+        (Self::HtmlOnly, "html_only"),
+        (Self::HiddenText, "hidden_text"),
+        (Self::NulBytes, "nul_bytes"),
+        (Self::MixedLineEndings, "mixed_line_endings"),
+        (Self::RawHeaderBytes, "raw_header_bytes"),
+        (Self::CharsetMismatch, "charset_mismatch"),
+        (Self::Tnef, "tnef"),
+        (Self::BrokenMime, "broken_mime"),
+        (Self::NestedTooDeep, "nested_too_deep"),
+        (Self::HeaderTooLarge, "header_too_large"),
+        (Self::FetchedInPart, "fetched_in_part"),
+        (Self::TextCut, "text_cut"),
+    ];
+
+    /// Its name in files and output.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(oddity, _)| *oddity == self).map_or("", |(_, name)| name)
+    }
+
     /// Whether the mail must wait for a person instead of being classified.
     #[must_use]
     pub fn sets_aside(self) -> bool {

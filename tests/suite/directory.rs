@@ -343,3 +343,17 @@ fn a_file_that_is_wrong_throughout_is_not_listed_row_by_row() {
         "customers.csv: error: and 800 more findings in the directory"
     );
 }
+
+#[test]
+fn our_own_lists_are_told_from_others() {
+    let directory = build(&DirectoryFiles { customers: None, people: None }, &rules());
+    let check = |list: &str, ours: bool| assert_eq!(directory.runs_list(list), ours, "{list}");
+    check("support.callwise.example", true);
+    check("Support.CallWise.Example", true);
+    check("support.lists.callwise.example", true);
+    check("news.vendor.example", false);
+    check("callwise.example.vendor.example", false);
+    check("callwise.example", false);
+    check("support.notcallwise.example", false);
+    check("", false);
+}

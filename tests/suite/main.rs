@@ -10,6 +10,7 @@
 )]
 
 mod shape;
+mod mails;
 mod kill;
 mod imap;
 mod imap_oauth;

@@ -143,9 +143,13 @@ impl Transaction {
                 sql.push_str(if count == 0 { "(" } else { ",(" });
                 for (column, value) in line.into_iter().enumerate() {
                     values.push(value);
-                    let comma = if column == 0 { "" } else { "," };
-                    // Writing to a String can't fail.
-                    let _ = write!(sql, "{comma}${}", values.len());
+                    sql.push_str(if column == 0 { "" } else { "," });
+                    match self {
+                        // SQLite takes `$1` for a name, and looks names up one by one.
+                        Self::Sqlite(_) => sql.push('?'),
+                        // Writing to a String can't fail.
+                        Self::Postgres(_) => drop(write!(sql, "${}", values.len())),
+                    }
                 }
                 sql.push(')');
             }

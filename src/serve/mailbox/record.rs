@@ -1,6 +1,9 @@
 //! Judging and recording: from fetched bytes to committed tickets.
 
-use tokio::sync::mpsc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
 use tracing::{debug, error, warn};
 
 use super::Desk;
@@ -13,11 +16,16 @@ use crate::seams::{Amendment, Cursor, Entry, Fetched, Recorded, StoreError, Tick
 
 /// Tickets of one transaction. More gain little; fewer cost a disk flush each.
 const BATCH: usize = 50;
+/// While there is more to record, delivery is rung for after this many tickets: a server moves
+/// many mails at once for little more than the price of one.
+const RING_AFTER: usize = 1_000;
+/// Or this long after the first of them.
+const RING_WITHIN: Duration = Duration::from_millis(150);
 
 /// Work that was judged.
 pub(super) enum Judged {
     /// New mail, and where the cursor stands after it.
-    Batch { entries: Vec<Entry>, upto: Option<Cursor> },
+    Batch { entries: Vec<Entry>, upto: Option<Cursor>, more: bool },
     /// A mail of a known ticket that was read again; `None` if it is no longer there.
     Again(TicketId, Option<Box<Judgement>>),
 }
@@ -54,6 +62,7 @@ fn judge_one(
     match work {
         Work::Window(window) => {
             let batches = window.mails.len().div_ceil(BATCH).max(1);
+            let more = window.mails.len() >= BATCH;
             let mut mails = window.mails.into_iter();
             (1..=batches).all(|number| {
                 let entries = mails
@@ -66,7 +75,7 @@ fn judge_one(
                     .collect();
                 // The cursor moves only with the last batch: what it passes is recorded.
                 let upto = (number == batches).then_some(window.upto);
-                to_record.blocking_send(Judged::Batch { entries, upto }).is_ok()
+                to_record.blocking_send(Judged::Batch { entries, upto, more }).is_ok()
             })
         }
         Work::Again(mails) => mails.into_iter().all(|(ticket, fetched)| {
@@ -82,17 +91,62 @@ fn judge_mail(desk: &Desk, scratch: &mut Scratch, fetched: &Fetched) -> Judgemen
     rules.judge(scratch, &fetched.raw, fetched.size, today)
 }
 
+/// When delivery is rung for: at once for what comes alone, in batches while there is much.
+#[derive(Default)]
+struct Bell {
+    tickets: usize,
+    since: Option<Instant>,
+}
+
+impl Bell {
+    /// Takes note of tickets that may have to be delivered.
+    fn note(&mut self, tickets: usize, more: bool, outbox: &Notify) {
+        self.tickets += tickets;
+        self.since.get_or_insert_with(Instant::now);
+        if !more || self.tickets >= RING_AFTER {
+            self.ring(outbox);
+        }
+    }
+
+    fn ring(&mut self, outbox: &Notify) {
+        *self = Self::default();
+        outbox.notify_one();
+    }
+
+    /// Waits until it is time to ring; for ever if nobody waits for it.
+    async fn due(&self) {
+        match self.since {
+            Some(since) => tokio::time::sleep_until(since + RING_WITHIN).await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
 /// Records what was judged until the stages end.
 pub(super) async fn record(desk: Desk, mut recording: mpsc::Receiver<Judged>) {
+    let mut bell = Bell::default();
     loop {
         let judged = tokio::select! {
             () = desk.stop.cancelled() => return,
+            () = bell.due() => {
+                bell.ring(&desk.outbox);
+                continue;
+            }
             judged = recording.recv() => judged,
         };
         let done = match judged {
             None => return,
-            Some(Judged::Batch { entries, upto }) => record_batch(&desk, entries, upto).await,
-            Some(Judged::Again(ticket, judgement)) => decide_again(&desk, ticket, judgement).await,
+            Some(Judged::Batch { entries, upto, more }) => {
+                let count = entries.len();
+                let done = record_batch(&desk, entries, upto).await;
+                bell.note(count, more, &desk.outbox);
+                done
+            }
+            Some(Judged::Again(ticket, judgement)) => {
+                let done = decide_again(&desk, ticket, judgement).await;
+                bell.ring(&desk.outbox);
+                done
+            }
         };
         if !done {
             desk.stop.cancel();
@@ -110,7 +164,6 @@ async fn record_batch(desk: &Desk, mut entries: Vec<Entry>, upto: Option<Cursor>
         match store.record(&desk.fence, &entries, upto, now).await {
             Ok(recorded) => {
                 note(desk, &entries, &recorded);
-                desk.outbox.notify_one();
                 return true;
             }
             Err(StoreError::Fenced(_)) => return false,
@@ -173,10 +226,7 @@ async fn decide_again(desk: &Desk, ticket: TicketId, judgement: Option<Box<Judge
     let mut attempt = 0;
     loop {
         match amend(desk, ticket, judgement.as_deref()).await {
-            Ok(()) => {
-                desk.outbox.notify_one();
-                return true;
-            }
+            Ok(()) => return true,
             Err(StoreError::Fenced(_)) => return false,
             Err(StoreError::Transient(why)) => {
                 attempt += 1;

@@ -1,0 +1,188 @@
+//! The sample mails: each is read, its sender identified, classified and routed, and compared
+//! with the expectation beside it. `fixtures/README.md` describes the format.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use jiff::civil::{Date, date};
+use postroom::classify::Scratch;
+use postroom::config::parse::parse;
+use postroom::mail::{EmailAddress, Kind, Oddity, TextPlace};
+use postroom::pipeline::{Judgement, Rules};
+use postroom::serve::rules;
+
+use crate::support::broken::fixtures;
+
+/// A day on which the people are away whom `people.csv` says to be away.
+const DAY: Date = date(2026, 11, 23);
+
+/// What only mails can show that are too large to lie in a folder.
+const OF_MONSTERS: [Oddity; 4] =
+    [Oddity::NestedTooDeep, Oddity::HeaderTooLarge, Oddity::TextCut, Oddity::FetchedInPart];
+
+#[test]
+fn every_sample_mail_goes_where_it_should() {
+    let rules = sample_rules();
+    let mut wrong = String::new();
+    let mut cases = 0;
+    for path in mails() {
+        let expected = Expected::beside(&path);
+        let found = judge(&rules, &path);
+        let differences = expected.compare(&found);
+        if !differences.is_empty() {
+            let name = path.file_stem().unwrap().display();
+            let _ = write!(wrong, "\n{name}: {}\n{}", expected.shows, differences.concat());
+        }
+        cases += 1;
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+    assert!(cases >= 60, "only {cases} sample mails");
+}
+
+#[test]
+fn the_sample_mails_show_every_oddity_and_every_kind() {
+    let rules = sample_rules();
+    let (mut oddities, mut kinds) = (BTreeSet::from(OF_MONSTERS), BTreeSet::new());
+    for path in mails() {
+        let found = judge(&rules, &path).mail;
+        oddities.extend(found.oddities);
+        kinds.insert(found.kind);
+    }
+    let missing: Vec<_> = Kind::ALL.iter().filter(|(kind, _)| !kinds.contains(kind)).collect();
+    assert!(missing.is_empty(), "no sample mail is of these kinds: {missing:?}");
+    let missing: Vec<_> = Oddity::ALL.iter().filter(|(odd, _)| !oddities.contains(odd)).collect();
+    assert!(missing.is_empty(), "no sample mail is odd in these ways: {missing:?}");
+}
+
+#[test]
+fn no_expectation_has_lost_its_mail() {
+    let folder = fixtures().join("mails");
+    for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.extension().is_some_and(|ending| ending == "expect") {
+            assert!(path.with_extension("eml").exists(), "{} stands alone", path.display());
+        }
+    }
+}
+
+/// The rules of the company that the samples were written for.
+fn sample_rules() -> Rules {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let text = format!(
+        "dictionaries = \"{root}/dictionaries\"\n[store]\nurl = \"sqlite:unused.db\"\n\
+         [directory]\ncustomers = \"{root}/fixtures/customers.csv\"\n\
+         people = \"{root}/fixtures/people.csv\"\nown_domains = [\"callwise.example\"]\n\
+         last_rung = \"technical-support\"\n\
+         [[mailbox]]\nname = \"support\"\nmaildir = \"unused\"\n"
+    );
+    let (config, _) = parse("postroom.toml", &text, Path::new("/")).expect("a good configuration");
+    rules::load(&config).map_err(|findings| format!("{findings:?}")).expect("good files").rules
+}
+
+fn mails() -> Vec<PathBuf> {
+    let mut mails: Vec<PathBuf> = std::fs::read_dir(fixtures().join("mails"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "eml"))
+        .collect();
+    mails.sort();
+    mails
+}
+
+fn judge(rules: &Rules, path: &Path) -> Judgement {
+    let raw = std::fs::read(path).unwrap();
+    rules.judge(&mut Scratch::default(), &raw, raw.len() as u64, DAY)
+}
+
+/// What an `.expect` file says.
+struct Expected {
+    /// Its first line: what the mail shows.
+    shows: String,
+    /// What it says once each, by name.
+    values: BTreeMap<String, String>,
+    /// What must stand in which part of the text, or nowhere.
+    texts: Vec<(String, String)>,
+}
+
+/// Fields that every expectation has, and those that it may have.
+const ALWAYS: [&str; 5] = ["sender", "subject", "kind", "decision", "reason"];
+const SOMETIMES: [&str; 2] = ["oddities", "to"];
+const TEXTS: [&str; 4] = ["new", "quoted", "signature", "absent"];
+
+impl Expected {
+    fn beside(mail: &Path) -> Self {
+        let path = mail.with_extension("expect");
+        let text = std::fs::read_to_string(&path)
+            .unwrap_or_else(|error| panic!("{} can't be read: {error}", path.display()));
+        let (mut shows, mut values, mut texts) = (String::new(), BTreeMap::new(), Vec::new());
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            if let Some(comment) = line.strip_prefix('#') {
+                let _ = write!(shows, "{comment}");
+                continue;
+            }
+            let (name, value) = line
+                .split_once(':')
+                .unwrap_or_else(|| panic!("{}: no field in `{line}`", path.display()));
+            let value = value.trim().to_owned();
+            if TEXTS.contains(&name) {
+                assert!(!value.is_empty(), "{}: `{name}` is empty", path.display());
+                texts.push((name.to_owned(), value));
+            } else {
+                let known = ALWAYS.contains(&name) || SOMETIMES.contains(&name);
+                assert!(known, "{}: unknown field `{name}`", path.display());
+                let before = values.insert(name.to_owned(), value);
+                assert!(before.is_none(), "{}: `{name}` stands there twice", path.display());
+            }
+        }
+        for name in ALWAYS {
+            assert!(values.contains_key(name), "{}: `{name}` is missing", path.display());
+        }
+        assert!(!shows.is_empty(), "{}: say in a comment what it shows", path.display());
+        Self { shows, values, texts }
+    }
+
+    /// Every difference, a line each.
+    fn compare(&self, found: &Judgement) -> Vec<String> {
+        let mail = &found.mail;
+        let mut oddities: Vec<&str> = mail.oddities.iter().map(|odd| odd.name()).collect();
+        oddities.sort_unstable();
+        let facts = [
+            ("sender", mail.sender.as_ref().map_or("none", EmailAddress::as_str).to_owned()),
+            ("subject", mail.subject.clone()),
+            ("kind", mail.kind.name().to_owned()),
+            ("oddities", oddities.join(", ")),
+            ("decision", found.decision.target.name().to_owned()),
+            ("to", found.decision.target.to().unwrap_or_default().to_owned()),
+            ("reason", found.decision.reason.name().to_owned()),
+        ];
+        let mut differences = Vec::new();
+        for (name, is) in facts {
+            let mut expected = self.values.get(name).cloned().unwrap_or_default();
+            if name == "oddities" {
+                let mut names: Vec<&str> = expected.split(", ").collect();
+                names.sort_unstable();
+                expected = names.join(", ");
+            }
+            if is != expected {
+                differences.push(format!("  {name}: expected `{expected}`, found `{is}`\n"));
+            }
+        }
+        for (part, text) in &self.texts {
+            let place = match part.as_str() {
+                "new" => Some(TextPlace::New),
+                "quoted" => Some(TextPlace::Quoted),
+                "signature" => Some(TextPlace::Signature),
+                _ => None,
+            };
+            let stands = mail
+                .text
+                .pieces()
+                .any(|(at, piece)| place.is_none_or(|place| place == at) && piece.contains(text));
+            if stands == place.is_none() {
+                let body = &mail.text.body;
+                differences.push(format!("  {part}: `{text}` in\n---\n{body}\n---\n"));
+            }
+        }
+        differences
+    }
+}
