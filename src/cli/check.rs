@@ -12,7 +12,7 @@ use postroom::serve::rules;
 use tokio::runtime::Runtime;
 
 use super::output::{count, drawn, json_line, text};
-use super::{Failure, Global};
+use super::{Failure, Global, output};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -56,7 +56,8 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
         problems += connect(config)?;
     }
     match problems {
-        0 => say(options, "everything is in order\n"),
+        0 if findings.is_empty() => say(options, "everything is in order\n"),
+        0 => say(options, &format!("{}\n", output::findings(0, findings.len()))),
         1 => Err(Failure::input("there is one problem; nothing was changed")),
         count => Err(Failure::input(format!("there are {count} problems; nothing was changed"))),
     }

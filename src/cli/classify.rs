@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use postroom::classify::{Hit, Scratch, Span};
 use postroom::directory::Party;
 use postroom::mail::{EmailAddress, TextPlace};
-use postroom::pipeline::{Judgement, Rules};
+use postroom::pipeline::Judgement;
 use postroom::rim::archive;
 use postroom::rim::clock::SystemClock;
 use postroom::seams::Clock;
@@ -135,10 +135,14 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
         }
     }
     bar.finish_and_clear();
+    let mut last = format!("dictionaries {}", rules.dictionaries.version());
+    if !global.has_config() {
+        last += "; without a configuration, nobody is a customer";
+    }
     match (unreadable, report.counts.is_empty()) {
-        (false, _) => report.end(&rules),
+        (false, _) => report.end(&last),
         (true, true) => Err(Failure::Told),
-        (true, false) => report.end(&rules).and(Err(Failure::Told)),
+        (true, false) => report.end(&last).and(Err(Failure::Told)),
     }
 }
 
@@ -174,7 +178,7 @@ impl Report {
         Ok(())
     }
 
-    fn end(self, rules: &Rules) -> Result<(), Failure> {
+    fn end(self, last: &str) -> Result<(), Failure> {
         let Some(table) = self.table else { return Ok(()) };
         let total: u64 = self.counts.values().sum();
         if total == 0 {
@@ -182,8 +186,7 @@ impl Report {
         }
         let counts: Vec<String> =
             self.counts.iter().map(|(to, count)| format!("{to} {count}")).collect();
-        let version = rules.dictionaries.version();
         let (mails, counts) = (count(total, "mail"), counts.join(", "));
-        text(&format!("{table}\n{mails}: {counts}\ndictionaries {version}\n"))
+        text(&format!("{table}\n{mails}: {counts}\n{last}\n"))
     }
 }

@@ -38,12 +38,14 @@ impl Global {
         self.read_config().map(|(config, _)| config)
     }
 
+    /// Whether a configuration was named, or lies here.
+    pub(crate) fn has_config(&self) -> bool {
+        self.config.is_some() || Path::new(DEFAULT).exists()
+    }
+
     /// The configuration that was named, or `postroom.toml` here if there is one.
     pub(crate) fn config_if_any(&self) -> Result<Option<Config>, Failure> {
-        if self.config.is_none() && !Path::new(DEFAULT).exists() {
-            return Ok(None);
-        }
-        self.config().map(Some)
+        if self.has_config() { self.config().map(Some) } else { Ok(None) }
     }
 
     /// The rules to judge by: those of the configuration, with other dictionaries if `folder`

@@ -110,6 +110,15 @@ fn a_table_fits_its_terminal() {
     let piped = office.run(&["classify", "in"]).well();
     assert!(piped.contains("infrastructure") && piped.contains("2 mails:"), "{piped}");
     assert!(!piped.contains('\u{1b}'), "colour in a pipe: {piped}");
+    assert!(!piped.contains("nobody is a customer"), "there is a configuration: {piped}");
+    let bare = tempfile::tempdir().unwrap();
+    let mut elsewhere = postroom();
+    elsewhere.arg("classify").arg(office.path("in")).current_dir(bare.path());
+    assert!(
+        Ran::of(&mut elsewhere)
+            .well()
+            .contains("; without a configuration, nobody is a customer\n")
+    );
     for (columns, wraps) in [(60, true), (200, false)] {
         let shown = on_terminal(&office, columns, "", "classify in");
         let widest = shown.lines().map(|line| line.trim_end().chars().count()).max().unwrap();

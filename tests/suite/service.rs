@@ -8,7 +8,8 @@ use std::os::unix::net::UnixDatagram;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::office::{Office, Serving, mail};
+use crate::support::office::{Office, PATIENCE, Serving, mail};
+use crate::support::wait::wait_for;
 
 /// A mail that the dictionaries are sure of, one of a customer's, one that nobody is sure of, and
 /// an automatic answer.
@@ -190,9 +191,9 @@ fn an_edit_of_the_directory_decides_the_next_mail_and_names_nobody_in_the_log() 
     assert_ne!(people, away);
     let swaps = service.log().matches("new rules are live").count();
     office.write("people.csv", &away);
-    while service.log().matches("new rules are live").count() == swaps {
-        service.says(&["new rules are live"]);
-    }
+    wait_for("the rules after the edit", PATIENCE, || {
+        (service.log().matches("new rules are live").count() > swaps).then_some(())
+    });
     office.post(&carol("4"));
     assert_eq!(way(&office.settled(4)[3]), "mara@callwise.example: manager");
     let log = service.stop();
@@ -257,7 +258,7 @@ fn a_second_signal_ends_it_at_once() {
 fn systemd_is_told() {
     let office = Office::open();
     let socket = UnixDatagram::bind(office.path("notify")).unwrap();
-    socket.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
     let heard = || {
         let mut buffer = [0; 256];
         let length = socket.recv(&mut buffer).unwrap();
@@ -298,9 +299,7 @@ fn a_mail_that_makes_a_stage_fail_is_set_aside_and_tried_again() {
     let service = office.serve(&[]);
     assert_eq!(office.run(&["ledger", "retry", "77"]).code, 2);
     office.run(&["ledger", "retry", "2", "--by", "Kim"]).well();
-    crate::support::wait::wait_for("the retry", std::time::Duration::from_secs(30), || {
-        (way(&office.tickets()[1]) == confident).then_some(())
-    });
+    wait_for("the retry", PATIENCE, || (way(&office.tickets()[1]) == confident).then_some(()));
     office.settled(3);
     assert_eq!((office.lie_in(""), office.lie_in(".Teams.infrastructure")), (0, 3));
     let shown = office.run(&["ledger", "show", "2"]).well();

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::support::dovecot::Dovecot;
-use crate::support::office::{Office, Serving, mail, objects};
+use crate::support::office::{Office, PATIENCE, Serving, mail, objects};
 use crate::support::plain_imap::{ImapServer as _, USER};
 use crate::support::wait::wait_for;
 
@@ -40,8 +40,7 @@ fn eventful(office: &Office, service: &Serving) {
         let found = tickets.iter().find(|ticket| ticket["decision"]["reason"] == reason);
         found.map(|ticket| ticket["id"].to_string())
     };
-    let patience = std::time::Duration::from_secs(30);
-    let question = wait_for("a question", patience, || number("no_evidence"));
+    let question = wait_for("a question", PATIENCE, || number("no_evidence"));
     office.run(&["assist", "answer", &question, "sales", "--by", "marked-colleague"]).well();
     let aside = number("failed").unwrap();
     office.run(&["ledger", "retry", &aside, "--by", "marked-colleague"]).well();

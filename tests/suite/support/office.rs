@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::wait::wait_for;
 
 /// Longer than this nothing takes here.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The program, in an environment that says nothing.
 pub(crate) fn postroom() -> Command {
