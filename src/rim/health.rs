@@ -138,12 +138,17 @@ impl Health {
                 Condition { patience, last_read: None, standing_by: false, failure: None };
             (mailbox.id.clone(), condition)
         });
+        let numbers = Numbers::registered();
+        for mailbox in &config.mailboxes {
+            // From 0 on, so that the first failure is seen as a rise.
+            let _ = numbers.failures.get_or_create(&ByMailbox { mailbox: mailbox.id.0.clone() });
+        }
         Self {
             mailboxes: Mutex::new(mailboxes.collect()),
             refused: Mutex::default(),
             version: Mutex::new(version.clone()),
             so_far: AtomicU64::new(0),
-            numbers: Numbers::registered(),
+            numbers,
         }
     }
 

@@ -196,7 +196,8 @@ async fn stand_alone(
 }
 
 /// Attends to a mailbox until the service stops, also after a panic in the midst of it.
-async fn attend(mailbox: Mailbox, shared: Shared) {
+async fn attend(mailbox: Mailbox, mut shared: Shared) {
+    let holder = shared.holder.clone();
     let mut attempt = 0;
     loop {
         let ended = tokio::spawn(mailbox::attend(mailbox.clone(), shared.clone())).await;
@@ -204,6 +205,8 @@ async fn attend(mailbox: Mailbox, shared: Shared) {
         attempt += 1;
         error!(mailbox = %mailbox.id, panicked = failure.is_panic(), "a task broke; beginning anew");
         shared.health.failed(&mailbox.id, "a task broke");
+        // As another holder: what the broken one had claimed is claimed again then.
+        shared.holder = format!("{holder}-{attempt}");
         tokio::select! {
             () = shared.stop.cancelled() => return,
             () = tokio::time::sleep(backoff(attempt)) => {}

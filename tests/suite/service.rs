@@ -306,3 +306,23 @@ fn a_mail_that_makes_a_stage_fail_is_set_aside_and_tried_again() {
     assert!(shown.contains("Kim asked to read it again"), "{shown}");
     service.stop();
 }
+
+#[test]
+fn a_task_that_breaks_begins_anew() {
+    // The points that reading, recording and delivering pass, each in a task of its own.
+    for point in ["read", "committed", "claimed", "delivered", "before_settle", "settled"] {
+        let office = Office::open();
+        for mail in four("a") {
+            office.post(&mail);
+        }
+        let mut command = office.command(&["serve"]);
+        let service = Serving::start(command.env("POSTROOM_PANIC_AT", format!("{point}:1")));
+        service.says(&["ERROR", "a task broke; beginning anew"]);
+        office.settled(4);
+        office.post(&mail("later", "carol@acme.example", "Question", "And this?"));
+        office.settled(5);
+        let folders = [".Teams.infrastructure", ".People.amira", "", ".Filed"];
+        assert_eq!(folders.map(|folder| office.lie_in(folder)), [1, 2, 1, 1], "{point}");
+        service.stop();
+    }
+}

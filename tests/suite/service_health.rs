@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
 
+use serde_json::Value;
+
 use crate::support::office::{Office, mail};
 use crate::support::postgres::Server;
 
@@ -204,4 +206,24 @@ fn a_database_may_go_and_come_back() {
     let text = service.get("/metrics", "").2;
     assert!(text.contains("\npostroom_store_answers 1\n"), "{text}");
     service.stop();
+}
+
+#[test]
+fn of_two_replicas_one_stands_by_and_takes_over() {
+    let office = Office::open_with(&Server::shared().database(), "");
+    office.post(&hello("1"));
+    let first = office.serve(&[]);
+    office.settled(1);
+    let second = office.serve(&[]);
+    let standing_by = |ready: &Value| ready["mailboxes"]["support"]["standing_by"] == true;
+    second.readiness(200, standing_by);
+    office.post(&hello("2"));
+    office.settled(2);
+    assert!(!second.log().contains("attending"), "both read the mailbox: {}", second.log());
+    assert!(first.stop().contains("stopped"));
+    second.says(&["attending to the mailbox", "fence=2"]);
+    office.post(&hello("3"));
+    office.settled(3);
+    second.readiness(200, |ready| !standing_by(ready));
+    second.stop();
 }

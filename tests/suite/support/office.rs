@@ -22,7 +22,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// The program, in an environment that says nothing.
 pub(crate) fn postroom() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_postroom"));
-    for name in ["CONFIG", "LOG", "LOG_FORMAT", "KILL_AT", "PANIC_ON"] {
+    for name in ["CONFIG", "LOG", "LOG_FORMAT", "KILL_AT", "PANIC_AT", "PANIC_ON"] {
         command.env_remove(format!("POSTROOM_{name}"));
     }
     command.env_remove("COLUMNS").env_remove("NO_COLOR").env_remove("NOTIFY_SOCKET");
