@@ -168,6 +168,14 @@ fn what_it_can_not_have_is_named() {
         assert!(!ran.err.contains("marked-password"), "{}", ran.err);
     }
 
+    let (office, _) = config("sqlite:ledger.db");
+    office.write("ledger.db", &"no database at all ".repeat(100));
+    for command in ["serve", "ledger list"] {
+        let ran = office.run(&command.split(' ').collect::<Vec<_>>());
+        let named = format!("`{}`: file is not a database", office.path("ledger.db").display());
+        assert!(ran.code == 1 && ran.err.contains(&named), "{ran:?}");
+    }
+
     let (office, text) = config("sqlite:ledger.db");
     office.write("customers.csv", "match,customer,account_manager\nmarked person@x.example,X,\n");
     let ran = office.run(&["serve"]);

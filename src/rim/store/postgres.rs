@@ -10,7 +10,7 @@ use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 
 use super::database::Database;
-use super::failure::{failure, migration_failure};
+use super::failure::{failure, migration_failure, named};
 use super::migrations;
 use crate::seams::StoreError;
 
@@ -32,20 +32,9 @@ pub(super) async fn open(url: &str) -> Result<Database, StoreError> {
         return Err(StoreError::Broken(why.to_owned()));
     }
     let options = PgConnectOptions::from_str(url).map_err(failure)?.application_name("postroom");
-    connect(options.clone()).await.map_err(|error| named(&options, error))
-}
-
-/// A failure with the server's name, since the URL can't be shown: it may hold a password.
-fn named(options: &PgConnectOptions, failure: StoreError) -> StoreError {
-    let (host, port) = (options.get_host(), options.get_port());
-    let named = |why: String| format!("PostgreSQL at {host}:{port}: {why}");
-    match failure {
-        StoreError::Transient(why) => StoreError::Transient(named(why)),
-        StoreError::Broken(why) => StoreError::Broken(named(why)),
-        other @ (StoreError::Fenced(_)
-        | StoreError::NoSuchTicket(_)
-        | StoreError::Conflict { .. }) => other,
-    }
+    // The URL can't be shown: it may hold a password.
+    let server = format!("PostgreSQL at {}:{}", options.get_host(), options.get_port());
+    connect(options).await.map_err(|failure| named(&server, failure))
 }
 
 async fn connect(options: PgConnectOptions) -> Result<Database, StoreError> {
