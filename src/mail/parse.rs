@@ -135,15 +135,21 @@ fn note_bytes(raw: &[u8], fields: &Fields<'_>, mail: &mut Mail) {
     note(memchr(0, raw).is_some(), Oddity::NulBytes);
     note(!header.is_ascii(), Oddity::RawHeaderBytes);
     note((raw.len() as u64) < mail.size, Oddity::FetchedInPart);
-    let after_cr = |at: usize| beginning.get(at + 1);
-    let bare_cr =
-        memchr_iter(b'\r', beginning).any(|at| after_cr(at).is_some_and(|byte| *byte != b'\n'));
-    let ends = memchr_iter(b'\n', beginning).fold((false, false), |(crlf, lf), at| {
-        let with_cr = at.checked_sub(1).and_then(|at| beginning.get(at)) == Some(&b'\r');
-        (crlf || with_cr, lf || !with_cr)
-    });
-    note(bare_cr || ends == (true, true), Oddity::MixedLineEndings);
+    note(has_mixed_line_endings(beginning), Oddity::MixedLineEndings);
     note(fields.all("message-id").nth(1).is_some(), Oddity::SeveralMessageIds);
+}
+
+/// Whether lines end in different ways, or a CR stands where no line ends.
+fn has_mixed_line_endings(bytes: &[u8]) -> bool {
+    let mut with_cr = 0;
+    for at in memchr_iter(b'\r', bytes) {
+        match bytes.get(at + 1) {
+            Some(b'\n') => with_cr += 1,
+            Some(_) => return true,
+            None => {}
+        }
+    }
+    with_cr > 0 && with_cr != memchr_iter(b'\n', bytes).count()
 }
 
 /// What is not there, or not usable.
@@ -246,7 +252,7 @@ fn mend_subject(fields: &Fields<'_>, mail: &mut Mail) {
 
 fn read_text(message: &Message<'_>, raw: &[u8], mail: &mut Mail) {
     let mut body = String::new();
-    let mut quoted = Vec::new();
+    let mut marked = Vec::new();
     let mut from_html = false;
     for part in text_parts(message) {
         let (shown, mismatch) = charset::text_of(part, raw);
@@ -263,7 +269,8 @@ fn read_text(message: &Message<'_>, raw: &[u8], mail: &mut Mail) {
                 mail.oddities.insert(Oddity::HiddenText);
             }
             let shift = body.len();
-            quoted.extend(seen.quoted.iter().map(|q| q.start + shift..q.end + shift));
+            let marks = seen.marked.into_iter();
+            marked.extend(marks.map(|(at, place)| (at.start + shift..at.end + shift, place)));
             body.push_str(&seen.text);
         } else {
             body.push_str(&shown);
@@ -281,7 +288,7 @@ fn read_text(message: &Message<'_>, raw: &[u8], mail: &mut Mail) {
         mail.oddities.insert(Oddity::TextCut);
     }
     note_structure(message, mail);
-    mail.text = text::mark(body, &quoted);
+    mail.text = text::mark(body, &marked);
 }
 
 /// The parts that a person reads: the plain ones, or the HTML ones where the plain say nothing.

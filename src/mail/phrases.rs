@@ -229,3 +229,17 @@ pub(super) const DISCLAIMERS: [&str; 21] = [
     "questo messaggio è confidenziale",
     "handelsregister: amtsgericht",
 ];
+
+/// A piece of a word of each of [`DISCLAIMERS`], by which a body is searched first: short enough
+/// not to be broken over two lines.
+pub(super) const DISCLAIMER_WORDS: [&str; 9] = [
+    "confiden",
+    "attachments",
+    "transmitted",
+    "intended",
+    "error",
+    "vertraulich",
+    "adressat",
+    "jointes",
+    "handelsregister",
+];

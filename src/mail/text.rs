@@ -5,9 +5,14 @@
 //! that doesn't count.
 
 use std::ops::Range;
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use memchr::{memchr_iter, memchr2};
 
 use super::phrases::{
-    ATTRIBUTION_VERBS, DISCLAIMERS, FORWARDED, HEADER_LABELS, ORIGINAL, PHONE_SIGNATURES, SIGN_OFFS,
+    ATTRIBUTION_VERBS, DISCLAIMER_WORDS, DISCLAIMERS, FORWARDED, HEADER_LABELS, ORIGINAL,
+    PHONE_SIGNATURES, SIGN_OFFS,
 };
 use super::{Text, TextPart, TextPlace};
 
@@ -15,19 +20,54 @@ use super::{Text, TextPart, TextPlace};
 const ATTRIBUTION_LINES: usize = 3;
 /// A longer line than this is a paragraph and no attribution, label or sign-off.
 const LONG_LINE: usize = 250;
+/// Nothing in ORIGINAL or FORWARDED is longer than this many bytes, in whatever case.
+const LONGEST_ANNOUNCEMENT: usize = 48;
+/// No label of a header field is.
+const LONGEST_LABEL: usize = 40;
 /// A signature below a sign-off has at most this many lines.
 const SIGNATURE_LINES: usize = 10;
 
-/// Marks the parts of a body. `quoted` names the ranges that the markup already shows as quoted,
-/// in order.
-pub(super) fn mark(body: String, quoted: &[Range<usize>]) -> Text {
+/// Finds [`ATTRIBUTION_VERBS`].
+static VERBS: LazyLock<AhoCorasick> = LazyLock::new(|| small(ATTRIBUTION_VERBS));
+
+/// Finds [`DISCLAIMERS`].
+static LEGAL_PHRASES: LazyLock<AhoCorasick> = LazyLock::new(|| small(DISCLAIMERS));
+
+/// Finds [`DISCLAIMER_WORDS`].
+///
+/// In lower case, in capitals, and with a first capital: that many plain patterns are searched for
+/// with vector instructions, which a search that ignores case isn't.
+static LEGAL_WORDS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    let spellings = DISCLAIMER_WORDS.iter().flat_map(|word| {
+        let capital = word.get(..1).unwrap_or_default().to_ascii_uppercase();
+        let rest = word.get(1..).unwrap_or_default();
+        [(*word).to_owned(), word.to_ascii_uppercase(), format!("{capital}{rest}")]
+    });
+    small(spellings)
+});
+
+fn small(phrases: impl IntoIterator<Item: AsRef<[u8]>>) -> AhoCorasick {
+    AhoCorasick::builder()
+        .match_kind(MatchKind::LeftmostFirst)
+        .build(phrases)
+        .unwrap_or_else(|_| unreachable!("a few dozen phrases make a small automaton"))
+}
+
+/// Marks the parts of a body. `marked` names the ranges that the markup already says to be quoted
+/// or a signature, in order.
+pub(super) fn mark(body: String, marked: &[(Range<usize>, TextPlace)]) -> Text {
     let lines = Line::split(&body);
+    let mut marked = marked.iter().peekable();
     let mut places: Vec<TextPlace> = lines
         .iter()
         .map(|line| {
             let start = line.range.start;
-            let marked = quoted.iter().any(|range| range.contains(&start));
-            if marked || line.is_quoted() { TextPlace::Quoted } else { TextPlace::New }
+            while marked.next_if(|(range, _)| range.end <= start).is_some() {}
+            match marked.peek() {
+                Some((range, place)) if range.start <= start => *place,
+                _ if line.is_quoted() => TextPlace::Quoted,
+                _ => TextPlace::New,
+            }
         })
         .collect();
     mark_attributions(&lines, &mut places);
@@ -35,7 +75,7 @@ pub(super) fn mark(body: String, quoted: &[Range<usize>]) -> Text {
         fill(&mut places, first..lines.len(), TextPlace::Quoted);
     }
     mark_signatures(&lines, &mut places);
-    mark_disclaimers(&lines, &mut places);
+    mark_disclaimers(&body, &lines, &mut places);
     join_blank_lines(&lines, &mut places);
     let parts = parts(&lines, &places);
     Text { body, parts }
@@ -51,13 +91,14 @@ struct Line<'a> {
 impl<'a> Line<'a> {
     fn split(body: &'a str) -> Vec<Self> {
         let mut start = 0;
-        body.split_inclusive('\n')
-            .map(|line| {
-                let range = start..start + line.len();
-                start = range.end;
-                Line { range, text: line.trim() }
-            })
-            .collect()
+        let ends = memchr_iter(b'\n', body.as_bytes()).map(|end| end + 1).chain([body.len()]);
+        ends.filter_map(|end| {
+            let range = start..end;
+            start = end;
+            let text = body.get(range.clone())?.trim();
+            (!range.is_empty()).then_some(Line { range, text })
+        })
+        .collect()
     }
 
     /// `>` in front, but not the `>From ` that mbox files make of a line that begins with "From ".
@@ -88,8 +129,7 @@ fn attribution_ending_at(lines: &[Line<'_>], last: usize) -> Option<usize> {
     if !end.ends_with([':', '：']) || end.len() > LONG_LINE {
         return None;
     }
-    let lower = end.to_lowercase();
-    if !ATTRIBUTION_VERBS.iter().any(|verb| lower.contains(verb)) {
+    if !VERBS.is_match(&end.to_lowercase()) {
         return None;
     }
     // The date or the address stands on the same line, or on one just above.
@@ -122,45 +162,60 @@ fn starts_like_attribution(text: &str) -> bool {
 /// Where everything that follows is an earlier mail: an "Original Message" line, a block of
 /// header fields, a forwarded mail, or an attribution without `>` behind it.
 fn rest_is_quoted_from(lines: &[Line<'_>], places: &[TextPlace]) -> Option<usize> {
+    let last_quoted = places.iter().rposition(|place| *place == TextPlace::Quoted);
     (0..lines.len()).find(|&n| {
         let Some(line) = lines.get(n) else { return false };
-        if line.is_blank() || line.text.len() > LONG_LINE {
-            return false;
-        }
-        let lower = line.text.to_lowercase();
-        let dashed = lower.trim_matches(['-', '_', ' ', '—', '*']);
-        let announced = ORIGINAL.contains(&dashed) || FORWARDED.contains(&dashed);
-        announced || is_header_block(lines, n) || {
-            let rest = places.get(n + 1..).unwrap_or_default();
+        is_announcement(line.text) || is_header_block(lines, n) || {
+            let quoted_below = last_quoted.is_some_and(|last| last > n);
             attribution_ending_at(lines, n).is_some_and(|first| {
                 let dated = lines.get(first).is_some_and(|l| starts_like_attribution(l.text));
-                dated && !rest.contains(&TextPlace::Quoted)
+                dated && !quoted_below
             })
         }
     })
 }
 
+/// A line that says that an earlier mail follows, mostly between dashes.
+fn is_announcement(text: &str) -> bool {
+    let bare = text.trim_matches(['-', '_', ' ', '—', '*']);
+    // Most lines are ruled out by their length, which costs nothing.
+    if bare.is_empty() || bare.len() > LONGEST_ANNOUNCEMENT {
+        return false;
+    }
+    let lower = bare.to_lowercase();
+    ORIGINAL.contains(&lower.as_str()) || FORWARDED.contains(&lower.as_str())
+}
+
 /// "From: … Sent: … To: … Subject: …", as Outlook puts above the mail that it answers.
 fn is_header_block(lines: &[Line<'_>], first: usize) -> bool {
-    let label = |line: &Line<'_>| {
-        let (name, _) = line.text.split_once([':', '：'])?;
-        let name = name.trim_matches(['*', ' ', '\u{a0}']).to_lowercase();
-        HEADER_LABELS.iter().position(|labels| labels.contains(&name.as_str()))
-    };
     // The block begins with From; a rule of underscores above it is decoration.
-    if lines.get(first).and_then(label) != Some(0) {
+    if lines.get(first).and_then(header_label) != Some(0) {
         return false;
     }
     let following = lines.get(first + 1..).unwrap_or_default().iter();
     let mut seen: Vec<usize> = following
         .filter(|line| !line.is_blank())
         .take(5)
-        .filter_map(label)
+        .filter_map(header_label)
         .filter(|which| *which > 0)
         .collect();
     seen.sort_unstable();
     seen.dedup();
     seen.len() >= 2
+}
+
+/// Which of [`HEADER_LABELS`] a line begins with.
+fn header_label(line: &Line<'_>) -> Option<usize> {
+    let beginning = line.text.as_bytes();
+    let beginning = beginning.get(..LONGEST_LABEL).unwrap_or(beginning);
+    // A colon, or the first byte of a full-width one, must come soon.
+    memchr2(b':', 0xef, beginning)?;
+    let (name, _) = line.text.split_once([':', '：'])?;
+    if name.len() > LONGEST_LABEL {
+        return None;
+    }
+    let name = name.trim_matches(['*', ' ', '\u{a0}']).to_lowercase();
+    HEADER_LABELS.iter().position(|labels| labels.contains(&name.as_str()))
 }
 
 /// Marks signatures: behind `-- `, behind a sign-off at the end of the new text, list footers,
@@ -216,32 +271,38 @@ fn is_list_footer(lines: &[Line<'_>], n: usize) -> bool {
 }
 
 fn is_phone_signature(text: &str) -> bool {
-    let lower = text.to_lowercase();
-    text.len() <= 80 && PHONE_SIGNATURES.iter().any(|start| lower.starts_with(start))
+    let first = text.chars().next().map(|c| c.to_ascii_lowercase());
+    // The letters that PHONE_SIGNATURES begin with, which few lines do.
+    text.len() <= 80 && matches!(first, Some('s' | 'g' | 'v' | 'e' | 'i' | 'о' | 'О')) && {
+        let lower = text.to_lowercase();
+        PHONE_SIGNATURES.iter().any(|start| lower.starts_with(start))
+    }
 }
 
 /// Marks paragraphs of legal text, wherever they stand.
-fn mark_disclaimers(lines: &[Line<'_>], places: &mut [TextPlace]) {
-    let mut n = 0;
-    while n < lines.len() {
-        let filled = lines.iter().skip(n).take_while(|line| !line.is_blank()).count();
-        let paragraph = n..n + filled;
-        let words = lines
-            .get(paragraph.clone())
-            .unwrap_or_default()
-            .iter()
-            .map(|line| line.text)
-            .collect::<Vec<_>>()
-            .join(" ")
-            .to_lowercase();
-        if DISCLAIMERS.iter().any(|phrase| words.contains(phrase)) {
-            for place in places.get_mut(paragraph).unwrap_or_default() {
+fn mark_disclaimers(body: &str, lines: &[Line<'_>], places: &mut [TextPlace]) {
+    // One pass over the body finds the words that only some mails have; the paragraphs around
+    // them are then looked at with care.
+    let mut next = 0;
+    for found in LEGAL_WORDS.find_iter(body) {
+        let at = lines.partition_point(|line| line.range.end <= found.start());
+        if at < next {
+            continue;
+        }
+        let filled = |n: &usize| lines.get(*n).is_some_and(|line| !line.is_blank());
+        let first = (next..at).rev().take_while(filled).last().unwrap_or(at);
+        let last = (at..lines.len()).take_while(filled).last().unwrap_or(at);
+        next = last + 1;
+        let paragraph = lines.get(first..=last).unwrap_or_default();
+        let words: Vec<&str> = paragraph.iter().map(|line| line.text).collect();
+        let words = words.join(" ").to_lowercase();
+        if LEGAL_PHRASES.is_match(&words) {
+            for place in places.get_mut(first..=last).unwrap_or_default() {
                 if *place == TextPlace::New {
                     *place = TextPlace::Signature;
                 }
             }
         }
-        n += filled + 1;
     }
 }
 
@@ -269,4 +330,27 @@ fn parts(lines: &[Line<'_>], places: &[TextPlace]) -> Vec<TextPart> {
         }
     }
     parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_rules_lines_out_early_rules_out_no_phrase() {
+        for phrase in DISCLAIMERS {
+            assert!(LEGAL_WORDS.is_match(phrase), "{phrase}");
+        }
+        for phrase in ORIGINAL.into_iter().chain(FORWARDED) {
+            assert!(phrase.to_uppercase().len() <= LONGEST_ANNOUNCEMENT, "{phrase}");
+            assert!(is_announcement(&format!("----- {phrase} -----")), "{phrase}");
+        }
+        for label in HEADER_LABELS.concat() {
+            assert!(label.to_uppercase().len() <= LONGEST_LABEL, "{label}");
+        }
+        for start in PHONE_SIGNATURES {
+            assert!(is_phone_signature(start), "{start}");
+            assert!(is_phone_signature(&start.to_uppercase()), "{start}");
+        }
+    }
 }
