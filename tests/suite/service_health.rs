@@ -213,6 +213,14 @@ fn a_database_may_go_and_come_back() {
     office.settled(2);
     let text = service.get("/metrics", "").2;
     assert!(text.contains("\npostroom_store_answers 1\n"), "{text}");
+    // It can be stopped while its database is away, too.
+    server.crash();
+    office.post(&hello("3"));
+    service.readiness(503, |ready| ready["store"].is_string());
+    service.stop();
+    server.go();
+    let service = office.serve(&[]);
+    office.settled(3);
     service.stop();
 }
 
