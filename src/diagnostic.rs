@@ -95,19 +95,27 @@ impl Diagnostic {
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
+
+    /// `file:line:column: error: kind`: what may be said where the text of the file may not, since
+    /// it holds addresses.
+    #[must_use]
+    pub fn without_text(&self) -> String {
+        format!("{}: {}: {}", self.place(), self.severity, self.code.replace('-', " "))
+    }
+
+    fn place(&self) -> String {
+        match (self.line, self.column) {
+            (0, _) => self.file.clone(),
+            (line, 0) => format!("{}:{line}", self.file),
+            (line, column) => format!("{}:{line}:{column}", self.file),
+        }
+    }
 }
 
 /// `file:line:column: error: message (help)`: one line, as editors and logs read it.
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
-        if self.line > 0 {
-            write!(f, ":{}", self.line)?;
-            if self.column > 0 {
-                write!(f, ":{}", self.column)?;
-            }
-        }
-        write!(f, ": {}: {}", self.severity, self.message)?;
+        write!(f, "{}: {}: {}", self.place(), self.severity, self.message)?;
         match &self.help {
             Some(help) => write!(f, " ({help})"),
             None => Ok(()),

@@ -32,5 +32,4 @@ pub mod config;
 pub mod serve;
 pub mod rim;
 
-#[allow(dead_code, reason = "the rim that passes these points comes next")]
 mod killpoint;

@@ -14,7 +14,7 @@ use crate::dictionary::Dictionaries;
 use crate::directory::{Directory, NoMatch, Party};
 use crate::mail::{Kind, Mail, parse};
 use crate::route::{Decision, Policy, Reason, Target, decide};
-use crate::seams::{Entry, Evidence, Fetched};
+use crate::seams::{Entry, Evidence, Fetched, TicketDetail};
 
 /// Everything that a decision depends on beside the mail itself. Swapped as a whole when a file
 /// changes, so that no mail is judged by half of an edit.
@@ -57,6 +57,7 @@ impl Rules {
     }
 
     fn stages(&self, scratch: &mut Scratch, raw: &[u8], size: u64, today: Date) -> Judgement {
+        crate::killpoint::read(raw);
         let mut mail = parse::parse(raw, size);
         // A support address is often a list of our own, as a group at Google is; then every mail
         // that comes in over it has a List-Id and is a person's all the same.
@@ -104,6 +105,38 @@ impl Judgement {
             evidence: self.evidence,
         }
     }
+}
+
+/// Judges a ticket's mail again from what the ledger holds of it: the mail itself is not needed.
+/// With the dictionaries of the version that its evidence names, and the policy of that time, it
+/// comes to the same decision and the same evidence, to the byte. `None` if its text is no longer
+/// kept.
+#[must_use]
+pub fn replay(
+    kept: &TicketDetail,
+    dictionaries: &Dictionaries,
+    policy: &Policy,
+) -> Option<(Decision, Evidence)> {
+    if kept.evidence.failure.is_some() {
+        let decision = Decision { target: Target::SetAside, reason: Reason::Failed };
+        return Some((decision, kept.evidence.clone()));
+    }
+    let mut mail = parse::unreadable(&[], kept.size);
+    mail.kind = kept.ticket.kind;
+    mail.oddities.clone_from(&kept.oddities);
+    mail.sender.clone_from(&kept.ticket.sender);
+    mail.subject.clone_from(&kept.ticket.subject);
+    mail.text = kept.text.clone()?;
+    let party = kept.evidence.party.clone();
+    let threshold = kept.evidence.threshold;
+    let (decision, verdict) = decide(
+        &mail,
+        &party,
+        policy,
+        |_| threshold.unwrap_or(policy.threshold),
+        || classify(dictionaries, &mut Scratch::default(), &mail.subject, &mail.text),
+    );
+    Some((decision, Evidence { party, verdict, threshold, failure: None }))
 }
 
 /// The judgement of a mail that made something fail.

@@ -3,13 +3,16 @@
 use clap::Subcommand;
 use postroom::assist::{self, Answer};
 use postroom::config::Config;
+use postroom::diagnostic::nearest;
 use postroom::dictionary::TeamId;
 use postroom::rim::clock::SystemClock;
-use postroom::route::Decision;
-use postroom::seams::{Amendment, Clock, Store, Ticket, TicketDetail, TicketFilter, TicketId};
+use postroom::route::{Decision, Reason};
+use postroom::seams::{
+    Amendment, Clock, Progress, Store, Ticket, TicketDetail, TicketFilter, TicketId,
+};
 use postroom::serve::rules;
 
-use super::output::{json_line, short, table, text};
+use super::output::{json_line, row, short, table, text};
 use super::{Failure, Global, ledger};
 
 #[derive(Debug, Subcommand)]
@@ -66,23 +69,37 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Failure> {
                 let answer = Answer::Team(known_team(&config, team)?);
                 let detail = store.ticket(TicketId(*ticket)).await?;
                 let decision = assist::answered(&detail.ticket.decision, &answer);
-                let decision = decision.map_err(|refused| refuse(*ticket, &refused))?;
+                let decision = decision.map_err(|refused| refuse(&detail.ticket, &refused))?;
                 decide(store, &config, &detail, decision, by).await?;
                 text(&format!("ticket {ticket} goes to {team}\n"))
             }
             Command::Undo { ticket, by } => {
                 let detail = store.ticket(TicketId(*ticket)).await?;
                 let decision = assist::undone(&detail.ticket.decision);
-                let decision = decision.map_err(|refused| refuse(*ticket, &refused))?;
+                let decision = decision.map_err(|refused| refuse(&detail.ticket, &refused))?;
                 decide(store, &config, &detail, decision, by).await?;
-                text(&format!("ticket {ticket} is a question again\n"))
+                let stays = match detail.ticket.progress {
+                    Progress::Delivered => {
+                        "; its mail stays in the team's folder until it is answered"
+                    }
+                    Progress::Stays | Progress::Waiting | Progress::UnderWay | Progress::Failed => {
+                        ""
+                    }
+                };
+                text(&format!("ticket {ticket} is a question again{stays}\n"))
             }
         }
     })
 }
 
-fn refuse(ticket: i64, refused: &assist::Refused) -> Failure {
-    Failure::input(format!("ticket {ticket}: {refused}"))
+fn refuse(ticket: &Ticket, refused: &assist::Refused) -> Failure {
+    let id = ticket.id;
+    let way_out = if ticket.decision.reason == Reason::Answered {
+        format!("; `postroom assist undo {id}` takes the answer back")
+    } else {
+        String::new()
+    };
+    Failure::input(format!("ticket {id}: {refused}{way_out}"))
 }
 
 async fn list(store: &dyn Store, limit: u32, json: bool) -> Result<(), Failure> {
@@ -99,16 +116,17 @@ async fn list(store: &dyn Store, limit: u32, json: bool) -> Result<(), Failure> 
     if tickets.is_empty() {
         return text("no question waits\n");
     }
-    let mut rows = table(&["N", "since", "from", "subject", "why it waits", "leans to"]);
+    let mut rows =
+        table(&["N", "since", "from", "subject", "why it waits", "leans to"], &[0, 1, 4]);
     for ticket in &tickets {
-        rows.add_row([
+        rows.add_row(row([
             ticket.id.to_string(),
-            ledger::day_and_time(ticket.recorded),
+            ledger::day_and_minute(ticket.recorded),
             ticket.sender.as_ref().map_or("—".to_owned(), ToString::to_string),
             short(&ticket.subject, 44),
             ticket.decision.reason.name().replace('_', " "),
             leaning(ticket),
-        ]);
+        ]));
     }
     text(&format!("{rows}\n"))
 }
@@ -158,6 +176,9 @@ fn known_team(config: &Config, name: &str) -> Result<TeamId, Failure> {
     if teams.contains(&name) {
         return TeamId::parse(name).map_err(Failure::input);
     }
-    let all = teams.join(", ");
-    Err(Failure::input(format!("there is no team `{name}`; the teams are: {all}")))
+    let way_out = match nearest(name, teams.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("the teams are: {}", teams.join(", ")),
+    };
+    Err(Failure::input(format!("there is no team `{name}`; {way_out}")))
 }

@@ -1,15 +1,18 @@
 //! `postroom check`: all that is wrong with the configuration, the directory, the dictionaries,
 //! and, when asked to connect, the mailboxes and the store; at once, and nothing changed.
 
+use std::io;
+
 use clap::Args;
 use postroom::config::{self, Access, Config};
+use postroom::pipeline::Rules;
 use postroom::rim;
 use postroom::rim::terminal;
 use postroom::serve::rules;
 use tokio::runtime::Runtime;
 
-use super::output::text;
-use super::{Failure, Global, setup};
+use super::output::{count, drawn, json_line, text};
+use super::{Failure, Global, output};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -19,6 +22,9 @@ pub(crate) struct Options {
     /// Print a commented configuration to start from, and nothing else
     #[arg(long)]
     sample: bool,
+    /// Print one JSON object a finding, a line each
+    #[arg(long, conflicts_with = "connect")]
+    json: bool,
 }
 
 /// Checks everything; exit code 2 if something is wrong.
@@ -26,30 +32,49 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     if options.sample {
         return text(config::SAMPLE);
     }
-    let path = global.config.clone().unwrap_or_else(|| "postroom.toml".into());
-    let (config, mut findings) = setup::read_config(&path)?;
-    match rules::load(&config) {
-        Ok(rules::Loaded { rules, warnings, .. }) => {
-            findings.extend(warnings);
-            text(&format!(
-                "{} teams in {}, dictionaries {}\n",
-                rules.dictionaries.teams().count(),
-                config.dictionaries.display(),
-                rules.dictionaries.version(),
-            ))?;
+    let (config, findings) = match global.read_config() {
+        Ok((config, mut findings)) => {
+            match rules::load(&config) {
+                Ok(loaded) => {
+                    findings.extend(loaded.warnings);
+                    say(options, &in_use(&config, &loaded.rules))?;
+                }
+                Err(wrong) => findings.extend(wrong),
+            }
+            (Some(config), findings)
         }
-        Err(wrong) => findings.extend(wrong),
+        Err(Failure::Findings(wrong)) => (None, wrong),
+        Err(failure) => return Err(failure),
+    };
+    if options.json {
+        findings.iter().try_for_each(json_line)?;
+    } else {
+        drawn(&terminal::render(&findings, terminal::color(&io::stdout()), terminal::width()))?;
     }
-    text(&terminal::render(&findings, terminal::color(), terminal::width()))?;
     let mut problems = findings.iter().filter(|finding| finding.is_error()).count();
-    if options.connect {
-        problems += connect(&config)?;
+    if let (true, Some(config)) = (options.connect, &config) {
+        problems += connect(config)?;
     }
     match problems {
-        0 => text("everything is in order\n"),
+        0 if findings.is_empty() => say(options, "everything is in order\n"),
+        0 => say(options, &format!("{}\n", output::findings(0, findings.len()))),
         1 => Err(Failure::input("there is one problem; nothing was changed")),
         count => Err(Failure::input(format!("there are {count} problems; nothing was changed"))),
     }
+}
+
+/// What only people want to read.
+fn say(options: &Options, line: &str) -> Result<(), Failure> {
+    if options.json { Ok(()) } else { text(line) }
+}
+
+fn in_use(config: &Config, rules: &Rules) -> String {
+    format!(
+        "{} in {}, dictionaries {}\n",
+        count(rules.dictionaries.teams().count() as u64, "team"),
+        config.dictionaries.display(),
+        rules.dictionaries.version(),
+    )
 }
 
 /// Tries the store and every mailbox; says how many problems there are.

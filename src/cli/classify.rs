@@ -1,6 +1,7 @@
 //! `postroom classify`: where mails would go. Takes archives, needs no network, keeps nothing.
 
 use std::collections::BTreeMap;
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -8,13 +9,13 @@ use jiff::civil::Date;
 use postroom::classify::{Hit, Scratch, Span};
 use postroom::directory::Party;
 use postroom::mail::{EmailAddress, TextPlace};
-use postroom::pipeline::{Judgement, Rules, failed};
+use postroom::pipeline::Judgement;
 use postroom::rim::archive;
 use postroom::rim::clock::SystemClock;
 use postroom::seams::Clock;
 use serde::Serialize;
 
-use super::output::{json_line, progress, short, table, text};
+use super::output::{count, json_line, progress, row, short, table, text};
 use super::{Failure, Global};
 
 #[derive(Debug, Args)]
@@ -108,33 +109,40 @@ impl<'a> Answer<'a> {
     }
 }
 
-/// Classifies every mail at the paths.
+/// Classifies every mail at the paths. What can't be read is named, and the rest goes on.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     let rules = global.rules(options.dictionaries.as_deref())?;
     let today = options.on.unwrap_or_else(today);
-    let bar = progress(archive::count_hint(&options.paths), "classifying");
+    // Counting looks through all folders: only for a bar that somebody sees.
+    let watched = io::stderr().is_terminal();
+    let total = if watched { archive::count_hint(&options.paths) } else { None };
+    let bar = progress(total, "classifying");
     let mut report = Report::new(options.json);
     let mut scratch = Scratch::default();
-    let mut unreadable = 0_u64;
+    let mut unreadable = false;
     for mail in archive::read(&options.paths) {
         bar.inc(1);
         match mail {
             Ok(mail) => {
                 let size = u64::try_from(mail.raw.len()).unwrap_or(u64::MAX);
                 let judgement = rules.judge(&mut scratch, &mail.raw, size, today);
-                report.add(&mail.source, &judgement)?;
+                bar.suspend(|| report.add(&mail.source, &judgement))?;
             }
             Err(failure) => {
-                unreadable += 1;
-                report.add(&failure.path, &failed(&[], 0, &failure.to_string()))?;
+                unreadable = true;
+                bar.suspend(|| Failure::input(failure).report());
             }
         }
     }
     bar.finish_and_clear();
-    report.end(&rules)?;
-    match unreadable {
-        0 => Ok(()),
-        count => Err(Failure::input(format!("{count} of the paths can't be read; see above"))),
+    let mut last = format!("dictionaries {}", rules.dictionaries.version());
+    if !global.has_config() {
+        last += "; without a configuration, nobody is a customer";
+    }
+    match (unreadable, report.counts.is_empty()) {
+        (false, _) => report.end(&last),
+        (true, true) => Err(Failure::Told),
+        (true, false) => report.end(&last).and(Err(Failure::Told)),
     }
 }
 
@@ -151,31 +159,34 @@ struct Report {
 impl Report {
     fn new(json: bool) -> Self {
         let heading = ["mail", "from", "subject", "goes to", "why", "sure"];
-        Self { table: (!json).then(|| table(&heading)), counts: BTreeMap::new() }
+        Self { table: (!json).then(|| table(&heading, &[4, 5])), counts: BTreeMap::new() }
     }
 
     fn add(&mut self, source: &str, judgement: &Judgement) -> Result<(), Failure> {
         let answer = Answer::of(source, judgement);
         let Some(table) = &mut self.table else { return json_line(&answer) };
-        let goes_to = answer.to.unwrap_or(answer.decision).to_owned();
-        table.add_row([
+        let goes_to = answer.to.map_or_else(|| answer.decision.replace('_', " "), str::to_owned);
+        table.add_row(row([
             short(source.rsplit('/').next().unwrap_or(source), 28),
-            answer.sender.map_or("—", EmailAddress::as_str).to_owned(),
+            short(answer.sender.map_or("—", EmailAddress::as_str), 40),
             short(answer.subject, 44),
             goes_to.clone(),
             answer.reason.replace('_', " "),
             answer.confidence.map_or(String::new(), |sure| format!("{:.0}%", sure * 100.0)),
-        ]);
+        ]));
         *self.counts.entry(goes_to).or_default() += 1;
         Ok(())
     }
 
-    fn end(self, rules: &Rules) -> Result<(), Failure> {
+    fn end(self, last: &str) -> Result<(), Failure> {
         let Some(table) = self.table else { return Ok(()) };
         let total: u64 = self.counts.values().sum();
+        if total == 0 {
+            return text("no mail was found\n");
+        }
         let counts: Vec<String> =
             self.counts.iter().map(|(to, count)| format!("{to} {count}")).collect();
-        let version = rules.dictionaries.version();
-        text(&format!("{table}\n{total} mails: {}\ndictionaries {version}\n", counts.join(", ")))
+        let (mails, counts) = (count(total, "mail"), counts.join(", "));
+        text(&format!("{table}\n{mails}: {counts}\n{last}\n"))
     }
 }

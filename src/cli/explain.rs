@@ -9,7 +9,8 @@ use postroom::classify::Scratch;
 use postroom::classify::explain::{explain, render};
 use postroom::dictionary::{Calibration, Dictionaries};
 use postroom::directory::{MatchedBy, NoMatch, Party, Receipt, Rung, Skipped};
-use postroom::mail::Text;
+use postroom::mail::{EmailAddress, Text};
+use postroom::pipeline::{Judgement, Rules};
 use postroom::rim::archive;
 use postroom::route::{Decision, Target};
 use postroom::seams::{Evidence, Store, StoreError, TicketId};
@@ -60,11 +61,18 @@ fn explain_mails(global: &Global, path: &PathBuf, options: &Options) -> Result<(
     let rules = global.rules(options.dictionaries.as_deref())?;
     let on = options.on.unwrap_or_else(today);
     let mut scratch = Scratch::default();
+    let (mut explained, mut unreadable) = (0, false);
     for mail in archive::read(std::slice::from_ref(path)) {
-        let mail = mail.map_err(Failure::input)?;
+        let mail = match mail {
+            Ok(mail) => mail,
+            Err(failure) => {
+                unreadable = true;
+                Failure::input(failure).report();
+                continue;
+            }
+        };
         let size = u64::try_from(mail.raw.len()).unwrap_or(u64::MAX);
         let judgement = rules.judge(&mut scratch, &mail.raw, size, on);
-        let (subject, body) = (&judgement.mail.subject, &judgement.mail.text);
         if options.json {
             json_line(&Explained {
                 source: &mail.source,
@@ -72,24 +80,36 @@ fn explain_mails(global: &Global, path: &PathBuf, options: &Options) -> Result<(
                 reason: judgement.decision.reason.name(),
                 evidence: &judgement.evidence,
             })?;
-            continue;
+        } else {
+            let between = if explained == 0 { "" } else { "\n" };
+            text(&format!("{between}{}", described(&rules, &mail.source, &judgement)?))?;
         }
-        let oddities = &judgement.mail.oddities;
-        text(&format!(
-            "{}\n  from      {}\n  subject   {subject}\n  kind      {}\n{}",
-            mail.source,
-            judgement.mail.sender.as_ref().map_or("—".to_owned(), ToString::to_string),
-            judgement.mail.kind.name(),
-            if oddities.is_empty() {
-                String::new()
-            } else {
-                format!("  oddities  {}\n", serde_json::to_string(oddities)?)
-            },
-        ))?;
-        let calibration = rules.dictionaries.calibration();
-        text(&decision(&judgement.decision, &judgement.evidence, calibration, (subject, body)))?;
+        explained += 1;
     }
-    Ok(())
+    match (unreadable, explained) {
+        (true, _) => Err(Failure::Told),
+        (false, 0) if !options.json => text("no mail was found\n"),
+        (false, _) => Ok(()),
+    }
+}
+
+/// A judged mail with all that its decision rests on.
+fn described(rules: &Rules, source: &str, judgement: &Judgement) -> Result<String, Failure> {
+    let mail = &judgement.mail;
+    let odd = if mail.oddities.is_empty() {
+        String::new()
+    } else {
+        format!("  oddities  {}\n", serde_json::to_string(&mail.oddities)?)
+    };
+    let calibration = rules.dictionaries.calibration();
+    let shown = (mail.subject.as_str(), &mail.text);
+    Ok(format!(
+        "{source}\n  from      {}\n  subject   {}\n  kind      {}\n{odd}{}",
+        mail.sender.as_ref().map_or("—", EmailAddress::as_str),
+        mail.subject,
+        mail.kind.name(),
+        decision(&judgement.decision, &judgement.evidence, calibration, shown)
+    ))
 }
 
 fn explain_ticket(global: &Global, id: TicketId, json: bool) -> Result<(), Failure> {

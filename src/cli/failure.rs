@@ -1,7 +1,7 @@
 //! How a command fails: one line on standard error, and an exit code.
 
 use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use postroom::diagnostic::Diagnostic;
@@ -14,6 +14,8 @@ pub(crate) enum Failure {
     Input(String),
     /// Files have errors: exit code 2. Drawn with their lines.
     Findings(Vec<Diagnostic>),
+    /// Wrong input that was named already, while the rest went on: exit code 2.
+    Told,
     /// Something failed on the way: exit code 1.
     Failed(anyhow::Error),
     /// The reader of our output went away, as `head` does: no failure.
@@ -30,6 +32,7 @@ impl Failure {
     pub(crate) fn report(self) -> ExitCode {
         let (message, code) = match self {
             Self::ReaderGone => return ExitCode::SUCCESS,
+            Self::Told => return ExitCode::from(2),
             Self::Input(message) => (format!("postroom: {message}\n"), 2),
             Self::Findings(findings) => (draw(&findings), 2),
             Self::Failed(failure) => (format!("postroom: {failure:#}\n"), 1),
@@ -41,8 +44,8 @@ impl Failure {
 }
 
 /// Findings as they are shown to a person.
-pub(crate) fn draw(findings: &[Diagnostic]) -> String {
-    terminal::render(findings, io::stderr().is_terminal(), terminal::width())
+fn draw(findings: &[Diagnostic]) -> String {
+    terminal::render(findings, terminal::color(&io::stderr()), terminal::width())
 }
 
 impl From<anyhow::Error> for Failure {

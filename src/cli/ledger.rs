@@ -11,8 +11,8 @@ use postroom::seams::{
     Clock, Event, Happening, Progress, Store, TicketDetail, TicketFilter, TicketId,
 };
 
-use super::output::{json_line, short, table, text};
-use super::{Failure, Global, explain};
+use super::output::{json_line, row, short, table, text};
+use super::{Failure, Global, explain, replay};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -43,6 +43,12 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Decide again from what the ledger holds, and say whether it comes out as it did
+    Replay {
+        /// The ticket's number; all tickets, if none is given
+        #[arg(value_name = "N")]
+        ticket: Option<i64>,
+    },
     /// Read a ticket's mail again and decide anew, as after mending what set it aside
     Retry {
         /// The ticket's number
@@ -56,7 +62,7 @@ pub(crate) enum Command {
 
 /// Runs a ledger command.
 pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Failure> {
-    let (_, runtime, store) = global.store()?;
+    let (config, runtime, store) = global.store()?;
     let store = store.as_ref();
     runtime.block_on(async {
         match command {
@@ -71,6 +77,9 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Failure> {
                 list(store, &filter, *json).await
             }
             Command::Show { ticket, json } => show(store, TicketId(*ticket), *json).await,
+            Command::Replay { ticket } => {
+                replay::run(store, &config.policy, ticket.map(TicketId)).await
+            }
             Command::Retry { ticket, by } => {
                 store.ask_retry(TicketId(*ticket), by, SystemClock.now()).await?;
                 text(&format!("ticket {ticket} will be read again by the running service\n"))
@@ -91,17 +100,18 @@ async fn list(store: &dyn Store, filter: &TicketFilter, json: bool) -> Result<()
     if json {
         return tickets.iter().try_for_each(json_line);
     }
-    let mut rows = table(&["N", "when", "from", "subject", "goes to", "why", "delivery"]);
+    let mut rows =
+        table(&["N", "when", "from", "subject", "goes to", "why", "delivery"], &[0, 1, 5, 6]);
     for ticket in &tickets {
-        rows.add_row([
+        rows.add_row(row([
             ticket.id.to_string(),
-            day_and_time(ticket.recorded),
+            day_and_minute(ticket.recorded),
             ticket.sender.as_ref().map_or("—".to_owned(), ToString::to_string),
             short(&ticket.subject, 40),
             ticket.decision.target.to().unwrap_or(ticket.decision.target.name()).to_owned(),
             ticket.decision.reason.name().replace('_', " "),
             progress_word(ticket.progress).to_owned(),
-        ]);
+        ]));
     }
     text(&format!("{rows}\n"))
 }
@@ -197,7 +207,12 @@ pub(super) fn progress_word(progress: Progress) -> &'static str {
     }
 }
 
+/// A time in a list.
+pub(super) fn day_and_minute(time: Timestamp) -> String {
+    time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
+}
+
 /// A time as a person here reads it.
-pub(super) fn day_and_time(time: Timestamp) -> String {
+fn day_and_time(time: Timestamp) -> String {
     time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }

@@ -1,6 +1,7 @@
 //! `postroom lint`: what is wrong with dictionary files, and what could be better.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -9,8 +10,8 @@ use postroom::dictionary::Dictionaries;
 use postroom::rim::terminal;
 use postroom::rim::watch::read_dictionaries;
 
-use super::output::{json_line, text};
-use super::{Failure, Global};
+use super::output::{drawn, json_line, text};
+use super::{Failure, Global, output};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -39,12 +40,13 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     let mut files = 0;
     for path in &paths {
         match read(path) {
-            Ok(texts) => {
+            Ok((folder, texts)) => {
                 files += texts.len();
-                findings.extend(match Dictionaries::build(&texts) {
+                let found = match Dictionaries::build(&texts) {
                     Ok((_, warnings)) => warnings,
-                    Err(findings) => findings,
-                });
+                    Err(found) => found,
+                };
+                findings.extend(found.into_iter().map(|finding| lying_in(&folder, finding)));
             }
             Err(failed) => findings.extend(failed),
         }
@@ -53,32 +55,41 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     report(&findings, files, options)
 }
 
-fn read(path: &Path) -> Result<BTreeMap<String, String>, Vec<Diagnostic>> {
+/// The dictionaries at a path, by name, and the folder that they lie in.
+fn read(path: &Path) -> Result<(PathBuf, BTreeMap<String, String>), Vec<Diagnostic>> {
     if path.is_dir() {
-        return read_dictionaries(path);
+        return Ok((path.to_owned(), read_dictionaries(path)?));
     }
-    let name = path.display().to_string();
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(BTreeMap::from([(name, text)])),
-        Err(failure) => Err(vec![Diagnostic::error(
-            name.clone(),
-            "unreadable",
-            format!("`{name}` can't be read: {failure}"),
-        )]),
-    }
+    let text = std::fs::read_to_string(path).map_err(|failure| {
+        let message = format!("it can't be read: {failure}");
+        vec![Diagnostic::error(path.display().to_string(), "unreadable", message)]
+    })?;
+    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok((folder, BTreeMap::from([(name, text)])))
+}
+
+/// A finding with the path that an editor can open.
+fn lying_in(folder: &Path, mut finding: Diagnostic) -> Diagnostic {
+    finding.file = folder.join(&finding.file).display().to_string();
+    finding
 }
 
 fn report(findings: &[Diagnostic], files: usize, options: &Options) -> Result<(), Failure> {
     let errors = findings.iter().filter(|finding| finding.is_error()).count();
     let warnings = findings.len() - errors;
+    let sum = format!(
+        "{} in {}",
+        output::findings(errors, warnings),
+        output::count(files as u64, "file")
+    );
     if options.json {
         findings.iter().try_for_each(json_line)?;
     } else {
-        text(&terminal::render(findings, terminal::color(), terminal::width()))?;
-        text(&format!("{files} files: {errors} errors, {warnings} warnings\n"))?;
+        drawn(&terminal::render(findings, terminal::color(&io::stdout()), terminal::width()))?;
     }
     if errors > 0 || (options.strict && warnings > 0) {
-        return Err(Failure::input(format!("{errors} errors, {warnings} warnings")));
+        return Err(Failure::input(sum));
     }
-    Ok(())
+    if options.json { Ok(()) } else { text(&format!("{sum}\n")) }
 }

@@ -1,10 +1,14 @@
 //! Log lines on standard error: pretty for people, JSON for machines.
 
-use std::io::{self, IsTerminal};
+use std::io;
 
 use clap::ValueEnum;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use postroom::rim::terminal;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::{EnvFilter, LevelFilter, filter_fn};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer as _, registry};
 
 use super::{Failure, Global};
 
@@ -17,31 +21,35 @@ pub(crate) enum Format {
     Json,
 }
 
-/// These log passwords and mail content, whatever the level (async-imap logs LOGIN as sent, and
-/// parse errors with the text that did not parse). They stay off, also when asked for.
-const NEVER: [&str; 4] = ["async_imap=off", "imap_proto=off", "sqlx=warn", "rustls=warn"];
-
 /// Starts logging: at `info` for the service, at `warn` for commands that print an answer.
 pub(crate) fn start(global: &Global, serving: bool) -> Result<(), Failure> {
     let level = if serving { LevelFilter::INFO } else { LevelFilter::WARN };
     let asked = global.log.as_deref().unwrap_or_default();
-    let mut filter = EnvFilter::builder()
+    let filter = EnvFilter::builder()
         .with_default_directive(level.into())
         .parse(asked)
         .map_err(|failure| Failure::input(format!("`{asked}` is not a log filter: {failure}")))?;
-    for directive in NEVER {
-        let directive = directive.parse().map_err(|failure| {
-            Failure::Failed(anyhow::anyhow!("`{directive}` is not a log filter: {failure}"))
-        })?;
-        filter = filter.add_directive(directive);
-    }
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    match global.log_format {
-        Format::Pretty => lines.with_ansi(io::stderr().is_terminal()).with_target(false).init(),
-        Format::Json => lines.json().flatten_event(true).init(),
-    }
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let lines = match global.log_format {
+        Format::Pretty => {
+            lines.with_ansi(terminal::color(&io::stderr())).with_target(false).boxed()
+        }
+        Format::Json => lines.json().flatten_event(true).boxed(),
+    };
+    // For all layers at once: a filter of one layer loses the line after sqlx asks whether a line
+    // of its own would be shown, and then writes none.
+    registry().with(lines).with(filter).with(filter_fn(is_safe)).init();
     quiet_panics();
     Ok(())
+}
+
+/// Whether a line may be shown, whatever was asked for. Other people's code logs what it handles:
+/// async-imap the LOGIN as sent and mail that it could not parse, HTTP clients their headers. Of
+/// theirs, only warnings are shown, and of the IMAP client's nothing.
+fn is_safe(line: &Metadata<'_>) -> bool {
+    let from = |name: &str| line.target().split("::").next() == Some(name);
+    let ours = from(env!("CARGO_CRATE_NAME"));
+    ours || (*line.level() <= Level::WARN && !from("async_imap") && !from("imap_proto"))
 }
 
 /// A panic's message may hold a piece of a mail; its place in the code never does. The message

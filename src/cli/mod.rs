@@ -10,6 +10,7 @@ mod ledger;
 mod lint;
 mod logging;
 mod output;
+mod replay;
 mod serve;
 mod setup;
 mod shell;
@@ -21,21 +22,37 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use failure::Failure;
 
-const EXIT_CODES: &str = "\
-Exit codes: 0 done · 1 something failed on the way · 2 the input, a file or the configuration is \
-wrong, and nothing was changed
+/// What every command's help ends with.
+macro_rules! exit_codes {
+    () => {
+        "Exit codes: 0 done · 1 something failed on the way · 2 the input, a file or the \
+         configuration is wrong, and nothing was changed"
+    };
+}
+
+const FIRST_STEPS: &str = concat!(
+    exit_codes!(),
+    "
 
 First steps:
   postroom demo                          see it work on sample mail
   postroom classify inbox.mbox           where would my mail go?
   postroom explain mail.eml              why does it go there?
   postroom check --sample > postroom.toml    then edit it, and:
-  postroom check --connect && postroom serve";
+  postroom check --connect && postroom serve"
+);
+
+/// The end of a subcommand's help: how it is called, a line each.
+macro_rules! examples {
+    ($($line:literal),+) => {
+        concat!("Examples:", $("\n  ", $line,)+ "\n\n", exit_codes!())
+    };
+}
 
 /// Sorts support mail: known customers to the person who knows them, the rest to the team whose
 /// words they use; what is uncertain waits for a person.
 #[derive(Debug, Parser)]
-#[command(name = "postroom", version, after_help = EXIT_CODES, arg_required_else_help = true)]
+#[command(name = "postroom", version, after_help = FIRST_STEPS, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     global: Global,
@@ -80,26 +97,77 @@ pub(crate) struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Show the main job on sample mail: no configuration, no network
+    #[command(after_help = examples![
+        "postroom demo --no-serve        the table, and the folder to look into",
+        "postroom demo --dir ./trial     in a folder of your own"
+    ])]
     Demo(demo::Options),
     /// Watch the mailboxes and sort what comes in
+    #[command(after_help = examples![
+        "postroom serve",
+        "postroom --config /etc/postroom/postroom.toml --log-format json serve",
+        "",
+        "SIGTERM and SIGINT end it when what is under way is done; a second one at once.",
+        "Files are read again when they change: a bad edit leaves the last good version live."
+    ])]
     Serve(serve::Options),
     /// Say all that is wrong with the configuration, the directory and the dictionaries
+    #[command(after_help = examples![
+        "postroom check                            without touching anything",
+        "postroom check --connect                  mailboxes and store too",
+        "postroom check --sample > postroom.toml   every key with its meaning"
+    ])]
     Check(check::Options),
     /// Say where mails would go: files, mbox, Maildir, folders, or standard input
+    #[command(after_help = examples![
+        "postroom classify mail.eml old.mbox ~/Maildir archive/",
+        "postroom classify --dictionaries new/ archive/   what would other words do?",
+        "postroom classify --json archive/ | jq -r 'select(.decision == \"assist\") | .source'",
+        "",
+        "Without a configuration, the dictionaries in ./dictionaries are used, or those that",
+        "Postroom brings along, and nobody is a customer."
+    ])]
     Classify(classify::Options),
     /// Say why a mail goes where it goes, and what would change that
+    #[command(after_help = examples![
+        "postroom explain mail.eml",
+        "postroom explain - < mail.eml",
+        "postroom explain --ticket 42   as it was decided then"
+    ])]
     Explain(explain::Options),
     /// Check dictionary files
+    #[command(after_help = examples![
+        "postroom lint                      the dictionaries in use",
+        "postroom lint dictionaries/billing.dict",
+        "postroom lint --strict --json .   for a pipeline"
+    ])]
     Lint(lint::Options),
     /// List and answer the questions that wait for a person
-    #[command(subcommand)]
+    #[command(subcommand, after_help = examples![
+        "postroom assist list",
+        "postroom assist show 42",
+        "postroom assist answer 42 billing",
+        "postroom assist undo 42"
+    ])]
     Assist(assist::Command),
     /// Look into the ledger: tickets, their events, and trying again
-    #[command(subcommand)]
+    #[command(subcommand, after_help = examples![
+        "postroom ledger list --decision set_aside",
+        "postroom ledger show 42",
+        "postroom ledger retry 42    after mending what set it aside",
+        "postroom ledger replay      does every decision come out as it did?"
+    ])]
     Ledger(ledger::Command),
     /// Print completions for a shell
+    #[command(after_help = examples![
+        "postroom completions bash > /etc/bash_completion.d/postroom",
+        "postroom completions zsh > ~/.zfunc/_postroom"
+    ])]
     Completions(shell::Completions),
     /// Write the manual pages to a folder
+    #[command(after_help = examples![
+        "postroom man /usr/local/share/man/man1"
+    ])]
     Man(shell::Man),
 }
 

@@ -1,11 +1,15 @@
 //! `postroom serve`: the service, until a signal ends it.
 
 use clap::Args;
-use postroom::serve::{ServeError, Service};
+use postroom::config::Config;
+use postroom::diagnostic::Diagnostic;
+use postroom::serve::{ServeError, Service, rules};
+use sd_notify::NotifyState;
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
-use tracing::{info, warn};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{error, info, warn};
 
+use super::output::count;
 use super::{Failure, Global};
 
 #[derive(Debug, Args)]
@@ -21,27 +25,76 @@ impl From<ServeError> for Failure {
     }
 }
 
-/// Serves until SIGTERM or SIGINT.
+/// Serves until SIGTERM or SIGINT. A second signal ends it at once: what was under way then is
+/// found again at the next start, as after a crash.
 pub(crate) fn run(global: &Global) -> Result<(), Failure> {
-    let config = global.config()?;
-    Runtime::new()?.block_on(async {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let service = Service::start(config).await?;
-        tell_systemd(&[sd_notify::NotifyState::Ready]);
+    let read = global.read_config().map_err(|failure| logged(failure, ToString::to_string));
+    let (config, warnings) = read?;
+    for finding in warnings {
+        warn!(%finding, "the configuration could be better");
+    }
+    let runtime = Runtime::new()?;
+    let served = runtime.block_on(serve(config));
+    runtime.shutdown_background();
+    served
+}
+
+async fn serve(config: Config) -> Result<(), Failure> {
+    let mut signals = Signals::new()?;
+    let settings = config.clone();
+    let service = tokio::select! {
+        started = Service::start(config) => started.map_err(|failure| {
+            logged(failure.into(), |finding| rules::in_public(&settings, finding))
+        })?,
+        () = signals.next() => return Ok(()),
+    };
+    tell_systemd(&[NotifyState::Ready]);
+    signals.next().await;
+    info!("stopping: what is under way is finished first; a second signal ends it at once");
+    tell_systemd(&[NotifyState::Stopping]);
+    tokio::select! {
+        () = service.stop() => {}
+        () = signals.next() => warn!("stopped at once, by a second signal"),
+    }
+    Ok(())
+}
+
+/// The signals that ask for the end.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-        info!("stopping: what is under way is finished first");
-        tell_systemd(&[sd_notify::NotifyState::Stopping]);
-        service.stop().await;
-        Ok(())
-    })
+    }
+}
+
+/// What a service says on standard error is kept in a log: findings are a line each there, and
+/// not drawn.
+fn logged(failure: Failure, line: impl Fn(&Diagnostic) -> String) -> Failure {
+    let Failure::Findings(findings) = failure else { return failure };
+    for finding in findings.iter().filter(|finding| finding.is_error()) {
+        error!(finding = line(finding), "a file has an error");
+    }
+    let errors =
+        count(findings.iter().filter(|finding| finding.is_error()).count() as u64, "error");
+    Failure::input(format!("{errors} in the files; `postroom check` shows them with their lines"))
 }
 
 /// Without systemd this does nothing.
-fn tell_systemd(state: &[sd_notify::NotifyState<'_>]) {
+fn tell_systemd(state: &[NotifyState<'_>]) {
     if let Err(failure) = sd_notify::notify(state) {
         warn!(%failure, "systemd could not be told");
     }

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use include_dir::{Dir, include_dir};
-use postroom::config::{Config, parse};
+use postroom::config::{Config, StoreSettings, parse};
+use postroom::diagnostic::Diagnostic;
 use postroom::dictionary::Dictionaries;
 use postroom::directory::Directory;
 use postroom::pipeline::Rules;
@@ -14,7 +15,6 @@ use postroom::route::Policy;
 use postroom::seams::Store;
 use postroom::serve::rules;
 use tokio::runtime::Runtime;
-use tracing::warn;
 
 use super::{Failure, Global};
 
@@ -27,18 +27,25 @@ pub(crate) static MAILS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/fixtures/ma
 const DEFAULT: &str = "postroom.toml";
 
 impl Global {
-    /// The configuration that was named, or `postroom.toml` here.
-    pub(crate) fn config(&self) -> Result<Config, Failure> {
+    /// The configuration that was named, or `postroom.toml` here, with what could be better.
+    pub(crate) fn read_config(&self) -> Result<(Config, Vec<Diagnostic>), Failure> {
         let path = self.config.clone().unwrap_or_else(|| PathBuf::from(DEFAULT));
-        load_config(&path)
+        read_config(&path)
+    }
+
+    /// The configuration alone: what could be better is for `check` and the service to say.
+    pub(crate) fn config(&self) -> Result<Config, Failure> {
+        self.read_config().map(|(config, _)| config)
+    }
+
+    /// Whether a configuration was named, or lies here.
+    pub(crate) fn has_config(&self) -> bool {
+        self.config.is_some() || Path::new(DEFAULT).exists()
     }
 
     /// The configuration that was named, or `postroom.toml` here if there is one.
     pub(crate) fn config_if_any(&self) -> Result<Option<Config>, Failure> {
-        if self.config.is_none() && !Path::new(DEFAULT).exists() {
-            return Ok(None);
-        }
-        self.config().map(Some)
+        if self.has_config() { self.config().map(Some) } else { Ok(None) }
     }
 
     /// The rules to judge by: those of the configuration, with other dictionaries if `folder`
@@ -49,11 +56,7 @@ impl Global {
             if let Some(folder) = folder {
                 folder.clone_into(&mut config.dictionaries);
             }
-            let loaded = rules::load(&config).map_err(Failure::Findings)?;
-            for finding in loaded.warnings {
-                warn!(%finding, "a file could be better");
-            }
-            return Ok(loaded.rules);
+            return Ok(rules::load(&config).map_err(Failure::Findings)?.rules);
         }
         let files = match folder.or(Some(Path::new("dictionaries")).filter(|dir| dir.is_dir())) {
             Some(folder) => read_dictionaries(folder).map_err(Failure::Findings)?,
@@ -71,25 +74,23 @@ impl Global {
     /// The store of the configuration, and a runtime to use it on.
     pub(crate) fn store(&self) -> Result<(Config, Runtime, Arc<dyn Store>), Failure> {
         let config = self.config()?;
+        // Looking into a ledger does not make one.
+        if let StoreSettings::Sqlite(path) = &config.store
+            && !path.exists()
+        {
+            let path = path.display();
+            return Err(Failure::input(format!(
+                "there is no ledger at `{path}` yet; `postroom serve` makes it"
+            )));
+        }
         let runtime = Runtime::new()?;
         let store = runtime.block_on(rim::store::open(&config.store))?;
         Ok((config, runtime, store))
     }
 }
 
-/// Reads a configuration file; its warnings go to the log.
-pub(crate) fn load_config(path: &Path) -> Result<Config, Failure> {
-    let (config, warnings) = read_config(path)?;
-    for finding in warnings {
-        warn!(%finding, "the configuration could be better");
-    }
-    Ok(config)
-}
-
 /// Reads a configuration file.
-pub(crate) fn read_config(
-    path: &Path,
-) -> Result<(Config, Vec<postroom::diagnostic::Diagnostic>), Failure> {
+pub(crate) fn read_config(path: &Path) -> Result<(Config, Vec<Diagnostic>), Failure> {
     let text = std::fs::read_to_string(path).map_err(|failure| {
         let path = path.display();
         Failure::input(format!(

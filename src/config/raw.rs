@@ -61,6 +61,8 @@ impl<'a> Source<'a> {
         let line = before.matches('\n').count() + 1;
         let excerpt =
             self.text.get(line_start..).unwrap_or_default().lines().next().unwrap_or_default();
+        let shown =
+            if code == "unknown-key" { key_alone(excerpt) } else { without_secret(excerpt) };
         let column = self.text.get(line_start..span.start).unwrap_or_default().chars().count() + 1;
         // What goes on in the next line is shown to the end of this one.
         let end = span.end.min(line_start + excerpt.len());
@@ -69,7 +71,7 @@ impl<'a> Source<'a> {
             count(line),
             count(column),
             count(width),
-            excerpt,
+            shown,
         );
         self.findings.borrow_mut().push(finding);
         Reported(self)
@@ -82,6 +84,19 @@ impl<'a> Source<'a> {
         findings.dedup();
         findings
     }
+}
+
+/// A line as it may be shown: a secret stays out of sight, also where the line is no TOML.
+fn without_secret(line: &str) -> String {
+    const SECRET: [&str; 6] = ["pas", "pwd", "secret", "token", "key", "url"];
+    let key = line.split('=').next().unwrap_or_default().to_lowercase();
+    let hidden = SECRET.iter().any(|word| key.contains(word)) || line.contains("://");
+    if hidden { key_alone(line) } else { line.to_owned() }
+}
+
+/// A line without its value. Of a key that nobody knows, nobody knows what it holds.
+fn key_alone(line: &str) -> String {
+    line.split_once('=').map_or_else(|| line.to_owned(), |(key, _)| format!("{key}= …"))
 }
 
 fn count(n: usize) -> u32 {

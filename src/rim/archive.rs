@@ -28,42 +28,45 @@ pub struct ArchiveError {
 }
 
 /// The mails at the paths, in the order of the paths, and within a folder in the order of the
-/// names; `-` is standard input. A folder is looked through to its bottom, hidden files and links
-/// left out; in a Maildir, `tmp` is left out too.
+/// names; `-` is standard input. A folder is looked through to its bottom; hidden files, links and
+/// what is neither file nor folder are left out there, and in a Maildir `tmp` too.
 pub fn read(paths: &[PathBuf]) -> impl Iterator<Item = Result<ArchiveMail, ArchiveError>> {
-    Archive { waiting: paths.iter().cloned().collect(), open: None, named: paths.to_vec() }
+    Archive { waiting: paths.iter().cloned().collect(), open: None }
 }
 
 /// How many mails there are at the paths at least: every file counts as one. `None` when there is
-/// no telling beforehand.
+/// no telling beforehand, as for standard input, a pipe, or an mbox file alone.
 #[must_use]
 pub fn count_hint(paths: &[PathBuf]) -> Option<u64> {
+    if let [path] = paths
+        && is_mbox(path)
+    {
+        return None;
+    }
     let mut files = 0;
     let mut waiting: Vec<PathBuf> = paths.to_vec();
     while let Some(path) = waiting.pop() {
-        if path == Path::new("-") {
-            return None;
-        }
         if path.is_dir() {
             waiting.extend(entries(&path).unwrap_or_default());
-        } else {
+        } else if path.is_file() {
             files += 1;
-            // An mbox file holds any number.
-            let mut start = [0; 5];
-            let read = File::open(&path).and_then(|mut file| file.read_exact(&mut start));
-            if read.is_ok() && &start == b"From " && paths.len() == 1 && files == 1 {
-                return None;
-            }
+        } else {
+            return None;
         }
     }
     Some(files)
 }
 
+/// Whether a file begins as an mbox does. A pipe is not looked into: what is read from it is gone.
+fn is_mbox(path: &Path) -> bool {
+    let mut start = [0; 5];
+    let mut read = || File::open(path)?.read_exact(&mut start);
+    path.is_file() && read().is_ok() && &start == b"From "
+}
+
 struct Archive {
     waiting: VecDeque<PathBuf>,
     open: Option<Mbox>,
-    /// The paths as they were given: these may be links.
-    named: Vec<PathBuf>,
 }
 
 impl Iterator for Archive {
@@ -94,7 +97,7 @@ impl Archive {
             for entry in entries(path)?.into_iter().rev() {
                 self.waiting.push_front(entry);
             }
-        } else if self.named.iter().any(|named| named == path) || !path.is_symlink() {
+        } else {
             let file = BufReader::with_capacity(256 * 1024, File::open(path)?);
             self.open = Some(Mbox::new(path.display().to_string(), Box::new(file)));
         }
@@ -107,12 +110,17 @@ fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let is_maildir = folder.join("cur").is_dir() && folder.join("new").is_dir();
     let mut entries = Vec::new();
     for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
+        let entry = entry?;
+        let (path, kind) = (entry.path(), entry.file_type()?);
+        // A link may lead back up, and reading a pipe may wait for ever.
+        if !kind.is_dir() && !kind.is_file() {
+            continue;
+        }
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         // Maildir++ folders begin with a dot; anything else that does is hidden.
         let hidden = name.starts_with('.') && !(is_maildir && path.join("cur").is_dir());
         let unfinished = is_maildir && name == "tmp";
-        let beside = is_maildir && !path.is_dir();
+        let beside = is_maildir && !kind.is_dir();
         if !hidden && !unfinished && !beside {
             entries.push(path);
         }
@@ -292,5 +300,24 @@ mod tests {
         for (name, files, path, expected) in cases {
             assert_eq!(found(files, path), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn links_and_pipes_in_a_folder_are_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let mails = folder.path().join("mails");
+        fs::create_dir(&mails).unwrap();
+        fs::write(mails.join("a.eml"), "A: 1\n").unwrap();
+        std::os::unix::fs::symlink(&mails, mails.join("loop")).unwrap();
+        std::os::unix::fs::symlink(mails.join("a.eml"), mails.join("link.eml")).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(mails.join("pipe")).status().unwrap();
+        assert!(made.success());
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&mails, &link).unwrap();
+        // A link that somebody names is followed.
+        let found: Vec<_> = read(std::slice::from_ref(&link)).map(|mail| mail.unwrap()).collect();
+        assert_eq!(found.len(), 1, "{:?}", found.iter().map(|m| &m.source).collect::<Vec<_>>());
+        assert_eq!(count_hint(&[link]), Some(1));
+        assert_eq!(count_hint(&[mails.join("pipe")]), None);
     }
 }

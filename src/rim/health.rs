@@ -17,7 +17,6 @@ use prometheus_client::registry::Registry;
 use serde::Serialize;
 
 use crate::config::Config;
-use crate::diagnostic::Diagnostic;
 use crate::dictionary::Version;
 use crate::seams::{Counts, JobId, Outcome, Recorded, SourceId};
 
@@ -29,7 +28,6 @@ const AT_LEAST: Duration = Duration::from_mins(6);
 /// How the service is. Shared by all tasks.
 #[derive(Debug)]
 pub struct Health {
-    started: Timestamp,
     mailboxes: Mutex<BTreeMap<SourceId, Condition>>,
     refused: Mutex<Vec<String>>,
     version: Mutex<Version>,
@@ -80,6 +78,11 @@ struct ByDecision {
     reason: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByVersion {
+    version: String,
+}
+
 #[derive(Debug, Default)]
 struct Numbers {
     registry: Mutex<Registry>,
@@ -88,6 +91,8 @@ struct Numbers {
     failures: Family<ByMailbox, Counter>,
     last_read: Family<ByMailbox, Gauge<f64, AtomicU64>>,
     rules_refused: Gauge,
+    dictionaries: Family<ByVersion, Gauge>,
+    store_answers: Gauge,
     tickets: Family<ByDecision, Gauge>,
     jobs: Gauge,
     oldest_job: Gauge<f64, AtomicU64>,
@@ -98,6 +103,8 @@ struct Numbers {
 pub struct Readiness {
     /// Whether every mailbox is read and the store answers.
     pub ready: bool,
+    /// Why not; empty when it is ready.
+    pub reasons: Vec<String>,
     /// The dictionaries in use.
     pub dictionaries: String,
     /// What is wrong with the files as they are now; empty when they are the ones in use.
@@ -124,20 +131,24 @@ pub struct MailboxReadiness {
 impl Health {
     /// The health of a service that has just started.
     #[must_use]
-    pub fn new(config: &Config, version: &Version, now: Timestamp) -> Self {
+    pub fn new(config: &Config, version: &Version) -> Self {
         let mailboxes = config.mailboxes.iter().map(|mailbox| {
             let patience = AT_LEAST.max(mailbox.poll_every * PATIENCE);
             let condition =
                 Condition { patience, last_read: None, standing_by: false, failure: None };
             (mailbox.id.clone(), condition)
         });
+        let numbers = Numbers::registered();
+        for mailbox in &config.mailboxes {
+            // From 0 on, so that the first failure is seen as a rise.
+            let _ = numbers.failures.get_or_create(&ByMailbox { mailbox: mailbox.id.0.clone() });
+        }
         Self {
-            started: now,
             mailboxes: Mutex::new(mailboxes.collect()),
             refused: Mutex::default(),
             version: Mutex::new(version.clone()),
             so_far: AtomicU64::new(0),
-            numbers: Numbers::registered(),
+            numbers,
         }
     }
 
@@ -207,11 +218,10 @@ impl Health {
         lock(&self.refused).clear();
     }
 
-    /// An edit was refused.
-    pub fn rules_refused(&self, findings: &[Diagnostic]) {
+    /// An edit was refused, for these errors.
+    pub fn rules_refused(&self, errors: Vec<String>) {
         self.numbers.rules_refused.set(1);
-        let errors = findings.iter().filter(|finding| finding.is_error());
-        *lock(&self.refused) = errors.map(ToString::to_string).collect();
+        *lock(&self.refused) = errors;
     }
 
     /// Whether the service does its work. `store` is what is wrong with the store, if anything.
@@ -219,10 +229,14 @@ impl Health {
     pub fn readiness(&self, now: Timestamp, store: Option<String>) -> Readiness {
         let mailboxes: BTreeMap<_, _> = lock(&self.mailboxes)
             .iter()
-            .map(|(id, condition)| (id.0.clone(), condition.readiness(self.started, now)))
+            .map(|(id, condition)| (id.0.clone(), condition.readiness(now)))
             .collect();
+        let waiting = mailboxes.iter().filter(|(_, mailbox)| !mailbox.ready);
+        let waiting = waiting.map(|(name, mailbox)| mailbox.reason(name));
+        let reasons: Vec<String> = store.iter().cloned().chain(waiting).collect();
         Readiness {
-            ready: store.is_none() && mailboxes.values().all(|mailbox| mailbox.ready),
+            ready: reasons.is_empty(),
+            reasons,
             dictionaries: lock(&self.version).to_string(),
             refused_edit: lock(&self.refused).clone(),
             mailboxes,
@@ -230,9 +244,14 @@ impl Health {
         }
     }
 
-    /// The metrics in the text format of `OpenMetrics`.
+    /// The metrics in the text format of `OpenMetrics`. Without `counts` the store doesn't answer,
+    /// and its numbers are as they were.
     #[must_use]
     pub fn metrics(&self, counts: Option<&Counts>) -> String {
+        self.numbers.store_answers.set(counts.is_some().into());
+        self.numbers.dictionaries.clear();
+        let label = ByVersion { version: lock(&self.version).to_string() };
+        self.numbers.dictionaries.get_or_create(&label).set(1);
         if let Some(counts) = counts {
             self.numbers.set(counts);
         }
@@ -250,17 +269,28 @@ impl Health {
 }
 
 impl Condition {
-    fn readiness(&self, started: Timestamp, now: Timestamp) -> MailboxReadiness {
+    fn readiness(&self, now: Timestamp) -> MailboxReadiness {
         // A mailbox that was never read is not ready, however young the service is.
-        let lately = self.last_read.is_some_and(|last| {
-            now.duration_since(last.max(started)).unsigned_abs() <= self.patience
-        });
+        let lately = self
+            .last_read
+            .is_some_and(|last| now.duration_since(last).unsigned_abs() <= self.patience);
         MailboxReadiness {
             ready: self.standing_by || lately,
             last_read: self.last_read,
             standing_by: self.standing_by,
             failure: self.failure.clone(),
         }
+    }
+}
+
+impl MailboxReadiness {
+    /// Why it isn't ready.
+    fn reason(&self, name: &str) -> String {
+        let read = match self.last_read {
+            Some(last) => format!("the mailbox `{name}` was last read at {last}"),
+            None => format!("the mailbox `{name}` was not read yet"),
+        };
+        self.failure.as_ref().map_or_else(|| read.clone(), |failure| format!("{read}: {failure}"))
     }
 }
 
@@ -292,6 +322,16 @@ impl Numbers {
             "edit_refused",
             "1 while the files on disk have an error and the last good version is in use",
             numbers.rules_refused.clone(),
+        );
+        registry.register(
+            "dictionaries_info",
+            "1, with the version of the dictionaries in use",
+            numbers.dictionaries.clone(),
+        );
+        registry.register(
+            "store_answers",
+            "1 if the store answered just now; else its numbers are as they were",
+            numbers.store_answers.clone(),
         );
         registry.register(
             "tickets",

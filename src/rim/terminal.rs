@@ -13,17 +13,22 @@ use miette::{
 
 use crate::diagnostic::{Diagnostic, Severity};
 
-/// Whether standard output is a terminal that shows colours.
+/// Whether a stream is a terminal that is to show colours (<https://no-color.org>).
 #[must_use]
-pub fn color() -> bool {
-    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+pub fn color(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
 }
 
-/// How many columns there are to draw in.
+/// How many columns there are to draw in: the terminal's, or a page's where there is none.
 #[must_use]
 pub fn width() -> usize {
-    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    columns.unwrap_or(100)
+    let said = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let seen = || {
+        use rustix::termios::tcgetwinsize;
+        tcgetwinsize(io::stdout()).or_else(|_| tcgetwinsize(io::stderr())).ok()
+    };
+    let columns = said.or_else(|| seen().map(|size| size.ws_col.into()));
+    columns.filter(|columns| *columns >= 20).unwrap_or(100)
 }
 
 /// Draws findings one below the other, at most `width` columns wide.
@@ -49,16 +54,6 @@ pub fn render(diagnostics: &[Diagnostic], color: bool, width: usize) -> String {
         drawn.push('\n');
     }
     drawn
-}
-
-/// Findings in one line each.
-#[must_use]
-pub fn plain(diagnostics: &[Diagnostic]) -> String {
-    diagnostics.iter().map(Diagnostic::to_string).fold(String::new(), |mut lines, line| {
-        lines.push_str(&line);
-        lines.push('\n');
-        lines
-    })
 }
 
 /// A finding with what the drawing needs: its line as if that were the whole source.

@@ -58,7 +58,7 @@ impl Fingerprint {
 /// Reads the `*.dict` files of a folder, and `calibration.toml` if it is there, by name.
 ///
 /// # Errors
-/// Every file that can't be read, or isn't UTF-8.
+/// Every file that can't be read, or isn't UTF-8; that there is no dictionary.
 pub fn read_dictionaries(dir: &Path) -> Result<BTreeMap<String, String>, Vec<Diagnostic>> {
     let mut texts = BTreeMap::new();
     let mut findings = Vec::new();
@@ -67,6 +67,12 @@ pub fn read_dictionaries(dir: &Path) -> Result<BTreeMap<String, String>, Vec<Dia
         if let Some(text) = read_text(&path, &name, &mut findings) {
             texts.insert(name, text);
         }
+    }
+    // A folder that was unmounted is no reason to forget every word.
+    if findings.is_empty() && texts.keys().all(|name| name == CALIBRATION) {
+        let message = "there is no dictionary in this folder";
+        let finding = Diagnostic::error(dir.display().to_string(), "no-dictionary", message);
+        findings.push(finding.help("a dictionary is a file `TEAM.dict`, one for each team"));
     }
     if findings.is_empty() { Ok(texts) } else { Err(findings) }
 }

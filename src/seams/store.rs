@@ -89,7 +89,7 @@ pub trait Store: Send + Sync {
     ) -> Result<Vec<Job>, StoreError>;
 
     /// Records how claimed jobs went. `GiveUp` also turns the ticket into an assist question with
-    /// the reason `undeliverable`.
+    /// the reason `undeliverable`, unless the job was about a further copy of its mail.
     async fn settle(
         &self,
         fence: &Fence,
@@ -125,6 +125,9 @@ pub trait Store: Send + Sync {
 
     /// One ticket with all that is known of it.
     async fn ticket(&self, id: TicketId) -> Result<TicketDetail, StoreError>;
+
+    /// Whether it answers. Costs the same however much it holds.
+    async fn ping(&self) -> Result<(), StoreError>;
 
     /// Numbers for the metrics.
     async fn counts(&self) -> Result<Counts, StoreError>;

@@ -25,7 +25,9 @@ use crate::rim::backoff::backoff;
 use crate::seams::Fence;
 
 /// How long a lease lasts unless it is renewed. A replica that dies is replaced after this long.
-const LEASE: Duration = Duration::from_secs(15);
+pub(super) const LEASE: Duration = Duration::from_secs(15);
+/// How long to wait after the stages have ended other than by a shutdown.
+const AGAIN: Duration = Duration::from_secs(1);
 /// Windows that may wait between two stages.
 const AHEAD: usize = 2;
 
@@ -39,6 +41,9 @@ struct Desk {
     stop: CancellationToken,
     /// Rung when there may be something to deliver.
     outbox: Arc<Notify>,
+    /// Done once what earlier runs left in the outbox is delivered. Reading waits for it: what lies
+    /// in the inbox and is about to leave it would be taken for another copy.
+    caught_up: CancellationToken,
 }
 
 /// Attends to a mailbox until the service stops.
@@ -52,7 +57,7 @@ pub(super) async fn attend(mailbox: Mailbox, shared: Shared) {
             Ok(Some(fence)) => {
                 attempt = 0;
                 work(&mailbox, fence, &shared).await;
-                continue;
+                AGAIN
             }
             Ok(None) => {
                 shared.health.standing_by(&mailbox.id);
@@ -81,6 +86,7 @@ async fn work(mailbox: &Arc<Mailbox>, fence: Fence, shared: &Shared) {
         shared: shared.clone(),
         stop: shared.stop.child_token(),
         outbox: Arc::new(Notify::new()),
+        caught_up: CancellationToken::new(),
     };
     let (source, delivery) = open_mailbox(mailbox);
     let (to_judge, judging) = mpsc::channel(AHEAD);

@@ -6,6 +6,8 @@
 mod mailbox;
 pub mod rules;
 
+use std::future::IntoFuture as _;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,12 +21,16 @@ use tracing::{error, info, warn};
 
 use crate::config::{Access, Config, Mailbox};
 use crate::diagnostic::Diagnostic;
+use crate::rim::backoff::backoff;
 use crate::rim::health::Health;
 use crate::rim::imap::{Account, ImapDelivery, ImapSource};
 use crate::rim::maildir::{MaildirDelivery, MaildirSource};
 use crate::rim::{self, clock::SystemClock};
 use crate::seams::{Clock, Delivery, Source, Store, StoreError};
 use rules::LiveRules;
+
+/// How long requests that came before the end may take.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// Why the service could not start.
 #[derive(Debug, Error)]
@@ -36,10 +42,10 @@ pub enum ServeError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The address to listen on can't be had.
-    #[error("can't listen on {address}: {source}")]
+    #[error("can't listen on `{address}`; `listen` below `[web]` says where")]
     Listen {
         /// The address.
-        address: std::net::SocketAddr,
+        address: SocketAddr,
         /// Why.
         source: std::io::Error,
     },
@@ -48,7 +54,7 @@ pub enum ServeError {
 /// A service that was set up and runs until it is stopped.
 pub struct Service {
     /// The address that health and metrics are served at, if any.
-    pub address: Option<std::net::SocketAddr>,
+    pub address: Option<SocketAddr>,
     health: Arc<Health>,
     rules: watch::Receiver<Arc<crate::pipeline::Rules>>,
     stop: CancellationToken,
@@ -75,14 +81,16 @@ impl Service {
     pub async fn start(config: Config) -> Result<Self, ServeError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let live = LiveRules::load(&config).map_err(ServeError::Rules)?;
+        let door = bind(&config).await?;
         let store = rim::store::open(&config.store).await?;
+        let holder = format!("{}-{}", std::process::id(), clock.now().as_nanosecond());
+        stand_alone(&config, store.as_ref(), &holder, clock.now()).await?;
         let rules = live.subscribe();
         let first = rules.borrow().clone();
         keep_dictionaries(store.as_ref(), &first, clock.now()).await?;
         let version = first.dictionaries.version();
-        let health = Arc::new(Health::new(&config, version, clock.now()));
+        let health = Arc::new(Health::new(&config, version));
         let stop = CancellationToken::new();
-        let holder = format!("{}-{}", std::process::id(), clock.now().as_nanosecond());
         let shared = Shared {
             store,
             clock,
@@ -93,13 +101,17 @@ impl Service {
         };
 
         let mut tasks = JoinSet::new();
-        let address = listen(&config, &shared, &mut tasks).await?;
+        let address = door.as_ref().map(|(_, address)| *address);
+        if let Some((listener, address)) = door {
+            info!(%address, "serving health and metrics");
+            tasks.spawn(serve_pages(listener, shared.clone()));
+        }
         tasks.spawn(live.reload(config.clone(), shared.clone()));
         if let Some(keep) = config.keep_text {
             tasks.spawn(forget_texts(shared.clone(), keep));
         }
         for mailbox in config.mailboxes {
-            tasks.spawn(mailbox::attend(mailbox, shared.clone()));
+            tasks.spawn(attend(mailbox, shared.clone()));
         }
         Ok(Self { address, health, rules, stop, tasks })
     }
@@ -157,25 +169,67 @@ fn open_mailbox(mailbox: &Mailbox) -> (Box<dyn Source>, Box<dyn Delivery>) {
     }
 }
 
-async fn listen(
-    config: &Config,
-    shared: &Shared,
-    tasks: &mut JoinSet<()>,
-) -> Result<Option<std::net::SocketAddr>, ServeError> {
+/// The address to serve at, taken before anything is begun.
+async fn bind(config: &Config) -> Result<Option<(TcpListener, SocketAddr)>, ServeError> {
     let Some(address) = config.listen else { return Ok(None) };
     let failed = |source| ServeError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
-    let app = rim::web::router(shared.store.clone(), shared.health.clone(), shared.clock.clone());
-    let stop = shared.stop.clone();
-    tasks.spawn(async move {
-        let serving = axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned());
-        if let Err(failure) = serving.await {
-            error!(failure = %failure, "the web server ended");
+    Ok(Some((listener, bound)))
+}
+
+/// Refuses to start beside another process on an embedded store: both would serve it by turns.
+/// Where replicas may share the store, this one stands by until a mailbox is free.
+async fn stand_alone(
+    config: &Config,
+    store: &dyn Store,
+    holder: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for mailbox in &config.mailboxes {
+        let lease = store.lease(&mailbox.id, holder, now, mailbox::LEASE).await;
+        if let Err(failure @ StoreError::Broken(_)) = lease {
+            return Err(failure);
         }
-    });
-    info!(address = %bound, "serving health and metrics");
-    Ok(Some(bound))
+    }
+    Ok(())
+}
+
+/// Attends to a mailbox until the service stops, also after a panic in the midst of it.
+async fn attend(mailbox: Mailbox, mut shared: Shared) {
+    let holder = shared.holder.clone();
+    let mut attempt = 0;
+    loop {
+        let ended = tokio::spawn(mailbox::attend(mailbox.clone(), shared.clone())).await;
+        let Err(failure) = ended else { return };
+        attempt += 1;
+        error!(mailbox = %mailbox.id, panicked = failure.is_panic(), "a task broke; beginning anew");
+        shared.health.failed(&mailbox.id, "a task broke");
+        // As another holder: what the broken one had claimed is claimed again then.
+        shared.holder = format!("{holder}-{attempt}");
+        tokio::select! {
+            () = shared.stop.cancelled() => return,
+            () = tokio::time::sleep(backoff(attempt)) => {}
+        }
+    }
+}
+
+/// Serves health and metrics. A client that is slow to ask does not hold up the end.
+async fn serve_pages(listener: TcpListener, shared: Shared) {
+    let Shared { store, health, clock, stop, .. } = shared;
+    let app = rim::web::router(store, health, clock);
+    let ended = stop.clone().cancelled_owned();
+    let serving = axum::serve(listener, app).with_graceful_shutdown(ended).into_future();
+    let patience = async {
+        stop.cancelled().await;
+        tokio::time::sleep(LAST_ANSWERS).await;
+    };
+    tokio::select! {
+        served = serving => if let Err(failure) = served {
+            error!(%failure, "the web server ended");
+        },
+        () = patience => {}
+    }
 }
 
 /// Keeps the files of the live dictionaries in the store, so that decisions can be replayed.

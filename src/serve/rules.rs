@@ -95,7 +95,7 @@ impl LiveRules {
     /// Everything that is wrong with any of the files.
     pub fn load(config: &Config) -> Result<Self, Vec<Diagnostic>> {
         let loaded = load(config)?;
-        log_warnings(&loaded.warnings);
+        log_warnings(config, &loaded.warnings);
         Ok(Self {
             sender: watch::Sender::new(Arc::new(loaded.rules)),
             dictionaries_seen: loaded.dictionaries_seen,
@@ -147,7 +147,7 @@ impl LiveRules {
             let reading = config.clone();
             match tokio::task::spawn_blocking(move || load(&reading)).await {
                 Ok(loaded) => {
-                    if self.swap(loaded, shared).await {
+                    if self.swap(loaded, config, shared).await {
                         return;
                     }
                 }
@@ -158,10 +158,15 @@ impl LiveRules {
     }
 
     /// Makes the loaded rules live; `false` if the same files are to be tried again.
-    async fn swap(&self, loaded: Result<Loaded, Vec<Diagnostic>>, shared: &Shared) -> bool {
+    async fn swap(
+        &self,
+        loaded: Result<Loaded, Vec<Diagnostic>>,
+        config: &Config,
+        shared: &Shared,
+    ) -> bool {
         match loaded {
             Ok(Loaded { rules, warnings, .. }) => {
-                log_warnings(&warnings);
+                log_warnings(config, &warnings);
                 // A version whose files can't be kept must not decide: it could not be replayed.
                 let now = shared.clock.now();
                 if let Err(failure) =
@@ -175,18 +180,33 @@ impl LiveRules {
                 self.sender.send_replace(Arc::new(rules));
             }
             Err(findings) => {
-                for finding in findings.iter().filter(|finding| finding.is_error()) {
-                    error!(%finding, "an edit has an error; the last good version stays live");
+                let errors = findings.iter().filter(|finding| finding.is_error());
+                let errors: Vec<String> =
+                    errors.map(|finding| in_public(config, finding)).collect();
+                for finding in &errors {
+                    error!(finding, "an edit has an error; the last good version stays live");
                 }
-                shared.health.rules_refused(&findings);
+                shared.health.rules_refused(errors);
             }
         }
         true
     }
 }
 
-fn log_warnings(warnings: &[Diagnostic]) {
+fn log_warnings(config: &Config, warnings: &[Diagnostic]) {
     for finding in warnings {
-        warn!(%finding, "a file could be better");
+        warn!(finding = in_public(config, finding), "a file could be better");
+    }
+}
+
+/// A finding as the log and the readiness page say it. The directory's lines are people's
+/// addresses: of these, only the place and the kind; `postroom check` says all.
+#[must_use]
+pub fn in_public(config: &Config, finding: &Diagnostic) -> String {
+    let directory = config.directory.customers.iter().chain(&config.directory.people);
+    if directory.into_iter().any(|path| path.display().to_string() == finding.file) {
+        finding.without_text()
+    } else {
+        finding.to_string()
     }
 }

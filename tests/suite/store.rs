@@ -62,6 +62,7 @@ cases! {
         a_delivered_mail_lies_where_it_was_moved,
         a_failed_delivery_waits_its_time,
         a_delivery_given_up_becomes_a_question,
+        a_copy_that_is_given_up_changes_no_decision,
         an_outcome_counts_once_and_for_its_own_source,
         two_copies_may_end_up_in_one_place;
     change:

@@ -41,7 +41,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Runs the demo.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let home = Home::furnish(options.dir.clone(), options.listen, options.no_serve)?;
-    let config = setup::load_config(&home.config())?;
+    let (config, _) = setup::read_config(&home.config())?;
     Runtime::new()?.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;

@@ -20,7 +20,7 @@ const ALL: u32 = 10_000;
 pub(super) async fn table(store: &dyn Store, took: Duration) -> Result<TicketId, Failure> {
     let filter = TicketFilter { oldest_first: true, limit: ALL, ..TicketFilter::default() };
     let tickets = store.tickets(&filter).await?;
-    let mut rows = new_table(&["N", "from", "subject", "goes to", "why"]);
+    let mut rows = new_table(&["N", "from", "subject", "goes to", "why"], &[]);
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
     for ticket in &tickets {
         let detail = store.ticket(ticket.id).await?;

@@ -7,7 +7,7 @@ use super::rows::{self, ADD_DECISIONS, ADD_EVENTS, ADD_JOBS};
 use crate::seams::{Amendment, Happening, Place, SourceId, StoreError, TicketId};
 
 /// The copy that decisions are about: the one that was seen first.
-const FIRST_COPY: i64 = 1;
+pub(super) const FIRST_COPY: i64 = 1;
 
 /// Changes a ticket's decision.
 pub(super) async fn amend(

@@ -54,6 +54,17 @@ pub(super) fn migration_failure(error: MigrateError) -> StoreError {
     }
 }
 
+/// A failure to open a database, with what it is called.
+pub(super) fn named(database: &str, failure: StoreError) -> StoreError {
+    match failure {
+        StoreError::Transient(why) => StoreError::Transient(format!("{database}: {why}")),
+        StoreError::Broken(why) => StoreError::Broken(format!("{database}: {why}")),
+        StoreError::Fenced(_) | StoreError::NoSuchTicket(_) | StoreError::Conflict { .. } => {
+            failure
+        }
+    }
+}
+
 /// What the database itself said.
 fn answered(error: &dyn DatabaseError) -> StoreError {
     let code = error.code().unwrap_or_default();

@@ -174,6 +174,10 @@ impl Store for Ledger {
         read::ticket(&mut self.database.read().await?, id).await
     }
 
+    async fn ping(&self) -> Result<(), StoreError> {
+        read::ping(&mut self.database.read().await?).await
+    }
+
     async fn counts(&self) -> Result<Counts, StoreError> {
         read::counts(&mut self.database.read().await?).await
     }

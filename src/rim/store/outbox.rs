@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::change::FIRST_COPY;
 use super::database::{Lock, Transaction, Value};
 use super::rows::{self, ADD_DECISIONS, ADD_EVENTS, POSTROOM};
 use crate::route::{Decision, Reason, Target};
@@ -161,8 +162,12 @@ impl Settled {
             }
             Outcome::GiveUp { why } => {
                 self.state(id, "failed", now);
-                self.given_up.insert(job.ticket);
                 self.event(job, &Happening::DeliveryGivenUp { why: why.clone() })?;
+                // A further copy that can't be put away says nothing against the decision.
+                if job.copy != FIRST_COPY {
+                    return Ok(());
+                }
+                self.given_up.insert(job.ticket);
                 let by = POSTROOM.to_owned();
                 self.event(job, &Happening::DecidedAgain { decision: undeliverable(), by })
             }

@@ -10,7 +10,7 @@ use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 
 use super::database::Database;
-use super::failure::{failure, migration_failure};
+use super::failure::{failure, migration_failure, named};
 use super::migrations;
 use crate::seams::StoreError;
 
@@ -21,6 +21,9 @@ const CONNECTIONS: u32 = 8;
 /// A call waits this long for a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// A server that doesn't answer for this long is taken to be away.
+const CONNECTING: Duration = Duration::from_secs(10);
+
 /// Connects and brings the tables up to date.
 pub(super) async fn open(url: &str) -> Result<Database, StoreError> {
     // sqlx takes whatever has a colon for a URL, and goes to this machine's server.
@@ -29,6 +32,12 @@ pub(super) async fn open(url: &str) -> Result<Database, StoreError> {
         return Err(StoreError::Broken(why.to_owned()));
     }
     let options = PgConnectOptions::from_str(url).map_err(failure)?.application_name("postroom");
+    // The URL can't be shown: it may hold a password.
+    let server = format!("PostgreSQL at {}:{}", options.get_host(), options.get_port());
+    connect(options).await.map_err(|failure| named(&server, failure))
+}
+
+async fn connect(options: PgConnectOptions) -> Result<Database, StoreError> {
     // Replicas that start together wait for one another on an advisory lock; where there is none
     // (PostgreSQL's distributed kin), the loser of the race fails and finds it done when it
     // looks again.
@@ -47,7 +56,11 @@ pub(super) async fn open(url: &str) -> Result<Database, StoreError> {
 /// Brings the tables up to date, over a connection of its own: a migration that fails leaves it
 /// with the lock, which only its end gives back.
 async fn migrate(options: &PgConnectOptions) -> Result<(), StoreError> {
-    let mut connection = PgConnection::connect_with(options).await.map_err(failure)?;
+    let connecting = tokio::time::timeout(CONNECTING, PgConnection::connect_with(options));
+    let connected = connecting.await.map_err(|_| {
+        StoreError::Transient(format!("no answer within {} s", CONNECTING.as_secs()))
+    })?;
+    let mut connection = connected.map_err(failure)?;
     let migrated = migrations::postgres().run(&mut connection).await.map_err(migration_failure);
     connection.close().await.map_err(failure)?;
     migrated

@@ -13,7 +13,7 @@ use sqlx::sqlite::{
 };
 
 use super::database::Database;
-use super::failure::{failure, migration_failure};
+use super::failure::{failure, migration_failure, named};
 use super::migrations;
 use crate::seams::StoreError;
 
@@ -25,8 +25,11 @@ const READERS: u32 = 4;
 
 /// Opens the file, makes it if there is none, and brings its tables up to date.
 pub(super) async fn open(path: &Path) -> Result<Database, StoreError> {
-    create(path)
-        .map_err(|error| StoreError::Broken(format!("can't open `{}`: {error}", path.display())))?;
+    open_file(path).await.map_err(|failure| named(&format!("`{}`", path.display()), failure))
+}
+
+async fn open_file(path: &Path) -> Result<Database, StoreError> {
+    create(path).map_err(|error| StoreError::Broken(error.to_string()))?;
     let options = SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)

@@ -22,6 +22,7 @@ pub(super) async fn deliver(desk: Desk, mut delivery: Box<dyn Delivery>) {
         match desk.shared.store.claim(&desk.fence, CLAIM, now).await {
             Ok(jobs) if jobs.is_empty() => {
                 attempt = 0;
+                desk.caught_up.cancel();
                 tokio::select! {
                     () = desk.stop.cancelled() => {}
                     () = desk.outbox.notified() => {}

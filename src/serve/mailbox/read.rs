@@ -1,8 +1,10 @@
 //! Reading: windows from the source, and mails that somebody asked to read again.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::Desk;
@@ -15,6 +17,12 @@ const LOOK_FOR_RETRIES: Duration = Duration::from_secs(1);
 /// renewed password, seldom enough not to lock the account.
 const REFUSED: Duration = Duration::from_mins(5);
 
+/// A mail that was handed on and is still to be read again after this long, is handed on anew.
+const TRY_ANEW: Duration = Duration::from_secs(30);
+
+/// Tickets whose mail somebody asked to read again, with its place.
+type Retries = Vec<(TicketId, Place)>;
+
 /// What reading hands on.
 pub(super) enum Work {
     /// New mail.
@@ -24,14 +32,28 @@ pub(super) enum Work {
 }
 
 /// Reads until the stages end.
-pub(super) async fn read(desk: Desk, mut source: Box<dyn Source>, to_judge: mpsc::Sender<Work>) {
-    let Some(mut cursor) = first_cursor(&desk).await else { return };
+pub(super) async fn read(desk: Desk, source: Box<dyn Source>, to_judge: mpsc::Sender<Work>) {
+    let (ask, asked) = mpsc::channel(1);
+    tokio::select! {
+        () = desk.stop.cancelled() => {}
+        () = look_for_retries(&desk, ask) => {}
+        () = read_windows(&desk, source, asked, to_judge) => {}
+    }
+}
+
+async fn read_windows(
+    desk: &Desk,
+    mut source: Box<dyn Source>,
+    mut asked: mpsc::Receiver<Retries>,
+    to_judge: mpsc::Sender<Work>,
+) {
+    desk.caught_up.cancelled().await;
+    let Some(mut cursor) = first_cursor(desk).await else { return };
     let mut attempt = 0;
     loop {
         let outcome = tokio::select! {
-            () = desk.stop.cancelled() => return,
             window = source.next(cursor) => window.map(Work::Window),
-            retries = wait_for_retries(&desk) => again(source.as_mut(), retries).await,
+            Some(retries) = asked.recv() => again(source.as_mut(), retries).await,
         };
         match outcome {
             Ok(work) => {
@@ -89,23 +111,29 @@ fn patience(failure: &SourceError, attempt: u32) -> Duration {
     }
 }
 
-/// Waits until somebody asks to read mails again.
-async fn wait_for_retries(desk: &Desk) -> Vec<(TicketId, Place)> {
+/// Hands on the mails that somebody asked to read again. It looks for them beside the reading,
+/// which may never rest for long enough.
+async fn look_for_retries(desk: &Desk, ask: mpsc::Sender<Retries>) {
+    let mut under_way: BTreeMap<TicketId, Instant> = BTreeMap::new();
     loop {
         tokio::time::sleep(LOOK_FOR_RETRIES).await;
-        match desk.shared.store.retries(&desk.mailbox.id, 20).await {
-            Ok(retries) if retries.is_empty() => {}
-            Ok(retries) => return retries,
-            // The stages that write will report it; here it only means to ask again.
-            Err(_) => {}
+        // The stages that write will report a store that is away; here it only means to ask again.
+        let mut retries = desk.shared.store.retries(&desk.mailbox.id, 20).await.unwrap_or_default();
+        under_way.retain(|ticket, since| {
+            since.elapsed() < TRY_ANEW && retries.iter().any(|(listed, _)| listed == ticket)
+        });
+        retries.retain(|(ticket, _)| !under_way.contains_key(ticket));
+        if retries.is_empty() {
+            continue;
+        }
+        under_way.extend(retries.iter().map(|(ticket, _)| (*ticket, Instant::now())));
+        if ask.send(retries).await.is_err() {
+            return;
         }
     }
 }
 
-async fn again(
-    source: &mut dyn Source,
-    retries: Vec<(TicketId, Place)>,
-) -> Result<Work, SourceError> {
+async fn again(source: &mut dyn Source, retries: Retries) -> Result<Work, SourceError> {
     let places: Vec<Place> = retries.iter().map(|(_, place)| place.clone()).collect();
     let mut found = source.fetch(&places).await?;
     info!(source = %source.id(), asked = places.len(), found = found.len(), "reading again");

@@ -36,6 +36,7 @@ pub(super) async fn judge(
     mut judging: mpsc::Receiver<Work>,
     to_record: mpsc::Sender<Judged>,
 ) {
+    let (mailbox, stop) = (desk.mailbox.clone(), desk.stop.clone());
     let judged = tokio::task::spawn_blocking(move || {
         let mut scratch = Scratch::default();
         while let Some(work) = judging.blocking_recv() {
@@ -44,8 +45,10 @@ pub(super) async fn judge(
             }
         }
     });
-    if let Err(failure) = judged.await {
-        error!(failure = %failure, "judging ended");
+    // A mail that makes a stage panic is set aside; whatever else breaks, all stages begin anew.
+    if judged.await.is_err() {
+        error!(mailbox = %mailbox.id, "judging broke; beginning anew");
+        stop.cancel();
     }
 }
 

@@ -153,6 +153,20 @@ pub(super) async fn a_delivery_given_up_becomes_a_question(ground: Ground) {
     assert_eq!(ground.claim(&fence, at(9_999)).await, []);
 }
 
+pub(super) async fn a_copy_that_is_given_up_changes_no_decision(ground: Ground) {
+    let fence = ground.fence().await;
+    let ticket = ground.recorded(&fence, &entry(1)).await;
+    ground.record_one(&fence, &Entry { place: place("support", 1, 2), ..entry(1) }).await;
+    let jobs = ground.claim(&fence, at(0)).await;
+    let results = [(jobs[0].id, done(Some(moved(11)))), (jobs[1].id, give_up())];
+    ground.store.settle(&fence, &results, at(0)).await.unwrap();
+    let detail = ground.store.ticket(ticket).await.unwrap();
+    assert_eq!(detail.ticket.decision, entry(1).decision);
+    assert_eq!(detail.ticket.progress, Progress::Delivered);
+    let given_up = Happening::DeliveryGivenUp { why: "no such folder".to_owned() };
+    assert_eq!(ground.happenings(ticket).await.last(), Some(&given_up), "but it is not forgotten");
+}
+
 pub(super) async fn an_outcome_counts_once_and_for_its_own_source(ground: Ground) {
     let fence = ground.fence().await;
     let sales = ground.fence_of("sales").await;

@@ -7,6 +7,7 @@ mod unpacked;
 pub(crate) mod broken;
 pub(crate) mod dovecot;
 pub(crate) mod imap;
+pub(crate) mod office;
 pub(crate) mod scripted_imap;
 pub(crate) mod reference;
 pub(crate) mod postgres;

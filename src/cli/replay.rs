@@ -1,0 +1,113 @@
+//! `postroom ledger replay`: every decision made again from what the ledger holds, and compared.
+
+use std::collections::BTreeMap;
+
+use postroom::dictionary::{Dictionaries, Version};
+use postroom::pipeline::replay;
+use postroom::route::{Decision, Policy, Reason};
+use postroom::seams::{Happening, Store, StoreError, TicketDetail, TicketFilter, TicketId};
+
+use super::Failure;
+use super::output::{count, text};
+
+/// Tickets of one look into the ledger.
+const PAGE: u32 = 500;
+
+/// How a ticket came out.
+enum Outcome {
+    Same,
+    Differs,
+    /// Its text, or the dictionaries of its time, are no longer kept.
+    Gone,
+}
+
+/// Replays one ticket or all of them, newest first.
+pub(super) async fn run(
+    store: &dyn Store,
+    policy: &Policy,
+    ticket: Option<TicketId>,
+) -> Result<(), Failure> {
+    let mut replayer = Replayer { store, policy, versions: BTreeMap::new() };
+    let (mut same, mut gone, mut differ) = (0, 0, 0);
+    let mut before = None;
+    loop {
+        let filter = TicketFilter { before, limit: PAGE, ..TicketFilter::default() };
+        let ids: Vec<TicketId> = match ticket {
+            Some(ticket) => vec![ticket],
+            None => store.tickets(&filter).await?.iter().map(|ticket| ticket.id).collect(),
+        };
+        for id in &ids {
+            match replayer.replay(*id).await? {
+                Outcome::Same => same += 1,
+                Outcome::Gone => gone += 1,
+                Outcome::Differs => {
+                    differ += 1;
+                    text(&format!("ticket {id} comes out otherwise\n"))?;
+                }
+            }
+        }
+        before = ids.last().copied();
+        if ticket.is_some() || before.is_none() {
+            break;
+        }
+    }
+    let gone = if gone > 0 { format!(", {gone} no longer kept whole") } else { String::new() };
+    let sum = format!("{} as decided, {differ} otherwise{gone}", count(same, "ticket"));
+    if differ > 0 {
+        return Err(Failure::Failed(anyhow::anyhow!("{sum}")));
+    }
+    text(&format!("{sum}\n"))
+}
+
+struct Replayer<'a> {
+    store: &'a dyn Store,
+    policy: &'a Policy,
+    /// Built once; those of tickets that no dictionary had a say in are empty.
+    versions: BTreeMap<Option<Version>, Option<Dictionaries>>,
+}
+
+impl Replayer<'_> {
+    async fn replay(&mut self, id: TicketId) -> Result<Outcome, Failure> {
+        let kept = self.store.ticket(id).await?;
+        let version = kept.evidence.verdict.as_ref().map(|verdict| verdict.version.clone());
+        if !self.versions.contains_key(&version) {
+            let built = self.build(version.as_ref()).await?;
+            self.versions.insert(version.clone(), built);
+        }
+        let dictionaries = self.versions.get(&version).and_then(Option::as_ref);
+        let again = dictionaries.and_then(|built| replay(&kept, built, self.policy));
+        let Some(again) = again else { return Ok(Outcome::Gone) };
+        let then = decided(&kept).map(|decision| (decision, &kept.evidence));
+        let same = match then {
+            Some(then) => serde_json::to_vec(&then)? == serde_json::to_vec(&again)?,
+            None => false,
+        };
+        Ok(if same { Outcome::Same } else { Outcome::Differs })
+    }
+
+    async fn build(&self, version: Option<&Version>) -> Result<Option<Dictionaries>, StoreError> {
+        let files = match version {
+            Some(version) => self.store.dictionaries(version).await?,
+            None => Some(BTreeMap::new()),
+        };
+        let built = files.and_then(|files| Dictionaries::build(&files).ok());
+        Ok(built.map(|(dictionaries, _)| dictionaries))
+    }
+}
+
+/// The decision that the evidence belongs to: the last one that no person made, and that says
+/// where the mail belongs, not that it could not be brought there.
+fn decided(kept: &TicketDetail) -> Option<&Decision> {
+    kept.events.iter().rev().find_map(|event| match &event.what {
+        Happening::Decided { decision } | Happening::DecidedAgain { decision, .. } => {
+            let of_others = [Reason::Answered, Reason::Undone, Reason::Undeliverable];
+            (!of_others.contains(&decision.reason)).then_some(decision)
+        }
+        Happening::SeenAgain { .. }
+        | Happening::Renumbered { .. }
+        | Happening::Delivered { .. }
+        | Happening::DeliveryFailed { .. }
+        | Happening::DeliveryGivenUp { .. }
+        | Happening::RetryAsked { .. } => None,
+    })
+}
