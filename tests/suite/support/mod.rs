@@ -10,4 +10,5 @@ pub(crate) mod imap;
 pub(crate) mod scripted_imap;
 pub(crate) mod reference;
 pub(crate) mod postgres;
+pub(crate) mod service;
 pub(crate) mod wait;
