@@ -90,7 +90,7 @@ fn connect(config: &Config) -> Result<usize, Failure> {
         }
         for mailbox in &config.mailboxes {
             let report = match &mailbox.access {
-                Access::Imap(_) => rim::Report::default(),
+                Access::Imap(_) => rim::imap::check(mailbox).await,
                 Access::Maildir(path) => rim::maildir::check(mailbox, path),
             };
             for fact in &report.facts {

@@ -36,13 +36,15 @@ pub struct Health {
 }
 
 /// How one mailbox is.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 struct Condition {
     patience: Duration,
     last_read: Option<Timestamp>,
     /// Another replica attends to it.
     standing_by: bool,
     failure: Option<String>,
+    /// The server doesn't accept our login: only a person can mend that.
+    refused: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -90,6 +92,7 @@ struct Numbers {
     delivered: Family<ByResult, Counter>,
     failures: Family<ByMailbox, Counter>,
     last_read: Family<ByMailbox, Gauge<f64, AtomicU64>>,
+    login_refused: Family<ByMailbox, Gauge>,
     rules_refused: Gauge,
     dictionaries: Family<ByVersion, Gauge>,
     store_answers: Gauge,
@@ -118,7 +121,7 @@ pub struct Readiness {
 /// How a mailbox is, for `/readyz`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MailboxReadiness {
-    /// Whether it was read lately, or another replica attends to it.
+    /// Whether it was read lately and lets us in, or another replica attends to it.
     pub ready: bool,
     /// When it was last read.
     pub last_read: Option<Timestamp>,
@@ -134,9 +137,7 @@ impl Health {
     pub fn new(config: &Config, version: &Version) -> Self {
         let mailboxes = config.mailboxes.iter().map(|mailbox| {
             let patience = AT_LEAST.max(mailbox.poll_every * PATIENCE);
-            let condition =
-                Condition { patience, last_read: None, standing_by: false, failure: None };
-            (mailbox.id.clone(), condition)
+            (mailbox.id.clone(), Condition { patience, ..Condition::default() })
         });
         let numbers = Numbers::registered();
         for mailbox in &config.mailboxes {
@@ -156,11 +157,21 @@ impl Health {
     pub fn polled(&self, mailbox: &SourceId, now: Timestamp) {
         let label = ByMailbox { mailbox: mailbox.0.clone() };
         self.numbers.last_read.get_or_create(&label).set(seconds(now));
+        self.numbers.login_refused.get_or_create(&label).set(0);
         self.with(mailbox, |condition| {
             condition.last_read = Some(now);
             condition.standing_by = false;
             condition.failure = None;
+            condition.refused = false;
         });
+    }
+
+    /// The server of a mailbox doesn't accept our login: a failure that doesn't pass by itself.
+    pub fn refused(&self, mailbox: &SourceId, why: &str) {
+        self.failed(mailbox, why);
+        let label = ByMailbox { mailbox: mailbox.0.clone() };
+        self.numbers.login_refused.get_or_create(&label).set(1);
+        self.with(mailbox, |condition| condition.refused = true);
     }
 
     /// A mailbox, or the store on its behalf, failed.
@@ -275,7 +286,7 @@ impl Condition {
             .last_read
             .is_some_and(|last| now.duration_since(last).unsigned_abs() <= self.patience);
         MailboxReadiness {
-            ready: self.standing_by || lately,
+            ready: self.standing_by || (lately && !self.refused),
             last_read: self.last_read,
             standing_by: self.standing_by,
             failure: self.failure.clone(),
@@ -317,6 +328,11 @@ impl Numbers {
             "last_read_timestamp_seconds",
             "When a mailbox was last read, in seconds since 1970",
             numbers.last_read.clone(),
+        );
+        registry.register(
+            "login_refused",
+            "1 while a mailbox's server doesn't accept our password or token",
+            numbers.login_refused.clone(),
         );
         registry.register(
             "edit_refused",

@@ -73,10 +73,7 @@ async fn mail_is_fetched_in_order_and_moved_with_proof() {
     let (mut source, mut delivery) = ends(&mailbox, &settings);
 
     let (fetched, cursor) = drain(&mut source, Cursor::default()).await;
-    assert_eq!(
-        fetched.iter().map(|f| &f.raw).collect::<Vec<_>>(),
-        mails.iter().collect::<Vec<_>>()
-    );
+    assert!(fetched.iter().map(|mail| &mail.raw).eq(&mails), "all of them, in order");
     assert!(fetched.iter().all(|f| f.received.is_some() && f.size == f.raw.len() as u64));
     assert!(plain.flags("INBOX").iter().all(|line| !line.contains("Seen")), "nothing is marked");
     let (none, same) = drain(&mut source, cursor).await;
@@ -378,11 +375,36 @@ async fn a_check_tells_what_works_and_what_does_not() {
     let (mut mailbox, _) = mailbox(server.port);
     let report = check(&mailbox).await;
     assert_eq!(report.problems, Vec::<String>::new());
-    assert!(report.facts.iter().any(|fact| fact.contains("holds 1 mails")), "{report:?}");
+    assert!(report.facts.iter().any(|fact| fact.ends_with("holds 1 mail")), "{report:?}");
     mailbox.create_folders = false;
     mailbox.inbox = "Nowhere".to_owned();
     let problems = check(&mailbox).await.problems.join("; ");
     for missing in ["Nowhere", "Filed", "Repeats"] {
         assert!(problems.contains(missing), "{problems}");
     }
+}
+
+#[tokio::test]
+async fn a_source_that_is_dropped_at_any_await_hands_out_the_rest_later() {
+    let all: Vec<Vec<u8>> = (0..400).map(|number| large_mail(number, 20_000)).collect();
+    let (server, _) = filled("", &all);
+    let (mailbox, settings) = mailbox(server.port);
+    let (mut source, _) = ends(&mailbox, &settings);
+    let (mut cursor, mut raws, mut dropped) = (Cursor::default(), Vec::new(), 0);
+    let mut patience = Duration::from_micros(100);
+    while raws.len() < all.len() {
+        match tokio::time::timeout(patience, source.next(cursor)).await {
+            Ok(window) => {
+                let window = window.expect("a window");
+                raws.extend(window.mails.into_iter().map(|mail| mail.raw));
+                cursor = window.upto;
+                patience /= 8;
+            }
+            Err(_) => dropped += 1,
+        }
+        // Each try gets a little further than the one before.
+        patience = patience * 5 / 4 + Duration::from_micros(10);
+    }
+    assert!(raws == all, "all of them, in order");
+    assert!(dropped > 10);
 }

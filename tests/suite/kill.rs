@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -93,13 +93,26 @@ create_folders = true
         command
     }
 
+    /// The service, which logs to a file.
+    fn service(&self) -> Command {
+        let log = fs::File::options().create(true).append(true).open(self.log()).unwrap();
+        let mut service = self.command(&["serve"]);
+        service.stdout(Stdio::null()).stderr(log);
+        service
+    }
+
+    /// What the service says of itself, for whoever looks into a failure.
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
     /// Starts the service, kills it as told; `false` if nothing was left to be killed at.
     fn round(&self, kill: &Kill) -> bool {
-        let mut command = self.command(&["serve"]);
+        let mut command = self.service();
         if let Kill::At(step, pass) = kill {
             command.env("POSTROOM_KILL_AT", format!("{step}:{pass}"));
         }
-        let mut service = command.stdout(Stdio::null()).spawn().unwrap();
+        let mut service = command.spawn().unwrap();
         if let Kill::After(time) = kill {
             // The moment is the point here: there is no condition to wait for.
             std::thread::sleep(*time);
@@ -125,9 +138,30 @@ create_folders = true
 
     /// Serves until all is done, without a kill.
     fn finish(&self) {
-        let mut service = self.command(&["serve"]).stdout(Stdio::null()).spawn().unwrap();
-        wait_for("everything routed", Duration::from_mins(2), || self.settled().then_some(()));
+        let mut service = self.service().spawn().unwrap();
+        let end = Instant::now() + Duration::from_mins(2);
+        while !self.settled() {
+            if Instant::now() > end {
+                service.kill().unwrap();
+                service.wait().unwrap();
+                panic!("not everything is routed:\n{}", self.last_words());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
         stop(&mut service);
+    }
+
+    /// What isn't done, and the end of the service's log.
+    fn last_words(&self) -> String {
+        let tickets = self.tickets();
+        let waiting: Vec<&serde_json::Value> = tickets
+            .iter()
+            .filter(|ticket| !matches!(ticket["progress"].as_str(), Some("stays" | "delivered")))
+            .collect();
+        let log = fs::read_to_string(self.log()).unwrap();
+        let lines: Vec<&str> = log.lines().collect();
+        let end = lines[lines.len().saturating_sub(80)..].join("\n");
+        format!("{} of {} mails, {waiting:#?}\n{end}", tickets.len(), self.mails)
     }
 
     /// Whether every mail has a ticket and nothing is left to deliver.

@@ -15,6 +15,7 @@ mod kill;
 mod imap;
 mod imap_oauth;
 mod imap_scripted;
+mod service_imap;
 mod other_servers;
 mod support;
 mod cli;

@@ -9,16 +9,8 @@ use super::fault::Fault;
 use super::folder::{Folders, Found};
 use super::session::Session;
 use crate::config::folders::Waiting;
-use crate::config::{Access, Mailbox};
-
-/// What was found out about a mailbox.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Report {
-    /// What is so, and fine.
-    pub facts: Vec<String>,
-    /// What will keep mail from being fetched or delivered.
-    pub problems: Vec<String>,
-}
+use crate::config::{Access, Mailbox, Tls};
+use crate::rim::Report;
 
 /// Logs in and looks at what a mailbox needs. One that isn't on an IMAP server gets an empty
 /// report.
@@ -34,14 +26,17 @@ pub async fn check(mailbox: &Mailbox) -> Report {
 }
 
 async fn look(mailbox: &Mailbox, account: &Account, report: &mut Report) -> Result<(), Fault> {
-    let mut session = account.connect().await?;
+    let (session, known) = account.greeted().await?;
+    report.facts.push(format!("the server is reached, {}", encryption(account.tls())));
+    let mut session = account.enter(session, known).await?;
     report.facts.push("the login works".to_owned());
     abilities(&session, report);
     let mut folders = Folders::default();
     match folders.find(&mut session, &mailbox.inbox).await? {
         Found::There(name) => {
             let opened = session.open(&name, false).await?;
-            report.facts.push(format!("`{}` holds {} mails", mailbox.inbox, opened.exists));
+            let mails = if opened.exists == 1 { "mail" } else { "mails" };
+            report.facts.push(format!("`{}` holds {} {mails}", mailbox.inbox, opened.exists));
         }
         Found::Missing(_) => {
             report.problems.push(format!("there is no folder `{}` to watch", mailbox.inbox));
@@ -61,10 +56,21 @@ async fn look(mailbox: &Mailbox, account: &Account, report: &mut Report) -> Resu
     Ok(())
 }
 
+fn encryption(tls: Tls) -> &'static str {
+    match tls {
+        Tls::Implicit => "with TLS",
+        Tls::StartTls => "with TLS by STARTTLS",
+        Tls::None => "without encryption",
+    }
+}
+
 fn abilities(session: &Session, report: &mut Report) {
     let (moves, uidplus) = (session.can("MOVE"), session.can("UIDPLUS"));
     match (moves, uidplus) {
-        (true, _) => report.facts.push("the server has MOVE".to_owned()),
+        (true, true) => report.facts.push("the server has MOVE and UIDPLUS".to_owned()),
+        (true, false) => report
+            .facts
+            .push("the server has MOVE but no UIDPLUS: where a mail went is looked up".to_owned()),
         (false, true) => {
             report.facts.push("the server has no MOVE: mails are copied, then removed".to_owned());
         }

@@ -43,13 +43,31 @@ impl Account {
         self.settings.idle
     }
 
+    /// How the connection is encrypted.
+    pub(super) fn tls(&self) -> Tls {
+        self.settings.tls
+    }
+
     /// Connects and logs in.
     pub(super) async fn connect(&self) -> Result<Session, Fault> {
+        let (session, known) = self.greeted().await?;
+        self.enter(session, known).await
+    }
+
+    /// Connects and reads the greeting; says whether the server takes us for logged in.
+    pub(super) async fn greeted(&self) -> Result<(Session, bool), Fault> {
         let (mut session, greeted) = self.reach().await?;
         let known = if greeted { false } else { session.greeting().await? };
-        session.ask_capabilities().await?;
+        Ok((session, known))
+    }
+
+    /// Logs in where that is left to do.
+    pub(super) async fn enter(&self, mut session: Session, known: bool) -> Result<Session, Fault> {
+        let known = session.ask_capabilities().await? || known;
         if !known {
             self.login(&mut session).await?;
+            // What was announced before no longer counts: a server may go on to announce
+            // LOGINDISABLED, or keep MOVE for those whom it knows (RFC 3501 §6.1.1).
             session.ask_capabilities().await?;
         }
         if session.can("ID") {

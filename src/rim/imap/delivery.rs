@@ -23,8 +23,8 @@ use crate::seams::{Action, Delivery, Job, JobId, Outcome, Place, Proof};
 
 use async_imap::imap_proto::Response;
 
-/// One command moves at most this many mails.
-const BATCH: usize = 300;
+/// One command moves, or looks for, at most this many mails.
+pub(super) const BATCH: usize = 300;
 
 /// How a mail is recognised: from its bytes, all or the beginning, and its whole size.
 pub type KeyOf = fn(&[u8], u64) -> MailKey;

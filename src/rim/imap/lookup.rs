@@ -1,20 +1,25 @@
 //! Finding a mail in a folder by what it is, when its number is not known.
 //!
-//! Candidates are those of the same size; of them, as much is fetched as the key covers. It
-//! changes nothing.
+//! Candidates are those of the same size; of them, as much is fetched as the key covers. SEARCH
+//! tells sizes fast but not everywhere right: Courier searches by the size on its disk, where
+//! lines end in LF, and so finds none. Then the sizes that FETCH tells are compared. It changes
+//! nothing.
 
 use std::collections::BTreeSet;
 
 use async_imap::imap_proto::{AttributeValue, MailboxDatum, Response};
 
-use super::delivery::KeyOf;
+use super::delivery::{BATCH, KeyOf};
 use super::fault::Fault;
-use super::session::Session;
+use super::opened::piece;
+use super::session::{Session, uid_set};
 use crate::mail::parse::MAX_HEADER;
 use crate::seams::Job;
 
 /// This many candidates are looked at, the newest first.
 const MOST_CANDIDATES: usize = 50;
+/// The sizes of this many are compared where SEARCH doesn't find the mail, the newest again.
+const MOST_COMPARED: usize = 2_000;
 /// The key covers the header and the first 64 KiB of the body.
 const COVERED: u64 = MAX_HEADER as u64 + 64 * 1024;
 
@@ -31,18 +36,26 @@ impl Seeker {
         job: &Job,
         taken: &BTreeSet<u32>,
     ) -> Result<Option<u32>, Fault> {
-        let mut candidates = BTreeSet::new();
-        let (above, below) = (job.size.saturating_sub(1), job.size.saturating_add(1));
-        let larger = if job.size == 0 { String::new() } else { format!("LARGER {above} ") };
-        let command = format!("UID SEARCH {larger}SMALLER {below}");
-        session
-            .command("searching", &command, |response| {
-                // Where nothing matches, some servers leave the response out (iCloud).
-                if let Response::MailboxData(MailboxDatum::Search(uids)) = response {
-                    candidates.extend(uids.iter().copied());
-                }
-            })
-            .await?;
+        let exact = sized(session, job.size, job.size).await?;
+        if let Some(uid) = self.among(session, job, &exact, taken).await? {
+            return Ok(Some(uid));
+        }
+        // A mail of nothing but line ends is half as long where they end in LF.
+        let near = sized(session, job.size / 2, job.size).await?;
+        let others: Vec<u32> = near.difference(&exact).copied().collect();
+        let newest = others.split_at(others.len().saturating_sub(MOST_COMPARED)).1;
+        let same = of_size(session, newest, job.size).await?;
+        self.among(session, job, &same, taken).await
+    }
+
+    /// The newest of the candidates that is the job's mail.
+    async fn among(
+        &self,
+        session: &mut Session,
+        job: &Job,
+        candidates: &BTreeSet<u32>,
+        taken: &BTreeSet<u32>,
+    ) -> Result<Option<u32>, Fault> {
         let likely = candidates.iter().rev().filter(|uid| !taken.contains(uid));
         for uid in likely.take(MOST_CANDIDATES) {
             if self.is(session, job, *uid).await? {
@@ -72,6 +85,40 @@ impl Seeker {
             .await?;
         Ok(key == Some(job.key))
     }
+}
+
+/// The UIDs in the open folder that SEARCH takes for no smaller and no larger than this.
+async fn sized(session: &mut Session, smallest: u64, largest: u64) -> Result<BTreeSet<u32>, Fault> {
+    let mut found = BTreeSet::new();
+    let larger = smallest.checked_sub(1).map_or(String::new(), |above| format!("LARGER {above} "));
+    let command = format!("UID SEARCH {larger}SMALLER {}", largest.saturating_add(1));
+    session
+        .command("searching", &command, |response| {
+            // Where nothing matches, some servers leave the response out (iCloud).
+            if let Response::MailboxData(MailboxDatum::Search(uids)) = response {
+                found.extend(uids.iter().copied());
+            }
+        })
+        .await?;
+    Ok(found)
+}
+
+/// Those of the UIDs of which FETCH says that they have this size.
+async fn of_size(session: &mut Session, uids: &[u32], size: u64) -> Result<BTreeSet<u32>, Fault> {
+    let mut found = BTreeSet::new();
+    for batch in uids.chunks(BATCH) {
+        let command = format!("UID FETCH {} (UID RFC822.SIZE)", uid_set(batch));
+        session
+            .command("looking", &command, |response| {
+                if let Some((uid, piece)) = piece(response)
+                    && piece.size == size
+                {
+                    found.insert(uid);
+                }
+            })
+            .await?;
+    }
+    Ok(found)
 }
 
 /// The UID that a FETCH response names.

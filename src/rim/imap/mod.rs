@@ -20,7 +20,7 @@ mod opened;
 mod session;
 mod source;
 
-pub use check::{Report, check};
+pub use check::check;
 pub use connect::Account;
 pub use delivery::{ImapDelivery, KeyOf};
 pub use source::ImapSource;

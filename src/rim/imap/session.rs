@@ -111,17 +111,20 @@ impl Session {
         self.news
     }
 
-    /// Asks what the server can do.
-    pub(super) async fn ask_capabilities(&mut self) -> Result<(), Fault> {
+    /// Asks what the server can do; says whether it greeted us as logged in meanwhile. Courier
+    /// may complain of something in an OK before its real greeting.
+    pub(super) async fn ask_capabilities(&mut self) -> Result<bool, Fault> {
         let mut found = BTreeSet::new();
+        let mut known = false;
         self.command("capability", "CAPABILITY", |response| {
             if let Response::Capabilities(list) = response {
                 found.extend(list.iter().map(spelled));
             }
+            known |= matches!(response, Response::Data { status: Status::PreAuth, .. });
         })
         .await?;
         self.capabilities = found;
-        Ok(())
+        Ok(known)
     }
 
     /// The mails' bodies that are asked for next are no longer than `each`, and `together`.

@@ -183,6 +183,7 @@ impl ImapSource {
         open: &mut Open,
         uid: u32,
     ) -> Result<(Vec<Fetched>, u32), Fault> {
+        open.drain_ahead().await?;
         let mut found = None;
         let command = format!("UID FETCH {uid} (UID RFC822.SIZE INTERNALDATE)");
         open.session

@@ -75,7 +75,13 @@ async fn read_windows(
                 attempt += 1;
                 let wait = patience(&failure, attempt);
                 warn!(mailbox = %desk.mailbox.id, failure = %failure, wait = ?wait, "can't read");
-                desk.shared.health.failed(&desk.mailbox.id, &failure.to_string());
+                let (health, why) = (&desk.shared.health, failure.to_string());
+                match failure {
+                    SourceError::Refused(_) => health.refused(&desk.mailbox.id, &why),
+                    SourceError::Transient(_)
+                    | SourceError::Throttled { .. }
+                    | SourceError::Misconfigured(_) => health.failed(&desk.mailbox.id, &why),
+                }
                 if !desk.pause(wait).await {
                     return;
                 }

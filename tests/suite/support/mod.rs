@@ -11,4 +11,5 @@ pub(crate) mod office;
 pub(crate) mod scripted_imap;
 pub(crate) mod reference;
 pub(crate) mod postgres;
+pub(crate) mod service;
 pub(crate) mod wait;
