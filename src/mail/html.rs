@@ -4,6 +4,7 @@
 //! which mark a quote. It builds no tree, so hostile nesting costs nothing. Styles count where
 //! they stand on the element, as mail programs write them; style sheets are not applied.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use html5gum::{DefaultEmitter, StartTag, Token, Tokenizer};
@@ -19,6 +20,8 @@ pub(super) struct Seen {
     pub(super) quoted: Vec<Range<usize>>,
     /// Whether the page hides text.
     pub(super) hidden: bool,
+    /// Whether there is more than was read.
+    pub(super) cut: bool,
 }
 
 /// Elements whose content is never shown.
@@ -62,6 +65,8 @@ const BLOCKS: [&[u8]; 30] = [
     b"tr",
     b"ul",
 ];
+/// More markup than this is not read, however little of it is visible.
+const MARKUP: usize = 2 * 1024 * 1024;
 /// More elements open at once than this are not told apart any more.
 const DEPTH: usize = 2_000;
 
@@ -69,16 +74,21 @@ const DEPTH: usize = 2_000;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Effect {
     None,
+    /// By its nature, as a style sheet does.
+    Unseen,
+    /// By its style: what a person would call hidden.
     Hides,
     Quotes,
 }
 
-/// Reads a page, up to [`Text::LIMIT`] bytes of visible text.
+/// Reads a page, up to [`Text::LIMIT`] bytes of visible text or [`MARKUP`] bytes of it.
 pub(super) fn visible(html: &str) -> Seen {
+    let read = html.get(..html.floor_char_boundary(MARKUP)).unwrap_or(html);
     let mut page = Page::default();
+    page.seen.cut = read.len() < html.len();
     let mut emitter = DefaultEmitter::default();
     emitter.naively_switch_states(true);
-    for Ok(token) in Tokenizer::new_with_emitter(html, emitter) {
+    for Ok(token) in Tokenizer::new_with_emitter(read, emitter) {
         match token {
             Token::StartTag(tag) => page.open(&tag),
             Token::EndTag(tag) => page.close(&tag.name),
@@ -92,11 +102,27 @@ pub(super) fn visible(html: &str) -> Seen {
     page.end()
 }
 
+/// The name of an element, of which only the beginning matters.
+type Name = [u8; 16];
+
+fn short(name: &[u8]) -> Name {
+    let mut short = Name::default();
+    for (to, from) in short.iter_mut().zip(name) {
+        *to = *from;
+    }
+    short
+}
+
 #[derive(Default)]
 struct Page {
     seen: Seen,
-    open: Vec<(Box<[u8]>, Effect)>,
+    /// The elements that are open, outermost first, and what they do.
+    open: Vec<(Name, Effect)>,
+    /// How many of each are open, so that an end tag without a start costs no search.
+    open_by_name: HashMap<Name, usize>,
+    /// How many open elements hide what they hold, and how many of those do it by style.
     hiding: usize,
+    hiding_by_style: usize,
     quoting: usize,
     /// Where the quote that is open began.
     quote: usize,
@@ -118,7 +144,11 @@ impl Page {
         }
         let effect = effect(tag);
         match effect {
-            Effect::Hides => self.hiding += 1,
+            Effect::Unseen => self.hiding += 1,
+            Effect::Hides => {
+                self.hiding += 1;
+                self.hiding_by_style += 1;
+            }
             Effect::Quotes => {
                 if self.quoting == 0 {
                     self.line();
@@ -128,7 +158,9 @@ impl Page {
             }
             Effect::None => {}
         }
-        self.open.push((name.into(), effect));
+        let name = short(name);
+        self.open.push((name, effect));
+        *self.open_by_name.entry(name).or_default() += 1;
     }
 
     fn close(&mut self, name: &[u8]) {
@@ -137,15 +169,28 @@ impl Page {
         }
         // Tags that were left open end with the one around them; an end tag without a start is
         // nothing.
-        let Some(at) = self.open.iter().rposition(|(open, _)| **open == *name) else { return };
-        for (_, effect) in self.open.split_off(at) {
+        let name = short(name);
+        if self.open_by_name.get(&name).is_none_or(|open| *open == 0) {
+            return;
+        }
+        while let Some((open, effect)) = self.open.pop() {
+            if let Some(count) = self.open_by_name.get_mut(&open) {
+                *count -= 1;
+            }
             self.leave(effect);
+            if open == name {
+                break;
+            }
         }
     }
 
     fn leave(&mut self, effect: Effect) {
         match effect {
-            Effect::Hides => self.hiding -= 1,
+            Effect::Unseen => self.hiding -= 1,
+            Effect::Hides => {
+                self.hiding -= 1;
+                self.hiding_by_style -= 1;
+            }
             Effect::Quotes => {
                 self.quoting -= 1;
                 if self.quoting == 0 && self.quote < self.seen.text.len() {
@@ -159,11 +204,7 @@ impl Page {
 
     fn write(&mut self, text: &str) {
         if self.hiding > 0 {
-            let by_style = self
-                .open
-                .iter()
-                .any(|(name, effect)| *effect == Effect::Hides && !UNSEEN.contains(&name.as_ref()));
-            self.seen.hidden |= by_style && !text.trim().is_empty();
+            self.seen.hidden |= self.hiding_by_style > 0 && !text.trim().is_empty();
             return;
         }
         let is_space = |c: char| matches!(c, ' ' | '\t' | '\n' | '\r' | '\u{c}');
@@ -201,7 +242,7 @@ fn effect(tag: &StartTag<()>) -> Effect {
         Some(String::from_utf8_lossy(&value.value).to_ascii_lowercase())
     };
     if UNSEEN.contains(&name) {
-        return Effect::Hides;
+        return Effect::Unseen;
     }
     if tag.attributes.is_empty() {
         return if name == b"blockquote" { Effect::Quotes } else { Effect::None };

@@ -11,7 +11,8 @@ use mail_parser::{Address, HeaderName, HeaderValue, Message, MessageParser};
 use memchr::{memchr, memchr_iter};
 use sha2::{Digest, Sha256};
 
-use super::fields::{Fields, header_too_large, nested_too_deep};
+use super::fields::{Fields, header_too_large};
+use super::nesting::nested_too_deep;
 use super::{EmailAddress, Kind, Mail, MailKey, Oddity, Text, charset, html, kind, text};
 
 /// More levels of nested parts than this are not read.
@@ -23,6 +24,8 @@ pub const MAX_HEADER: usize = 256 * 1024;
 const KEYED_BODY: usize = 64 * 1024;
 /// More ids of mails that are answered than this are not kept.
 const MAX_ANSWERS: usize = 50;
+/// More recipients than this are not kept, nor looked at.
+const MAX_RECIPIENTS: usize = 200;
 
 /// Only what is used is decoded: it makes parsing a mail a good deal cheaper.
 static PARSER: LazyLock<MessageParser> = LazyLock::new(|| {
@@ -169,23 +172,7 @@ fn read_header(message: &Message<'_>, mail: &mut Mail) {
         }
     }
     mail.reply_to = message.reply_to().and_then(first_address);
-    for name in [
-        HeaderName::Other("Delivered-To".into()),
-        HeaderName::Other("X-Original-To".into()),
-        HeaderName::To,
-        HeaderName::Cc,
-    ] {
-        for value in message.header_values(name) {
-            let Some(addresses) = value.as_address() else { continue };
-            for address in
-                addresses.iter().filter_map(|addr| EmailAddress::parse(addr.address()?).ok())
-            {
-                if !mail.recipients.contains(&address) {
-                    mail.recipients.push(address);
-                }
-            }
-        }
-    }
+    mail.recipients = recipients(message);
     mail.subject = one_line(message.subject().unwrap_or_default());
     mail.date = message.date().map(|date| date.to_timestamp().saturating_mul(1000));
     let newest_first = ids(message.references()).into_iter().rev();
@@ -196,14 +183,32 @@ fn read_header(message: &Message<'_>, mail: &mut Mail) {
     }
 }
 
+fn recipients(message: &Message<'_>) -> Vec<EmailAddress> {
+    let mut recipients: Vec<EmailAddress> = Vec::new();
+    let fields = ["Delivered-To", "X-Original-To"].map(|name| HeaderName::Other(name.into()));
+    let values = fields.into_iter().chain([HeaderName::To, HeaderName::Cc]).flat_map(|name| {
+        message.header_values(name).filter_map(HeaderValue::as_address).flat_map(Address::iter)
+    });
+    for address in values.filter_map(mail_parser::Addr::address).take(MAX_RECIPIENTS) {
+        match EmailAddress::parse(address) {
+            Ok(address) if !recipients.contains(&address) => recipients.push(address),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    recipients
+}
+
 fn first_address(addresses: &Address<'_>) -> Option<EmailAddress> {
-    addresses.iter().find_map(|addr| EmailAddress::parse(addr.address()?).ok())
+    addresses.iter().take(MAX_RECIPIENTS).find_map(|addr| EmailAddress::parse(addr.address()?).ok())
 }
 
 fn ids(value: &HeaderValue<'_>) -> Vec<String> {
     match value {
         HeaderValue::Text(id) => vec![plain(id)],
-        HeaderValue::TextList(ids) => ids.iter().map(|id| plain(id)).collect(),
+        HeaderValue::TextList(ids) => {
+            let last = ids.get(ids.len().saturating_sub(MAX_ANSWERS)..).unwrap_or_default();
+            last.iter().map(|id| plain(id)).collect()
+        }
         HeaderValue::Address(_)
         | HeaderValue::DateTime(_)
         | HeaderValue::ContentType(_)
@@ -263,6 +268,9 @@ fn read_text(message: &Message<'_>, raw: &[u8], mail: &mut Mail) {
                 mail.oddities.insert(Oddity::HiddenText);
             }
             let shift = body.len();
+            if seen.cut {
+                mail.oddities.insert(Oddity::TextCut);
+            }
             quoted.extend(seen.quoted.iter().map(|q| q.start + shift..q.end + shift));
             body.push_str(&seen.text);
         } else {
@@ -276,8 +284,7 @@ fn read_text(message: &Message<'_>, raw: &[u8], mail: &mut Mail) {
         mail.oddities.insert(Oddity::HtmlOnly);
     }
     if body.len() > Text::LIMIT {
-        let end = (0..=Text::LIMIT).rev().find(|at| body.is_char_boundary(*at)).unwrap_or(0);
-        body.truncate(end);
+        body.truncate(body.floor_char_boundary(Text::LIMIT));
         mail.oddities.insert(Oddity::TextCut);
     }
     note_structure(message, mail);

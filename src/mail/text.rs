@@ -22,11 +22,13 @@ const SIGNATURE_LINES: usize = 10;
 /// in order.
 pub(super) fn mark(body: String, quoted: &[Range<usize>]) -> Text {
     let lines = Line::split(&body);
+    let mut quoted = quoted.iter().peekable();
     let mut places: Vec<TextPlace> = lines
         .iter()
         .map(|line| {
             let start = line.range.start;
-            let marked = quoted.iter().any(|range| range.contains(&start));
+            while quoted.next_if(|range| range.end <= start).is_some() {}
+            let marked = quoted.peek().is_some_and(|range| range.contains(&start));
             if marked || line.is_quoted() { TextPlace::Quoted } else { TextPlace::New }
         })
         .collect();
@@ -122,6 +124,7 @@ fn starts_like_attribution(text: &str) -> bool {
 /// Where everything that follows is an earlier mail: an "Original Message" line, a block of
 /// header fields, a forwarded mail, or an attribution without `>` behind it.
 fn rest_is_quoted_from(lines: &[Line<'_>], places: &[TextPlace]) -> Option<usize> {
+    let last_quoted = places.iter().rposition(|place| *place == TextPlace::Quoted);
     (0..lines.len()).find(|&n| {
         let Some(line) = lines.get(n) else { return false };
         if line.is_blank() || line.text.len() > LONG_LINE {
@@ -131,11 +134,11 @@ fn rest_is_quoted_from(lines: &[Line<'_>], places: &[TextPlace]) -> Option<usize
         let dashed = lower.trim_matches(['-', '_', ' ', '—', '*']);
         let announced = ORIGINAL.contains(&dashed) || FORWARDED.contains(&dashed);
         announced || is_header_block(lines, n) || {
-            let rest = places.get(n + 1..).unwrap_or_default();
-            attribution_ending_at(lines, n).is_some_and(|first| {
-                let dated = lines.get(first).is_some_and(|l| starts_like_attribution(l.text));
-                dated && !rest.contains(&TextPlace::Quoted)
-            })
+            let quote_follows = last_quoted.is_some_and(|last| last > n);
+            !quote_follows
+                && attribution_ending_at(lines, n).is_some_and(|first| {
+                    lines.get(first).is_some_and(|l| starts_like_attribution(l.text))
+                })
         }
     })
 }
