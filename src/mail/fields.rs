@@ -1,11 +1,15 @@
-//! The header of a mail as fields in their raw bytes, and the checks that come before any parser.
+//! The header of a mail as fields in their raw bytes, and the check of its size that comes
+//! before any parser.
 //!
 //! mail-parser decodes what is read as text; the raw bytes are for the mail's key, for names that
 //! only have to be there, and for seeing what is odd.
 
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr, memchr_iter, memmem};
 
-use super::parse::{MAX_HEADER, MAX_NESTING};
+use super::parse::MAX_HEADER;
+
+/// More parameter segments than this in one header are not joined.
+const MAX_SEGMENTS: usize = 1_000;
 
 /// The fields of a mail's header.
 pub(super) struct Fields<'a> {
@@ -78,26 +82,20 @@ pub(super) fn header_too_large(raw: &[u8], fields: &Fields<'_>) -> bool {
     if fields.end >= MAX_HEADER && raw.len() > MAX_HEADER {
         return true;
     }
-    // `name*12*=`: also in the header of a part, which is why the whole mail is looked at.
-    let segment = |at: usize| {
+    // `name*=` and `name*12*=`: also in the header of a part, which is why the whole mail is
+    // looked at. A blank line ends a header, and what was counted for it.
+    let segment = |at: &usize| {
         let after = raw.get(at + 1..).unwrap_or_default();
         let digits = after.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        digits > 0 && matches!(after.get(digits), Some(b'=' | b'*'))
+        matches!(after.get(digits), Some(b'=' | b'*'))
     };
-    memchr_iter(b'*', raw).filter(|at| segment(*at)).nth(1_000).is_some()
-}
-
-/// Whether parts may be nested deeper than is safe. Every mention of a nesting type counts, which
-/// can only overstate the depth: parsers recurse, and a hostile mail aims at their stack.
-pub(super) fn nested_too_deep(raw: &[u8]) -> bool {
-    // Counting alone is many times faster than looking at each.
-    if memchr_iter(b'/', raw).count() <= MAX_NESTING {
-        return false;
-    }
-    let nests = |at: usize| {
-        let before = raw.get(at.saturating_sub(9)..at).unwrap_or_default();
-        before.eq_ignore_ascii_case(b"multipart")
-            || before.get(2..).is_some_and(|word| word.eq_ignore_ascii_case(b"message"))
-    };
-    memchr_iter(b'/', raw).filter(|at| nests(*at)).nth(MAX_NESTING).is_some()
+    let (mut count, mut last) = (0, 0);
+    memchr_iter(b'*', raw).filter(segment).any(|at| {
+        let between = raw.get(last..at).unwrap_or_default();
+        let other_header =
+            memmem::find(between, b"\n\n").is_some() || memmem::find(between, b"\n\r\n").is_some();
+        count = if other_header { 1 } else { count + 1 };
+        last = at;
+        count > MAX_SEGMENTS
+    })
 }

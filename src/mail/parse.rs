@@ -13,7 +13,8 @@ use mail_parser::{
 use memchr::{memchr, memchr_iter, memmem};
 use sha2::{Digest, Sha256};
 
-use super::fields::{Fields, header_too_large, nested_too_deep};
+use super::fields::{Fields, header_too_large};
+use super::nesting::nested_too_deep;
 use super::{EmailAddress, Kind, Mail, MailKey, Oddity, Text, charset, html, kind, text};
 
 /// More levels of nested parts than this are not read.
@@ -25,6 +26,8 @@ pub const MAX_HEADER: usize = 256 * 1024;
 const KEYED_BODY: usize = 64 * 1024;
 /// More ids of mails that are answered than this are not kept.
 const MAX_ANSWERS: usize = 50;
+/// More recipients than this are not kept, nor looked at.
+const MAX_RECIPIENTS: usize = 200;
 
 /// Only what is used is decoded: it makes parsing a mail a good deal cheaper.
 static PARSER: LazyLock<MessageParser> = LazyLock::new(|| {
@@ -180,23 +183,7 @@ fn read_header(message: &Message<'_>, mail: &mut Mail) {
         }
     }
     mail.reply_to = message.reply_to().and_then(first_address);
-    for name in [
-        HeaderName::Other("Delivered-To".into()),
-        HeaderName::Other("X-Original-To".into()),
-        HeaderName::To,
-        HeaderName::Cc,
-    ] {
-        for value in message.header_values(name) {
-            let Some(addresses) = value.as_address() else { continue };
-            for address in
-                addresses.iter().filter_map(|addr| EmailAddress::parse(addr.address()?).ok())
-            {
-                if !mail.recipients.contains(&address) {
-                    mail.recipients.push(address);
-                }
-            }
-        }
-    }
+    mail.recipients = recipients(message);
     mail.subject = one_line(message.subject().unwrap_or_default());
     mail.date = message.date().map(|date| date.to_timestamp().saturating_mul(1000));
     let newest_first = ids(message.references()).into_iter().rev();
@@ -207,14 +194,32 @@ fn read_header(message: &Message<'_>, mail: &mut Mail) {
     }
 }
 
+fn recipients(message: &Message<'_>) -> Vec<EmailAddress> {
+    let mut recipients: Vec<EmailAddress> = Vec::new();
+    let fields = ["Delivered-To", "X-Original-To"].map(|name| HeaderName::Other(name.into()));
+    let values = fields.into_iter().chain([HeaderName::To, HeaderName::Cc]).flat_map(|name| {
+        message.header_values(name).filter_map(HeaderValue::as_address).flat_map(Address::iter)
+    });
+    for address in values.filter_map(mail_parser::Addr::address).take(MAX_RECIPIENTS) {
+        match EmailAddress::parse(address) {
+            Ok(address) if !recipients.contains(&address) => recipients.push(address),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    recipients
+}
+
 fn first_address(addresses: &Address<'_>) -> Option<EmailAddress> {
-    addresses.iter().find_map(|addr| EmailAddress::parse(addr.address()?).ok())
+    addresses.iter().take(MAX_RECIPIENTS).find_map(|addr| EmailAddress::parse(addr.address()?).ok())
 }
 
 fn ids(value: &HeaderValue<'_>) -> Vec<String> {
     match value {
         HeaderValue::Text(id) => vec![plain(id)],
-        HeaderValue::TextList(ids) => ids.iter().map(|id| plain(id)).collect(),
+        HeaderValue::TextList(ids) => {
+            let last = ids.get(ids.len().saturating_sub(MAX_ANSWERS)..).unwrap_or_default();
+            last.iter().map(|id| plain(id)).collect()
+        }
         HeaderValue::Address(_)
         | HeaderValue::DateTime(_)
         | HeaderValue::ContentType(_)
@@ -272,6 +277,9 @@ fn read_text(message: &Message<'_>, raw: &[u8], mail: &mut Mail) {
                 mail.oddities.insert(Oddity::HiddenText);
             }
             let shift = body.len();
+            if seen.cut {
+                mail.oddities.insert(Oddity::TextCut);
+            }
             let marks = seen.marked.into_iter();
             marked.extend(marks.map(|(at, place)| (at.start + shift..at.end + shift, place)));
             body.push_str(&seen.text);
@@ -286,18 +294,24 @@ fn read_text(message: &Message<'_>, raw: &[u8], mail: &mut Mail) {
         mail.oddities.insert(Oddity::HtmlOnly);
     }
     if body.len() > Text::LIMIT {
-        let end = (0..=Text::LIMIT).rev().find(|at| body.is_char_boundary(*at)).unwrap_or(0);
-        body.truncate(end);
+        body.truncate(body.floor_char_boundary(Text::LIMIT));
         mail.oddities.insert(Oddity::TextCut);
     }
     note_structure(message, raw, mail);
-    if body.is_empty() && mail.oddities.contains(&Oddity::BrokenMime) {
+    if body.is_empty() && is_unread_multipart(message.root_part()) {
         // Parts that nobody can tell apart are shown as they came.
         let start = message.root_part().offset_body as usize;
         let shown = raw.get(start..raw.len().min(start + Text::LIMIT)).unwrap_or_default();
         body = charset::guess(shown);
     }
     mail.text = text::mark(body, &marked);
+}
+
+/// Whether a part says to be a multipart and was read as something else: it names no boundary, or
+/// never has it.
+fn is_unread_multipart(part: &MessagePart<'_>) -> bool {
+    let says = part.content_type().is_some_and(|c| c.ctype().eq_ignore_ascii_case("multipart"));
+    says && !part.is_multipart()
 }
 
 /// Whether a multipart has its end (RFC 2046 §5.1.1).
@@ -342,14 +356,9 @@ fn note_structure(message: &Message<'_>, raw: &[u8], mail: &mut Mail) {
     if message.parts.iter().any(tnef) {
         mail.oddities.insert(Oddity::Tnef);
     }
-    // A multipart that mail-parser read as something else had no boundary, or never met it; one
-    // without an end was cut off.
-    let broken = |part: &MessagePart<'_>| {
-        let says = part.content_type().is_some_and(|c| c.ctype().eq_ignore_ascii_case("multipart"));
-        says && !part.is_multipart()
-    };
     let whole = !mail.oddities.contains(&Oddity::FetchedInPart);
-    if message.parts.iter().any(broken) || (whole && !is_closed(message.root_part(), raw)) {
+    let cut_off = whole && !is_closed(message.root_part(), raw);
+    if cut_off || message.parts.iter().any(is_unread_multipart) {
         mail.oddities.insert(Oddity::BrokenMime);
     }
 }

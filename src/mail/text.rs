@@ -166,10 +166,10 @@ fn rest_is_quoted_from(lines: &[Line<'_>], places: &[TextPlace]) -> Option<usize
         let Some(line) = lines.get(n) else { return false };
         is_announcement(line.text) || is_header_block(lines, n) || {
             let quoted_below = last_quoted.is_some_and(|last| last > n);
-            attribution_ending_at(lines, n).is_some_and(|first| {
-                let dated = lines.get(first).is_some_and(|l| starts_like_attribution(l.text));
-                dated && !quoted_below
-            })
+            !quoted_below
+                && attribution_ending_at(lines, n).is_some_and(|first| {
+                    lines.get(first).is_some_and(|line| starts_like_attribution(line.text))
+                })
         }
     })
 }

@@ -172,5 +172,5 @@ async fn a_dead_refresh_token_is_refused_and_a_dead_endpoint_is_transient() {
     assert!(matches!(&error, SourceError::Transient(_)), "{error}");
     mailbox.access = postroom::config::Access::Imap(settings);
     let report = check(&mailbox).await;
-    assert_eq!((report.facts.len(), report.problems.len()), (0, 1), "{report:?}");
+    assert_eq!((report.facts.len(), report.problems.len()), (1, 1), "{report:?}");
 }

@@ -28,6 +28,7 @@ mod config;
 mod directory;
 mod random_words;
 mod words;
+mod monsters;
 mod maildir;
 mod watch;
 mod store;

@@ -67,7 +67,7 @@ fn a_check_says_all_that_is_wrong_with_a_mailbox() {
         "m: the server has IDLE",
         "m: `INBOX` holds 2 mails",
         "m: the folder `Filed` will be created",
-        "everything is in order",
+        "no error",
     ];
     let cases = [
         Checked { name: "good", mailbox: mailbox("m", server.port, ""), good: true, says: all },

@@ -21,12 +21,19 @@ pub(super) struct Seen {
     pub(super) marked: Vec<(Range<usize>, TextPlace)>,
     /// Whether the page hides text.
     pub(super) hidden: bool,
+    /// Whether there is more than was read.
+    pub(super) cut: bool,
 }
 
-/// Reads a page, up to [`Text::LIMIT`] bytes of visible text.
+/// More markup than this is not read, however little of it is visible.
+const MARKUP: usize = 2 * 1024 * 1024;
+
+/// Reads a page, up to [`Text::LIMIT`] bytes of visible text or [`MARKUP`] bytes of it.
 pub(super) fn visible(html: &str) -> Seen {
+    let read = html.get(..html.floor_char_boundary(MARKUP)).unwrap_or(html);
     let mut page = Page::default();
-    tags::read(html, &mut page);
+    page.seen.cut = read.len() < html.len();
+    tags::read(read, &mut page);
     page.end()
 }
 
