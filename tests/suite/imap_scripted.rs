@@ -349,6 +349,12 @@ async fn only_proof_makes_a_move_done() {
             ["retry"; 3],
         ),
         (
+            "the end in SEARCH",
+            2,
+            vec![gone(), line("UID SEARCH", "* SEARCH 1", Then::Close)],
+            ["retry"; 3],
+        ),
+        (
             "given up in the end",
             12,
             vec![line("SELECT", "TAG NO oops\r\n", Then::On)],
