@@ -308,6 +308,7 @@ fn kind(outcome: &Outcome) -> &'static str {
 }
 
 #[tokio::test]
+#[allow(clippy::too_many_lines, reason = "it is a table")]
 async fn only_proof_makes_a_move_done() {
     let search = "* SEARCH 1 2 3\r\nTAG OK done\r\n";
     let gone = || line("UID FETCH 1:3 (UID)", "TAG OK done\r\n", Then::On);
