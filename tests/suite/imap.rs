@@ -20,7 +20,7 @@ pub(crate) fn ends(mailbox: &Mailbox, settings: &ImapSettings) -> (ImapSource, I
 }
 
 /// Everything behind a cursor.
-async fn drain(source: &mut ImapSource, mut after: Cursor) -> (Vec<Fetched>, Cursor) {
+pub(crate) async fn drain(source: &mut ImapSource, mut after: Cursor) -> (Vec<Fetched>, Cursor) {
     let mut all = Vec::new();
     loop {
         let window = source.next(after).await.expect("a window");
@@ -46,12 +46,16 @@ pub(crate) fn job(id: i64, fetched: &Fetched, action: Action, attempt: u32) -> J
     }
 }
 
-fn to(folder: &str) -> Action {
+pub(crate) fn to(folder: &str) -> Action {
     Action::Move { folder: folder.to_owned() }
 }
 
 /// Delivers all mails and asserts the proof.
-async fn deliver(delivery: &mut ImapDelivery, jobs: &[Job], expected: Proof) -> Vec<Place> {
+pub(crate) async fn deliver(
+    delivery: &mut ImapDelivery,
+    jobs: &[Job],
+    expected: Proof,
+) -> Vec<Place> {
     let outcomes = delivery.deliver(jobs).await;
     assert_eq!(outcomes.len(), jobs.len());
     let place = |(_, outcome): (JobId, Outcome)| match outcome {

@@ -308,6 +308,7 @@ fn kind(outcome: &Outcome) -> &'static str {
 }
 
 #[tokio::test]
+#[allow(clippy::too_many_lines, reason = "it is a table")]
 async fn only_proof_makes_a_move_done() {
     let search = "* SEARCH 1 2 3\r\nTAG OK done\r\n";
     let gone = || line("UID FETCH 1:3 (UID)", "TAG OK done\r\n", Then::On);
@@ -346,6 +347,12 @@ async fn only_proof_makes_a_move_done() {
             "NO to SEARCH",
             2,
             vec![gone(), line("UID SEARCH", "TAG NO oops\r\n", Then::On)],
+            ["retry"; 3],
+        ),
+        (
+            "the end in SEARCH",
+            2,
+            vec![gone(), line("UID SEARCH", "* SEARCH 1", Then::Close)],
             ["retry"; 3],
         ),
         (
@@ -444,4 +451,48 @@ async fn names_that_hold_a_line_break_never_reach_the_server() {
     let outcomes = ends(&mailbox, &settings).1.deliver(&jobs).await;
     assert!(matches!(outcomes[0].1, Outcome::Retry { .. }), "{outcomes:?}");
     assert!(!server.heard().iter().any(|command| command.starts_with("DELETE")));
+}
+
+#[tokio::test]
+async fn what_a_server_can_do_is_asked_again_once_it_knows_us() {
+    let announced = |words: &str| {
+        line("CAPABILITY", &format!("* CAPABILITY IMAP4rev1 {words}\r\nTAG OK done\r\n"), Then::On)
+    };
+    let complaint = "* OK [ALERT] no file monitor\r\n* PREAUTH welcome\r\n";
+    let cases = [
+        (
+            "MOVE comes with the login, and LOGINDISABLED with it, as on Cyrus",
+            GREETING,
+            vec![announced(""), announced("LOGINDISABLED MOVE UIDPLUS")],
+            &["CAPABILITY", "LOGIN", "CAPABILITY"][..],
+        ),
+        (
+            "what the answer to LOGIN announces is not the last word",
+            GREETING,
+            vec![
+                announced(""),
+                line("LOGIN", "TAG OK [CAPABILITY IMAP4rev1] in\r\n", Then::On),
+                announced("MOVE UIDPLUS"),
+            ],
+            &["CAPABILITY", "LOGIN", "CAPABILITY"],
+        ),
+        (
+            "a complaint, as of Courier, and then logged in already",
+            complaint,
+            vec![announced("MOVE UIDPLUS")],
+            &["CAPABILITY"],
+        ),
+    ];
+    for (name, greeting, script, expected) in cases {
+        let server = Scripted::start(greeting, script).await;
+        let (mailbox, settings) = quick(server.port);
+        let outcomes = ends(&mailbox, &settings).1.deliver(&jobs(1)).await;
+        assert!(outcomes.iter().all(|(_, o)| kind(o) == "copyuid"), "{name}: {outcomes:?}");
+        let heard = server.heard();
+        let words = heard.iter().map(|command| command.split(' ').next().unwrap_or_default());
+        assert!(words.take(expected.len()).eq(expected.iter().copied()), "{name}: {heard:?}");
+        let logins = |commands: &[&str]| commands.iter().filter(|c| c.starts_with("LOGIN")).count();
+        let all: Vec<&str> = heard.iter().map(String::as_str).collect();
+        assert_eq!(logins(&all), logins(expected), "{name}: {heard:?}");
+    }
 }

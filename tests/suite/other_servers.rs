@@ -1,5 +1,8 @@
 //! What Postroom meets on servers other than Dovecot: a real Courier and a real Cyrus.
 
+use postroom::seams::{Cursor, Job, Proof, Source as _};
+
+use crate::imap::{deliver, drain, ends, job, to};
 use crate::support::courier::Courier;
 use crate::support::cyrus::Cyrus;
 use crate::support::plain_imap::{ImapServer, USER};
@@ -85,4 +88,28 @@ fn mail(number: &str) -> Vec<u8> {
     let folded = number.replace(' ', "\r\n ");
     let header = format!("From: bob@example.org\r\nSubject: {number}\r\nX-Number: {folded}\r\n");
     format!("{header}\r\nThe invoice is wrong.\r\n").into_bytes()
+}
+
+#[tokio::test]
+async fn a_move_whose_answer_was_lost_is_found_on_every_server() {
+    moved_and_found(&Courier::start()).await;
+    moved_and_found(&Cyrus::start()).await;
+}
+
+/// Moves mails twice, the second time as after a crash in between: they are found where they are,
+/// also on Courier, whose SEARCH counts a line's end as one byte.
+async fn moved_and_found(server: &impl ImapServer) {
+    let mails: Vec<Vec<u8>> = (1..=30).map(|n| mail(&format!("number {n}"))).collect();
+    server.append(USER, "INBOX", &mails);
+    let (mailbox, settings) = crate::support::imap::mailbox(server.port());
+    let (mut source, mut delivery) = ends(&mailbox, &settings);
+    let (fetched, _) = drain(&mut source, Cursor::default()).await;
+    assert!(fetched.iter().map(|mail| &mail.raw).eq(&mails), "all of them, in order");
+    let jobs = |attempt| -> Vec<Job> {
+        (0..).zip(&fetched).map(|(n, mail)| job(n, mail, to("Teams/Büro"), attempt)).collect()
+    };
+    let places = deliver(&mut delivery, &jobs(1), Proof::CopyUid).await;
+    assert_eq!(deliver(&mut delivery, &jobs(2), Proof::FoundInTarget).await, places);
+    assert!(server.headers(USER, "INBOX", "X-Number").is_empty());
+    assert_eq!(source.fetch(&places).await.unwrap().len(), mails.len());
 }

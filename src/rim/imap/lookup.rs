@@ -18,6 +18,8 @@ use crate::seams::Job;
 
 /// This many candidates are looked at, the newest first.
 const MOST_CANDIDATES: usize = 50;
+/// Mails whose UID is further below the highest are not among the newest.
+const RECENT: u32 = 10_000;
 /// The sizes of this many are compared where SEARCH doesn't find the mail, the newest again.
 const MOST_COMPARED: usize = 2_000;
 /// The key covers the header and the first 64 KiB of the body.
@@ -36,12 +38,15 @@ impl Seeker {
         job: &Job,
         taken: &BTreeSet<u32>,
     ) -> Result<Option<u32>, Fault> {
-        let exact = sized(session, job.size, job.size).await?;
+        let exact = sized(session, "", job.size, job.size).await?;
         if let Some(uid) = self.among(session, job, &exact, taken).await? {
             return Ok(Some(uid));
         }
         // A mail of nothing but line ends is half as long where they end in LF.
-        let near = sized(session, job.size / 2, job.size).await?;
+        // Many mails are about as long, so only the newest are asked for: a move puts it there.
+        let first = newest_uid(session).await?.saturating_sub(RECENT).max(1);
+        let recent = format!("UID {first}:* ");
+        let near = sized(session, &recent, job.size / 2, job.size).await?;
         let others: Vec<u32> = near.difference(&exact).copied().collect();
         let newest = others.split_at(others.len().saturating_sub(MOST_COMPARED)).1;
         let same = of_size(session, newest, job.size).await?;
@@ -87,11 +92,27 @@ impl Seeker {
     }
 }
 
+/// The highest UID in the open folder; 0 if it is empty.
+async fn newest_uid(session: &mut Session) -> Result<u32, Fault> {
+    let mut newest = 0;
+    let note = |response: &Response<'_>| newest = newest.max(uid_of(response).unwrap_or_default());
+    match session.command("looking", "UID FETCH * (UID)", note).await {
+        // Some servers say that there is no `*` in an empty folder.
+        Ok(_) | Err(Fault::Denied { .. }) => Ok(newest),
+        Err(fault) => Err(fault),
+    }
+}
+
 /// The UIDs in the open folder that SEARCH takes for no smaller and no larger than this.
-async fn sized(session: &mut Session, smallest: u64, largest: u64) -> Result<BTreeSet<u32>, Fault> {
+async fn sized(
+    session: &mut Session,
+    which: &str,
+    smallest: u64,
+    largest: u64,
+) -> Result<BTreeSet<u32>, Fault> {
     let mut found = BTreeSet::new();
     let larger = smallest.checked_sub(1).map_or(String::new(), |above| format!("LARGER {above} "));
-    let command = format!("UID SEARCH {larger}SMALLER {}", largest.saturating_add(1));
+    let command = format!("UID SEARCH {which}{larger}SMALLER {}", largest.saturating_add(1));
     session
         .command("searching", &command, |response| {
             // Where nothing matches, some servers leave the response out (iCloud).
