@@ -60,8 +60,8 @@ fn read(dictionaries: &Dictionaries, letter: &Letter) -> Verdict {
 /// What the lines found, as the original text: `term: text|text`.
 fn found(dictionaries: &Dictionaries, letter: &Letter) -> Vec<String> {
     let verdict = read(dictionaries, letter);
-    let mut hits: Vec<&Hit> = verdict.hits.iter().collect();
-    hits.sort_by_key(|hit| (&hit.team, hit.line));
+    let mut hits: Vec<Hit> = verdict.hits.to_vec();
+    hits.sort_by_key(|hit| (hit.team.clone(), hit.line));
     hits.iter()
         .map(|hit| {
             let spans = hit.spans.iter().map(|span| letter.at(span.place, span.start, span.end));
@@ -265,7 +265,7 @@ fn the_sum_is_the_one_in_the_book() {
     let dictionaries = build(&[("one", "base -2\n[terms]\nserver +5\n")]);
     let verdict = read(&dictionaries, &letter);
     // t = 1 × 2 + 2 × 1 + 1 × ½ = 4.5; v = 1 + ln 4.5; four words.
-    let hit = &verdict.hits[0];
+    let hit = &verdict.hits.to_vec()[0];
     close("strength", hit.strength, 2.504_077_396_776_274);
     assert_eq!((hit.occurrences, hit.spans.len(), hit.points, hit.line), (4, 4, 5, 4));
     close("words", verdict.words, 4.0);
