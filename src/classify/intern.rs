@@ -12,7 +12,7 @@ use crate::dictionary::vocabulary::Symbol;
 use crate::dictionary::words::{Chunk, Word, words_of};
 
 /// Places in the table; a power of two.
-const SLOTS: usize = 1 << 16;
+const SLOTS: usize = 1 << 17;
 /// More bytes of long chunks than this, and the table starts anew.
 const MOST_BYTES: usize = 1 << 19;
 /// More words with symbols, or symbols, than this, and the table starts anew.

@@ -30,7 +30,7 @@ pub(crate) struct Owner {
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     owners: Vec<Owner>,
-    lines: Vec<Line>,
+    all: Vec<Line>,
     /// Points and nothing else, close together: every match needs them, the rest is for evidence.
     points: Vec<i8>,
 }
@@ -47,7 +47,7 @@ impl Lines {
         let number = self.next();
         // Points are from -15 to +15.
         self.points.push(i8::try_from(line.points).unwrap_or_default());
-        self.lines.push(line);
+        self.all.push(line);
         if let Some(owner) = self.owners.last_mut() {
             owner.lines.end = number + 1;
         }
@@ -55,7 +55,7 @@ impl Lines {
     }
 
     fn next(&self) -> u32 {
-        u32::try_from(self.lines.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.all.len()).unwrap_or(u32::MAX)
     }
 
     /// Every team with its file and lines, in the order of the numbers.
@@ -65,7 +65,7 @@ impl Lines {
 
     /// The line with this number.
     pub(crate) fn get(&self, number: u32) -> Option<&Line> {
-        self.lines.get(number as usize)
+        self.all.get(number as usize)
     }
 
     /// What the line with this number adds.

@@ -410,3 +410,61 @@ Without net.dict:4 `server down` a person would be asked.
 "
     );
 }
+
+/// More words than two bytes can tell apart, in phrases and alone, beside each other.
+#[test]
+fn more_words_than_two_bytes_can_tell_apart() {
+    const WORDS: usize = 66_000;
+    let word = |n: usize| format!("w{n}x");
+    let mut lines = "[terms]\n".to_owned();
+    for first in (0..WORDS).step_by(20) {
+        lines += &(first..first + 20).map(word).collect::<Vec<_>>().join(" ");
+        lines += " +3\n";
+    }
+    let last = WORDS - 1;
+    lines += &[word(last), [word(last), word(0)].join(" ")].join("\n");
+    let dictionaries = build(&[("one", &lines)]);
+    let said = |range: std::ops::Range<usize>| range.map(word).collect::<Vec<_>>().join(" ");
+    let text = [said(WORDS - 20..WORDS), said(0..20), said(21..40)].join(" ");
+    let both = format!("{} {}", word(last), word(0));
+    let expected = [
+        format!("{0}: {0}", said(0..20)),
+        format!("{0}: {0}", said(WORDS - 20..WORDS)),
+        format!("{0}: {0}", word(last)),
+        format!("{both}: {both}"),
+    ];
+    assert_eq!(found(&dictionaries, &Letter::body(&text)), expected);
+}
+
+/// Lines of several teams that look for the same word share its finding, and nothing else.
+#[test]
+fn a_word_that_many_lines_look_for() {
+    let dictionaries = build(&[
+        ("a", "[terms]\nserver +3\nserver down +4\n"),
+        ("b", "[terms]\nservers +5\nserver +7 @subject\nserver | net +2\n=Server +1\n"),
+    ]);
+    let letter = Letter {
+        subject: "Server".to_owned(),
+        ..Letter::body(&"server down, ".repeat(10)).and(TextPlace::Signature, "server")
+    };
+    let verdict = read(&dictionaries, &letter);
+    let counted: Vec<(String, String, u32, usize)> = verdict
+        .hits
+        .iter()
+        .map(|hit| (hit.team.to_string(), hit.term, hit.occurrences, hit.spans.len()))
+        .collect();
+    let hit = |team: &str, term: &str, occurrences, spans| {
+        (team.to_owned(), term.to_owned(), occurrences, spans)
+    };
+    assert_eq!(
+        counted,
+        [
+            hit("b", "servers", 11, 8),
+            hit("b", "server", 1, 1),
+            hit("b", "server | net", 11, 8),
+            hit("b", "=Server", 1, 1),
+            hit("a", "server", 11, 8),
+            hit("a", "server down", 10, 8),
+        ]
+    );
+}
