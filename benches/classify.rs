@@ -1,188 +1,183 @@
-//! How fast mail is classified, with few lines and with many, and how long loading takes.
+//! How fast mail is classified, with few lines and with many, beside the time that mail-parser
+//! alone takes for the same mails in the same run; and how long dictionaries take to load.
 //!
-//! `POSTROOM_SPAMASSASSIN` names a folder with raw mails (any depth); with it the same
-//! dictionaries read real mail, beside mail-parser's time for the same bytes in the same run.
+//! `POSTROOM_SPAMASSASSIN=$(tests/corpus.sh) cargo bench --bench classify [-- ROUNDS]`
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    missing_docs,
-    reason = "a benchmark may stop where it can't go on"
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a benchmark says what it measured and fails loudly"
 )]
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
-use std::sync::LazyLock;
+#[path = "support/corpus.rs"]
+mod corpus;
 
-use divan::counter::ItemsCount;
-use divan::{Bencher, black_box};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write as _;
+use std::fs;
+use std::hint::black_box;
+use std::path::Path;
+use std::time::Instant;
+
 use mail_parser::MessageParser;
 use postroom::classify::{Scratch, classify};
 use postroom::dictionary::Dictionaries;
-use postroom::mail::{Text, TextPart, TextPlace};
+use postroom::mail::{Mail, parse};
 
-fn main() {
-    divan::main();
+use corpus::median;
+
+/// Dictionaries of one size, and what was measured with them, in µs a mail.
+struct Size {
+    name: &'static str,
+    dictionaries: Dictionaries,
+    scratch: Scratch,
+    classify: Vec<f64>,
+    with_parse: Vec<f64>,
 }
 
-/// Teams × lines.
-const SIZES: [(usize, usize); 2] = [(5, 50), (50, 2000)];
+fn main() {
+    let rounds = std::env::args().find_map(|word| word.parse().ok()).unwrap_or(7);
+    let raw: Vec<Vec<u8>> = corpus::files().iter().map(|file| fs::read(file).unwrap()).collect();
+    let mails: Vec<Mail> = raw.iter().map(|raw| parse::parse(raw, raw.len() as u64)).collect();
+    let words = words(&mails);
+    println!("{} mails with {} words, {rounds} rounds, one thread", mails.len(), words.len());
+    let mut sizes = vec![
+        size("5 teams × 50 terms", &made(&words, 5, 50), &mails),
+        size("the shipped files", &shipped(), &mails),
+        size("20 teams × 500 terms", &made(&words, 20, 500), &mails),
+        size("50 teams × 2,000 terms", &made(&words, 50, 2_000), &mails),
+    ];
+    let per_mail = |began: Instant| began.elapsed().as_secs_f64() * 1e6 / mails.len() as f64;
+    let mut alone = Vec::new();
+    for _ in 0..rounds {
+        let began = Instant::now();
+        for raw in &raw {
+            black_box(MessageParser::default().parse(black_box(raw.as_slice())));
+        }
+        alone.push(per_mail(began));
+        for Size { dictionaries, scratch, classify: only, with_parse, .. } in &mut sizes {
+            let began = Instant::now();
+            for Mail { subject, text, .. } in &mails {
+                black_box(classify(dictionaries, scratch, subject, text));
+            }
+            only.push(per_mail(began));
+            let began = Instant::now();
+            for raw in &raw {
+                let Mail { subject, text, .. } = parse::parse(raw, raw.len() as u64);
+                black_box(classify(dictionaries, scratch, &subject, &text));
+            }
+            with_parse.push(per_mail(began));
+        }
+    }
+    let alone = median(alone);
+    println!("mail-parser alone: {alone:.1} µs a mail");
+    for Size { name, classify, with_parse, .. } in sizes {
+        let (classify, with_parse) = (median(classify), median(with_parse));
+        println!(
+            "{name}: classify {classify:.1} µs ({:.2} × mail-parser), parse and classify \
+             {with_parse:.1} µs ({:.2} ×)",
+            classify / alone,
+            with_parse / alone,
+        );
+    }
+}
+
+fn size(name: &'static str, files: &BTreeMap<String, String>, mails: &[Mail]) -> Size {
+    let mut loading = Vec::new();
+    let mut build = || {
+        let began = Instant::now();
+        let built = Dictionaries::build(files);
+        loading.push(began.elapsed().as_secs_f64() * 1e3);
+        built.unwrap_or_else(|found| panic!("{:?}", found.iter().find(|f| f.is_error()))).0
+    };
+    drop((build(), build()));
+    let dictionaries = build();
+    let mut scratch = Scratch::default();
+    let hits: usize = mails
+        .iter()
+        .map(|mail| classify(&dictionaries, &mut scratch, &mail.subject, &mail.text).hits.len())
+        .sum();
+    let hits = hits as f64 / mails.len() as f64;
+    println!("{name}: loads in {:.0} ms, {hits:.1} lines match a mail", median(loading));
+    Size { name, dictionaries, scratch, classify: Vec::new(), with_parse: Vec::new() }
+}
+
+fn shipped() -> BTreeMap<String, String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("dictionaries");
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files
+        .map(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, fs::read_to_string(path).unwrap())
+        })
+        .collect()
+}
+
+/// The words of the mails, frequent ones first.
+fn words(mails: &[Mail]) -> Vec<String> {
+    let mut counts: HashMap<String, u32> = HashMap::new();
+    for mail in mails {
+        for word in mail.text.body.split(|c: char| !c.is_ascii_alphabetic()) {
+            if (3..=14).contains(&word.len()) {
+                *counts.entry(word.to_lowercase()).or_default() += 1;
+            }
+        }
+    }
+    let mut words: Vec<(u32, String)> = counts.into_iter().map(|(word, n)| (n, word)).collect();
+    words.sort_by(|(n, word), (m, other)| m.cmp(n).then_with(|| word.cmp(other)));
+    words.into_iter().map(|(_, word)| word).collect()
+}
 
 /// The same numbers in every run.
 struct Numbers(u64);
 
 impl Numbers {
-    fn below(&mut self, end: usize) -> usize {
+    fn next(&mut self) -> usize {
         // Knuth's MMIX constants; the high bits are the good ones.
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
-        usize::try_from(self.0 >> 33).unwrap() % end
+        usize::try_from(self.0 >> 33).unwrap()
     }
 
-    /// Small numbers are frequent, as words are (Zipf's law).
-    fn zipf(&mut self, end: usize) -> usize {
-        let range = self.below(end) + 1;
-        self.below(range)
-    }
-}
-
-/// A made-up word.
-fn word(number: usize) -> String {
-    const ONSETS: [&str; 16] =
-        ["b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "st", "tr", "pl"];
-    const RHYMES: [&str; 8] = ["a", "e", "i", "o", "u", "an", "el", "or"];
-    let mut rest = number;
-    let mut word = String::new();
-    loop {
-        word.push_str(ONSETS.get(rest % 16).unwrap());
-        word.push_str(RHYMES.get(rest / 16 % 8).unwrap());
-        rest /= 128;
-        if rest == 0 {
-            return word;
+    /// Half of the words by Zipf's law from the 500th on, since no team claims "the"; half of them
+    /// from anywhere, since teams name what is rare.
+    fn word<'a>(&mut self, words: &'a [String]) -> &'a str {
+        const COMMON: usize = 500;
+        if self.next().is_multiple_of(2) {
+            return &words[COMMON + self.next() % (words.len() - COMMON)];
         }
+        let share = self.next() as f64 / f64::from(1_u32 << 31);
+        let rank = COMMON as f64 * (words.len() as f64 / COMMON as f64).powf(share);
+        &words[(rank as usize).min(words.len() - 1)]
     }
 }
 
-/// `words` may be those of real mail, so that lines find something in it.
-fn dictionary_files((teams, lines): (usize, usize), words: &[String]) -> BTreeMap<String, String> {
+/// Dictionaries of this size: three lines of four are one word, the others two or three.
+fn made(words: &[String], teams: usize, lines: usize) -> BTreeMap<String, String> {
     let mut numbers = Numbers(7);
-    let mut pick = || words.get(numbers.below(words.len())).unwrap().clone();
-    (0..teams)
-        .map(|team| {
-            let mut text = format!("team team-{team}\nbase -2\n[terms]\n");
-            for line in 0..lines {
-                let term = match line % 5 {
-                    0 => pick(),
-                    1 => format!("{} ~ {}", pick(), pick()),
-                    _ => format!("{} {}", pick(), pick()),
-                };
-                text.extend([term, format!(" +{}\n", 1 + line % 9)]);
+    let mut files = BTreeMap::new();
+    for team in 0..teams {
+        let mut text = format!("team made-{team}\nbase -2\n\n[terms]\n");
+        let mut known = BTreeSet::new();
+        while known.len() < lines {
+            let length = match known.len() % 8 {
+                0 => 2,
+                4 => 3,
+                _ => 1,
+            };
+            let term: Vec<&str> = (0..length).map(|_| numbers.word(words)).collect();
+            let term = term.join(" ");
+            if !known.contains(&term) {
+                let _ = writeln!(text, "{term}  {:+}", known.len() % 9 + 1);
+                known.insert(term);
             }
-            (format!("team-{team}.dict"), text)
-        })
-        .collect()
-}
-
-fn build(files: &BTreeMap<String, String>) -> Dictionaries {
-    match Dictionaries::build(files) {
-        Ok((dictionaries, _)) => dictionaries,
-        Err(found) => panic!("{:?}", found.iter().find(|found| found.is_error())),
-    }
-}
-
-fn new_text(body: String) -> Text {
-    let part = TextPart { place: TextPlace::New, range: 0..body.len() };
-    Text { body, parts: vec![part] }
-}
-
-fn run(bencher: Bencher, dictionaries: &Dictionaries, mails: &[(String, Text)]) {
-    let mut scratch = Scratch::default();
-    bencher.counter(ItemsCount::new(mails.len())).bench_local(|| {
-        for (subject, text) in mails {
-            black_box(classify(dictionaries, &mut scratch, subject, text));
         }
-    });
-}
-
-#[divan::bench(args = SIZES, sample_count = 20)]
-fn made_up_mail(bencher: Bencher, size: (usize, usize)) {
-    let words: Vec<String> = (200..40_000).map(word).collect();
-    let dictionaries = build(&dictionary_files(size, &words));
-    let mut numbers = Numbers(1);
-    let mails: Vec<(String, Text)> = (0..500)
-        .map(|_| {
-            let said: Vec<String> = (0..400).map(|_| word(numbers.zipf(60_000))).collect();
-            (said.iter().take(6).cloned().collect(), new_text(said.join(" ")))
-        })
-        .collect();
-    run(bencher, &dictionaries, &mails);
-}
-
-#[divan::bench(args = SIZES, sample_count = 5)]
-fn load(bencher: Bencher, size: (usize, usize)) {
-    let words: Vec<String> = (200..40_000).map(word).collect();
-    let files = dictionary_files(size, &words);
-    bencher.bench_local(|| build(black_box(&files)));
-}
-
-// ------------------------------------------------------------------------------------ real mail --
-
-static RAW: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
-    let Some(folder) = std::env::var_os("POSTROOM_SPAMASSASSIN") else { return Vec::new() };
-    let mut raw = Vec::new();
-    gather(Path::new(&folder), &mut raw);
-    raw
-});
-
-fn gather(folder: &Path, raw: &mut Vec<Vec<u8>>) {
-    let mut entries: Vec<_> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
-    entries.sort();
-    for entry in entries {
-        if entry.is_dir() {
-            gather(&entry, raw);
-        } else if entry.extension().is_none_or(|end| end != "json") {
-            raw.push(fs::read(entry).unwrap());
-        }
+        files.insert(format!("made-{team}.dict"), text);
     }
-}
-
-fn real_mails() -> Vec<(String, Text)> {
-    RAW.iter()
-        .map(|raw| {
-            let parsed = MessageParser::default().parse(raw.as_slice()).unwrap_or_default();
-            let body = parsed.body_text(0).unwrap_or_default().into_owned();
-            let end = body.floor_char_boundary(Text::LIMIT);
-            (
-                parsed.subject().unwrap_or_default().to_owned(),
-                new_text(body.get(..end).unwrap().to_owned()),
-            )
-        })
-        .collect()
-}
-
-#[divan::bench(sample_count = 3)]
-fn real_mail_parser_alone(bencher: Bencher) {
-    bencher.counter(ItemsCount::new(RAW.len())).bench_local(|| {
-        for raw in RAW.iter() {
-            black_box(MessageParser::default().parse(raw.as_slice()));
-        }
-    });
-}
-
-#[divan::bench(args = SIZES, sample_count = 5)]
-fn real_mail(bencher: Bencher, size: (usize, usize)) {
-    let mails = real_mails();
-    let mut words: Vec<String> = mails
-        .iter()
-        .flat_map(|(_, text)| text.body.split(|c: char| !c.is_ascii_alphabetic()))
-        .filter(|word| word.len() > 3)
-        .map(str::to_lowercase)
-        .collect();
-    words.sort();
-    words.dedup();
-    if words.is_empty() {
-        return;
-    }
-    run(bencher, &build(&dictionary_files(size, &words)), &mails);
+    files
 }

@@ -107,9 +107,9 @@ pub fn explain(
     subject: &str,
     text: &Text,
 ) -> Explanation {
+    let hits = verdict.hits.to_vec();
     let teams = verdict.ranking.iter().enumerate().filter_map(|(rank, score)| {
-        let lines: Vec<LineSum> = verdict
-            .hits
+        let lines: Vec<LineSum> = hits
             .iter()
             .filter(|hit| hit.team == score.team)
             .map(|hit| LineSum {
@@ -131,7 +131,7 @@ pub fn explain(
         threshold,
         calibrated: verdict.calibrated,
         routes: verdict.confidence >= threshold && !verdict.hits.is_empty(),
-        flips: flips(verdict, calibration, threshold),
+        flips: flips(verdict, &hits, calibration, threshold),
     }
 }
 
@@ -144,7 +144,7 @@ fn contribution(verdict: &Verdict, hit: &Hit) -> f64 {
 /// At most so many lines are named for each kind of change.
 const FLIPS: usize = 3;
 
-fn flips(verdict: &Verdict, calibration: &Calibration, threshold: f64) -> Vec<Flip> {
+fn flips(verdict: &Verdict, hits: &[Hit], calibration: &Calibration, threshold: f64) -> Vec<Flip> {
     let (Some(best), second) = (verdict.best(), verdict.ranking.get(1)) else { return Vec::new() };
     let routes = verdict.confidence >= threshold;
     let mut flips = Vec::new();
@@ -159,7 +159,7 @@ fn flips(verdict: &Verdict, calibration: &Calibration, threshold: f64) -> Vec<Fl
     {
         flips.push(Flip::SecondOvertakes { points, team: second.team.clone() });
     }
-    let mut hits: Vec<&Hit> = verdict.hits.iter().collect();
+    let mut hits: Vec<&Hit> = hits.iter().collect();
     hits.sort_by(|one, other| {
         contribution(verdict, other).abs().total_cmp(&contribution(verdict, one).abs())
     });

@@ -6,11 +6,13 @@
 
 use std::ops::Range;
 
-use crate::dictionary::vocabulary::{Symbol, Vocabulary};
+use crate::dictionary::Dictionaries;
+use crate::dictionary::quick::{FACTOR, hash};
+use crate::dictionary::vocabulary::Symbol;
 use crate::dictionary::words::{Chunk, Word, words_of};
 
 /// Places in the table; a power of two.
-const SLOTS: usize = 1 << 16;
+const SLOTS: usize = 1 << 17;
 /// More bytes of long chunks than this, and the table starts anew.
 const MOST_BYTES: usize = 1 << 19;
 /// More words with symbols, or symbols, than this, and the table starts anew.
@@ -22,11 +24,27 @@ const LONGEST: usize = 64;
 /// So many places are tried for a chunk, so that chosen words can't make it slow.
 const TRIES: usize = 4;
 
-/// A chunk of text, understood.
+/// A chunk of text, understood: how many words it has, or which entry says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Known {
+pub(super) struct Known(u32);
+
+impl Known {
+    /// From this number on it is an entry. Most chunks are one word that no line uses, and need
+    /// none.
+    const ENTRIES: u32 = 1 << 16;
+
+    /// The entry of a chunk with symbols.
+    #[inline]
+    pub(super) fn listed(self) -> Option<u32> {
+        self.0.checked_sub(Self::ENTRIES)
+    }
+}
+
+/// A chunk with symbols.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
     /// How many words it has.
-    pub(super) words: u32,
+    count: u32,
     /// Where those of its words with symbols are listed, and how many they are.
     first: u32,
     listed: u32,
@@ -51,17 +69,16 @@ pub(super) struct Interned {
     slots: Vec<Slot>,
     /// The bytes of long chunks.
     bytes: Vec<u8>,
+    entries: Vec<Entry>,
     words: Vec<KnownWord>,
     symbols: Vec<Symbol>,
     spare: Vec<Word>,
 }
 
-/// A place in the table.
+/// A place in the table: a chunk's key, and what it is known as.
 #[derive(Clone, Copy)]
 struct Slot {
     key: Key,
-    /// For a long chunk, where its bytes are; else 0.
-    at: u32,
     known: Known,
 }
 
@@ -69,44 +86,48 @@ struct Slot {
 /// a long one its hash and length, and then its bytes must be compared.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Key {
-    bytes: u128,
-    /// 0 for a short one.
-    length: u32,
+    low: u64,
+    high: u64,
+    /// 0 for a short one; else where the bytes of a long one are, and 1 more.
+    at: u32,
 }
 
 impl Key {
     /// The key of no chunk.
-    const FREE: Self = Self { bytes: 0, length: 0 };
+    const FREE: Self = Self { low: 0, high: 0, at: 0 };
 
+    /// The key of a short chunk.
     #[inline]
-    fn of(text: &[u8], range: Range<usize>) -> Self {
-        let length = range.len();
-        if length > SHORT {
-            let bytes = u128::from(hash(text.get(range).unwrap_or_default()));
-            return Self { bytes, length: number(length) };
-        }
+    fn short(text: &[u8], range: Range<usize>) -> Self {
         let ahead = text.get(range.start..).and_then(<[u8]>::first_chunk::<SHORT>);
         let bytes = if let Some(ahead) = ahead {
             // One load, and what follows the chunk is cut off.
-            u128::from_le_bytes(*ahead) & (u128::MAX >> (8 * (SHORT - length)))
+            u128::from_le_bytes(*ahead) & (u128::MAX >> (8 * (SHORT - range.len())))
         } else {
             let chunk = text.get(range).unwrap_or_default();
             chunk.iter().rev().fold(0, |bytes, byte| bytes << 8 | u128::from(*byte))
         };
-        Self { bytes, length: 0 }
+        let [low, high] = halves(bytes);
+        Self { low, high, at: 0 }
     }
 
     /// Where in the table it belongs.
     #[inline]
     fn home(self) -> usize {
-        let halves = self.bytes ^ (self.bytes >> 64).wrapping_mul(FACTOR.rotate_left(17).into());
-        let low = halves.to_le_bytes().first_chunk().map_or(0, |low| u64::from_le_bytes(*low));
+        let mixed = self.low ^ self.high.wrapping_mul(FACTOR.rotate_left(17)).rotate_left(29);
         // The high half of the product depends on every bit.
-        usize::try_from(low.wrapping_mul(FACTOR) >> 32).unwrap_or_default() % SLOTS
+        usize::try_from(mixed.wrapping_mul(FACTOR) >> 32).unwrap_or_default() % SLOTS
     }
 }
 
-const FREE: Slot = Slot { key: Key::FREE, at: 0, known: Known { words: 0, first: 0, listed: 0 } };
+/// The low and the high half.
+#[inline]
+#[allow(clippy::cast_possible_truncation, reason = "the halves are what is wanted")]
+fn halves(bytes: u128) -> [u64; 2] {
+    [bytes as u64, (bytes >> 64) as u64]
+}
+
+const FREE: Slot = Slot { key: Key::FREE, known: Known(0) };
 
 impl Interned {
     /// Forgets everything.
@@ -114,41 +135,67 @@ impl Interned {
         self.slots.clear();
         self.slots.resize(SLOTS, FREE);
         self.bytes.clear();
+        self.entries.clear();
         self.words.clear();
         self.symbols.clear();
     }
 
-    /// The words of a chunk of `text`. What it returns is good until the next call.
+    /// A chunk of `text`. What it returns is good until the next call.
     #[inline]
-    pub(super) fn find(&mut self, vocabulary: &Vocabulary, text: &str, chunk: &Chunk) -> Known {
-        let key = Key::of(text.as_bytes(), chunk.range.clone());
+    pub(super) fn find(&mut self, dictionaries: &Dictionaries, text: &str, chunk: &Chunk) -> Known {
+        if chunk.range.len() > SHORT {
+            return self.find_long(dictionaries, text, chunk);
+        }
+        let key = Key::short(text.as_bytes(), chunk.range.clone());
         let home = key.home();
         for at in home..home + TRIES {
             match self.slots.get(at % SLOTS) {
-                Some(slot) if slot.key == key && self.is(slot, text, chunk) => return slot.known,
+                Some(slot) if slot.key == key => return slot.known,
                 Some(slot) if slot.key != Key::FREE => {}
                 _ => break,
             }
         }
-        self.learn(vocabulary, text, chunk, key)
-    }
-
-    /// Whether the bytes of a chunk with the slot's key are the slot's.
-    #[inline]
-    fn is(&self, slot: &Slot, text: &str, chunk: &Chunk) -> bool {
-        let (at, length) = (slot.at as usize, slot.key.length as usize);
-        length == 0 || self.bytes.get(at..at + length) == text.as_bytes().get(chunk.range.clone())
+        self.learn(dictionaries, text, chunk, key)
     }
 
     #[cold]
-    fn learn(&mut self, vocabulary: &Vocabulary, text: &str, chunk: &Chunk, key: Key) -> Known {
+    fn find_long(&mut self, dictionaries: &Dictionaries, text: &str, chunk: &Chunk) -> Known {
+        let raw = text.as_bytes().get(chunk.range.clone()).unwrap_or_default();
+        let key = Key { low: hash(raw), high: raw.len() as u64, at: 1 };
+        let home = key.home();
+        for at in home..home + TRIES {
+            match self.slots.get(at % SLOTS) {
+                Some(slot) if self.is_long(slot, key, raw) => return slot.known,
+                Some(slot) if slot.key != Key::FREE => {}
+                _ => break,
+            }
+        }
+        self.learn(dictionaries, text, chunk, key)
+    }
+
+    /// Whether the slot is that of a long chunk with these bytes.
+    fn is_long(&self, slot: &Slot, key: Key, raw: &[u8]) -> bool {
+        let Key { low, high, at } = slot.key;
+        let Some(at) = at.checked_sub(1) else { return false };
+        let at = at as usize;
+        (low, high) == (key.low, key.high) && self.bytes.get(at..at + raw.len()) == Some(raw)
+    }
+
+    #[cold]
+    fn learn(
+        &mut self,
+        dictionaries: &Dictionaries,
+        text: &str,
+        chunk: &Chunk,
+        mut key: Key,
+    ) -> Known {
         let is_full = self.bytes.len() >= MOST_BYTES
             || self.words.len() >= MOST_WORDS
             || self.symbols.len() >= MOST_WORDS;
         if is_full || self.slots.is_empty() {
             self.clear();
         }
-        let known = self.understand(vocabulary, text, chunk);
+        let known = self.understand(dictionaries, text, chunk);
         if chunk.range.len() > LONGEST {
             return known;
         }
@@ -157,23 +204,24 @@ impl Interned {
         // With no free place the newcomer takes the last one: old words that matter come back.
         let place = (home..home + TRIES).find(is_free).unwrap_or(home + TRIES - 1);
         if let Some(slot) = self.slots.get_mut(place % SLOTS) {
-            *slot = Slot { key, at: number(self.bytes.len()), known };
-            if key.length > 0 {
+            if key.at > 0 {
+                key.at = number(self.bytes.len()) + 1;
                 let raw = text.as_bytes().get(chunk.range.clone()).unwrap_or_default();
                 self.bytes.extend_from_slice(raw);
             }
+            *slot = Slot { key, known };
         }
         known
     }
 
-    fn understand(&mut self, vocabulary: &Vocabulary, text: &str, chunk: &Chunk) -> Known {
+    fn understand(&mut self, dictionaries: &Dictionaries, text: &str, chunk: &Chunk) -> Known {
         let mut words = std::mem::take(&mut self.spare);
         words.clear();
         words_of(text, chunk, &mut words);
         let first = self.words.len();
         for (nth, word) in words.iter().enumerate() {
             let symbols = self.symbols.len();
-            vocabulary.symbols(word, &mut self.symbols);
+            dictionaries.vocabulary.symbols(&dictionaries.index, word, &mut self.symbols);
             if self.symbols.len() > symbols {
                 self.words.push(KnownWord {
                     nth: number(nth),
@@ -184,17 +232,31 @@ impl Interned {
                 });
             }
         }
-        let listed = number(self.words.len() - first);
-        let known = Known { words: number(words.len()), first: number(first), listed };
+        let count = number(words.len());
         self.spare = words;
-        known
+        let listed = number(self.words.len() - first);
+        if listed == 0 && count < Known::ENTRIES {
+            return Known(count);
+        }
+        self.entries.push(Entry { count, first: number(first), listed });
+        Known(Known::ENTRIES + number(self.entries.len() - 1))
     }
 
-    /// The words of a chunk that have symbols.
+    /// How many words a chunk has.
     #[inline]
-    pub(super) fn words(&self, known: Known) -> &[KnownWord] {
-        let first = known.first as usize;
-        self.words.get(first..first + known.listed as usize).unwrap_or_default()
+    pub(super) fn count(&self, known: Known) -> u32 {
+        match known.listed() {
+            None => known.0,
+            Some(entry) => self.entries.get(entry as usize).map_or(0, |entry| entry.count),
+        }
+    }
+
+    /// The words with symbols of a chunk that has an entry.
+    #[inline]
+    pub(super) fn words(&self, entry: u32) -> &[KnownWord] {
+        let Some(entry) = self.entries.get(entry as usize) else { return &[] };
+        let first = entry.first as usize;
+        self.words.get(first..first + entry.listed as usize).unwrap_or_default()
     }
 
     /// The symbols of a word.
@@ -203,22 +265,6 @@ impl Interned {
         let first = word.symbols as usize;
         self.symbols.get(first..first + word.count as usize).unwrap_or_default()
     }
-}
-
-/// An odd number with its bits well mixed (2⁶⁴ / golden ratio).
-const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
-
-/// Eight bytes at a time, multiplied and folded; good enough for words, and no harm if not, since
-/// few places are tried.
-fn hash(bytes: &[u8]) -> u64 {
-    let mut hash = 0;
-    let (eights, rest) = bytes.as_chunks::<8>();
-    let last = rest.iter().fold(0, |last, byte| last << 8 | u64::from(*byte));
-    for part in eights.iter().map(|eight| u64::from_le_bytes(*eight)).chain([last]) {
-        hash = (hash ^ part).wrapping_mul(FACTOR);
-        hash ^= hash >> 32;
-    }
-    hash
 }
 
 /// A length as it is kept; text and table are far smaller.

@@ -8,8 +8,10 @@
 //! confidence  = 1 / (1 + exp(−(a·margin + b[best team])))
 //! ```
 //!
-//! The words of the mail become symbols ([`intern`]), the symbols streams, in which one automaton
-//! finds what the lines look for ([`search`]); what it found is summed up ([`score`]).
+//! The words of the mail become symbols ([`intern`]). Most lines look for one word, and are found by
+//! its symbol alone ([`tally`]); those that may be parts of phrases become streams, in which one
+//! automaton finds them ([`search`]). What was found is summed up ([`score`]), and kept as numbers
+//! until somebody asks why ([`hits`]).
 //!
 //! A match never spans two parts of a mail. Matches of one line that share a word are one
 //! occurrence: the one that ends first, the longest of those. It knows the text of a mail and
@@ -17,13 +19,16 @@
 
 mod intern;
 mod search;
+mod tally;
 mod score;
+mod hits;
 pub mod explain;
 
 use serde::{Deserialize, Serialize};
 
 use crate::dictionary::{Dictionaries, TeamId, Version};
 use crate::mail::{Text, TextPlace};
+pub use hits::{Hits, Iter};
 pub use search::Scratch;
 
 /// Classifies a mail by its subject and text. `scratch` holds what is worth keeping from one mail
@@ -65,7 +70,7 @@ pub struct Verdict {
     /// Postroom ships.
     pub calibrated: bool,
     /// Every line that matched, by team in the order of the ranking, then by line.
-    pub hits: Vec<Hit>,
+    pub hits: Hits,
 }
 
 impl Verdict {

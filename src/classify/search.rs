@@ -2,12 +2,16 @@
 //!
 //! It knows streams of symbols and places in a text; it knows nothing of points.
 
-use crate::dictionary::automaton::{Chain, Target};
+use crate::dictionary::automaton::{Automaton, Chain, Target};
+use crate::dictionary::uses::Uses;
+use crate::dictionary::vocabulary::Symbol;
 use crate::dictionary::words::chunks;
 use crate::dictionary::{Alternative, Dictionaries, Version};
 use crate::mail::TextPlace;
 
+use super::hits::Found;
 use super::intern::Interned;
+use super::tally::Tally;
 
 /// What is kept from one mail to the next: known words, and memory that is used again. It can be
 /// used with any dictionaries, one after the other; give each thread its own.
@@ -22,9 +26,13 @@ pub struct Scratch {
     next: u32,
     /// How many words count.
     pub(super) words: u32,
-    /// What lines found, in no order.
+    /// The words that lines look for alone.
+    pub(super) tally: Tally,
+    /// What other lines found, in no order.
     pub(super) matches: Vec<Match>,
     pieces: Vec<Piece>,
+    /// The lines that matched.
+    pub(super) found: Vec<Found>,
 }
 
 /// A match of a line, before overlaps are sorted out.
@@ -54,15 +62,52 @@ struct Piece {
     at: Stretch,
 }
 
-/// The symbols of one layer, two or three bytes each. Words without a symbol are left out; where
-/// some were, a 0 stands.
+/// The symbols of one layer that may be parts of phrases, two or three bytes each. Where words
+/// were left out, a 0 stands.
 #[derive(Default)]
 struct Stream {
     bytes: Vec<u8>,
     /// For each symbol its word; for a 0 anything.
     words: Vec<Stretch>,
-    /// The number of the word that would be next to the last one.
+    /// The last word of a phrase, the number of the word that would be next to it, and whether it
+    /// was written.
+    last: Option<(u32, Stretch)>,
     next: u32,
+    is_written: bool,
+}
+
+impl Stream {
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.words.clear();
+        self.last = None;
+        self.next = 0;
+        self.is_written = false;
+    }
+
+    /// Adds a word that stands in some phrase. It is written only beside one that it may stand
+    /// beside in a phrase.
+    #[inline]
+    fn add(&mut self, automaton: &Automaton, code: u32, at: Stretch) {
+        let before = self
+            .last
+            .filter(|(before, _)| self.next == at.first && automaton.may_pair(*before, code));
+        if let Some((before, stretch)) = before {
+            if !self.is_written {
+                self.write(automaton, 0, stretch);
+                self.write(automaton, before, stretch);
+            }
+            self.write(automaton, code, at);
+        }
+        self.is_written = before.is_some();
+        self.last = Some((code, at));
+        self.next = at.first + 1;
+    }
+
+    fn write(&mut self, automaton: &Automaton, code: u32, at: Stretch) {
+        automaton.write(code, &mut self.bytes);
+        self.words.push(at);
+    }
 }
 
 impl Scratch {
@@ -75,10 +120,9 @@ impl Scratch {
             self.streams.resize_with(dictionaries.vocabulary.layers(), Stream::default);
         }
         for stream in &mut self.streams {
-            stream.bytes.clear();
-            stream.words.clear();
-            stream.next = 0;
+            stream.clear();
         }
+        self.tally.prepare(dictionaries.index.codes());
         self.next = 0;
         self.words = 0;
         self.matches.clear();
@@ -97,37 +141,41 @@ impl Scratch {
         if place == TextPlace::Signature {
             return;
         }
-        let open = usize::from(dictionaries.vocabulary.open_layer());
         let before = self.next;
         for chunk in chunks(text) {
-            let known = self.interned.find(&dictionaries.vocabulary, text, &chunk);
-            let start = u32::try_from(offset + chunk.range.start).unwrap_or(u32::MAX);
-            for word in self.interned.words(known) {
-                let number = self.next + word.nth;
-                let at = Stretch {
-                    first: number,
-                    last: number,
-                    start: start + word.start,
-                    end: start + word.end,
-                    place,
-                };
-                for symbol in self.interned.symbols(word) {
-                    let layer = usize::from(symbol.layer);
-                    let Some(stream) = self.streams.get_mut(layer) else { continue };
-                    // Open words stand alone: several of them can be one word.
-                    if stream.next != number || layer == open {
-                        dictionaries.automaton.write(0, &mut stream.bytes);
-                        stream.words.push(at);
-                    }
-                    dictionaries.automaton.write(symbol.code, &mut stream.bytes);
-                    stream.words.push(at);
-                    stream.next = number + 1;
-                }
+            let known = self.interned.find(dictionaries, text, &chunk);
+            if let Some(entry) = known.listed() {
+                let start = u32::try_from(offset + chunk.range.start).unwrap_or(u32::MAX);
+                self.take(dictionaries, place, entry, start);
             }
-            self.next += known.words;
+            self.next += self.interned.count(known);
         }
         self.words += self.next - before;
         self.next += Alternative::GAP + 1;
+    }
+
+    /// Takes in a chunk that has symbols and begins at byte `start`.
+    fn take(&mut self, dictionaries: &Dictionaries, place: TextPlace, entry: u32, start: u32) {
+        for word in self.interned.words(entry) {
+            let number = self.next + word.nth;
+            let (start, end) = (start + word.start, start + word.end);
+            let at = Stretch { first: number, last: number, start, end, place };
+            for &Symbol { layer, code, uses } in self.interned.symbols(word) {
+                if uses.has(Uses::ALONE) {
+                    self.tally.add(code, place, start, end);
+                }
+                if uses.has(Uses::TARGET) {
+                    for target in dictionaries.index.targets(code) {
+                        found(*target, at, &mut self.matches, &mut self.pieces);
+                    }
+                }
+                if uses.has(Uses::PHRASE)
+                    && let Some(stream) = self.streams.get_mut(usize::from(layer))
+                {
+                    stream.add(&dictionaries.automaton, code, at);
+                }
+            }
+        }
     }
 
     /// Searches what was read.
@@ -139,23 +187,26 @@ impl Scratch {
                     return;
                 };
                 let at = Stretch { last: last.last, end: last.end, ..*first };
-                match target {
-                    Target::Line(line) => self.matches.push(Match { line, at }),
-                    Target::Piece { chain, piece } => {
-                        self.pieces.push(Piece { chain, nth: piece, at });
-                    }
-                }
+                found(target, at, &mut self.matches, &mut self.pieces);
             });
         }
         self.pieces.sort_unstable_by_key(|found| (found.chain, found.nth, found.at.first));
-        for found in self.pieces.chunk_by(|one, other| one.chain == other.chain) {
-            let Some(chain) = found.first().and_then(|f| dictionaries.automaton.chain(f.chain))
+        for pieces in self.pieces.chunk_by(|one, other| one.chain == other.chain) {
+            let Some(chain) = pieces.first().and_then(|f| dictionaries.automaton.chain(f.chain))
             else {
                 continue;
             };
-            let whole = link(chain, found);
+            let whole = link(chain, pieces);
             self.matches.extend(whole.into_iter().map(|at| Match { line: chain.line, at }));
         }
+    }
+}
+
+/// Notes a match of a line or of a piece.
+fn found(target: Target, at: Stretch, matches: &mut Vec<Match>, pieces: &mut Vec<Piece>) {
+    match target {
+        Target::Line(line) => matches.push(Match { line, at }),
+        Target::Piece { chain, piece } => pieces.push(Piece { chain, nth: piece, at }),
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::civil::Date;
 use postroom::classify::{Hit, Scratch, Span};
+use postroom::dictionary::TeamId;
 use postroom::directory::Party;
 use postroom::mail::{EmailAddress, TextPlace};
 use postroom::pipeline::Judgement;
@@ -49,38 +50,38 @@ struct Answer<'a> {
     confidence: Option<f64>,
     threshold: Option<f64>,
     party: &'a Party,
-    evidence: Vec<Matched<'a>>,
+    evidence: Vec<Matched>,
     failure: Option<&'a str>,
     text_chars: usize,
 }
 
 /// A dictionary line that matched, as `--json` prints it.
 #[derive(Debug, Serialize)]
-struct Matched<'a> {
-    team: &'a str,
-    file: &'a str,
+struct Matched {
+    team: TeamId,
+    file: String,
     line: u32,
-    term: &'a str,
+    term: String,
     points: i32,
     strength: f64,
     occurrences: u32,
     /// Where the first occurrence is.
     place: Option<TextPlace>,
-    spans: &'a [Span],
+    spans: Vec<Span>,
 }
 
-impl<'a> Matched<'a> {
-    fn of(hit: &'a Hit) -> Self {
+impl Matched {
+    fn of(hit: Hit) -> Self {
         Self {
-            team: hit.team.as_str(),
-            file: &hit.file,
+            team: hit.team,
+            file: hit.file,
             line: hit.line,
-            term: &hit.term,
+            term: hit.term,
             points: hit.points,
             strength: hit.strength,
             occurrences: hit.occurrences,
             place: hit.spans.first().map(|span| span.place),
-            spans: &hit.spans,
+            spans: hit.spans,
         }
     }
 }

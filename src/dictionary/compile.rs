@@ -3,9 +3,10 @@
 //! Everything or nothing: with an error in any file there are no dictionaries, and whoever asked
 //! keeps the last good ones. It knows files by name and text; where they are kept it doesn't.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
@@ -13,7 +14,10 @@ use super::automaton::{self, Automaton, Step, Wanted};
 use super::calibration::Calibration;
 use super::format::{self, TeamFile};
 use super::language::Language;
+use super::lines::{Line, Lines};
+use super::quick::QuickMap;
 use super::rule::{Alternative, Element, Rule, Star};
+use super::uses::Index;
 use super::vocabulary::{Vocabulary, VocabularyBuilder};
 use super::words::words;
 use super::{TeamId, Version, examples};
@@ -24,22 +28,12 @@ pub struct Dictionaries {
     version: Version,
     /// By the names of the teams.
     files: Vec<TeamFile>,
-    lines: Vec<Line>,
+    /// Shared with the verdicts, which name lines by their numbers.
+    lines: Arc<Lines>,
     pub(crate) vocabulary: Vocabulary,
+    pub(crate) index: Index,
     pub(crate) automaton: Automaton,
     calibration: Calibration,
-}
-
-/// A line of a dictionary, as far as matching needs it. Lines are numbered by team, then by their
-/// order in the file.
-#[derive(Debug, Clone)]
-pub(crate) struct Line {
-    /// The place of its team in the order of the names.
-    pub(crate) team: usize,
-    pub(crate) number: u32,
-    pub(crate) term: Box<str>,
-    pub(crate) points: i32,
-    pub(crate) subject_only: bool,
 }
 
 impl Dictionaries {
@@ -121,9 +115,9 @@ impl Dictionaries {
         self.calibration.threshold(team)
     }
 
-    /// The line with this number.
-    pub(crate) fn line(&self, number: u32) -> Option<&Line> {
-        self.lines.get(number as usize)
+    /// The lines of all files, by their numbers.
+    pub(crate) fn lines(&self) -> &Arc<Lines> {
+        &self.lines
     }
 }
 
@@ -176,28 +170,32 @@ fn compile(
     found: &mut Vec<Diagnostic>,
 ) -> Option<Dictionaries> {
     let mut vocabulary = VocabularyBuilder::default();
-    let mut lines = Vec::new();
+    let mut lines = Lines::default();
     let mut wanted = Vec::new();
-    for (number, team) in teams.iter().enumerate() {
+    for team in &teams {
+        lines.add_team(&team.team, &team.file);
         for (section, rule) in team.rules() {
-            let line = u32::try_from(lines.len()).unwrap_or(u32::MAX);
-            for alternative in &rule.alternatives {
-                wanted.push(want(&mut vocabulary, section.language, alternative, line));
-            }
-            lines.push(Line {
-                team: number,
+            let line = lines.add(Line {
                 number: rule.line,
                 term: rule.term.as_str().into(),
                 points: rule.points,
                 subject_only: rule.subject_only,
             });
+            let is_all = rule.alternatives.len() == 1 && !rule.subject_only;
+            for alternative in &rule.alternatives {
+                let mut one = Wanted::new(line, is_all);
+                want(&mut vocabulary, section.language, alternative, &mut one);
+                wanted.push(one);
+            }
         }
     }
     let (vocabulary, codes) = vocabulary.finish();
     find_repeats(&teams, &wanted, &codes, found);
     match automaton::build(&wanted, &codes, vocabulary.last_code) {
-        Ok(automaton) => {
-            Some(Dictionaries { version, files: teams, lines, vocabulary, automaton, calibration })
+        Ok((automaton, index)) => {
+            let lines = Arc::new(lines);
+            let files = teams;
+            Some(Dictionaries { version, files, lines, vocabulary, index, automaton, calibration })
         }
         Err(error) => {
             let message = format!("the dictionaries are too large: {error}");
@@ -212,9 +210,8 @@ fn want(
     vocabulary: &mut VocabularyBuilder,
     language: Language,
     alternative: &Alternative,
-    line: u32,
-) -> Wanted {
-    let mut wanted = Wanted::new(line);
+    wanted: &mut Wanted,
+) {
     for phrase in &alternative.phrases {
         let mut step = Step::Gap;
         for Element { text, star } in phrase {
@@ -239,14 +236,13 @@ fn want(
             }
         }
     }
-    wanted
 }
 
 /// Warns of lines of one file that find the same words.
 fn find_repeats(teams: &[TeamFile], wanted: &[Wanted], codes: &[u32], found: &mut Vec<Diagnostic>) {
     let mut wanted = wanted.iter();
     for team in teams {
-        let mut known: HashMap<(Vec<u32>, bool), &Rule> = HashMap::new();
+        let mut known: QuickMap<(Vec<u32>, bool), &Rule> = QuickMap::default();
         for (_, rule) in team.rules() {
             let mut told = false;
             for wanted in wanted.by_ref().take(rule.alternatives.len()) {

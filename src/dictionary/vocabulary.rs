@@ -7,25 +7,28 @@
 //!
 //! It knows words and languages; it knows nothing of lines, points or mails.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::language::{Language, Stems};
+use super::quick::QuickMap;
 use super::rule::Star;
+use super::uses::{Index, Uses};
 use super::words::{Word, spellings};
 
 /// What a word means in one layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Symbol {
     pub(crate) layer: u8,
+    pub(crate) uses: Uses,
     pub(crate) code: u32,
 }
 
 /// The words that any line uses.
 pub(crate) struct Vocabulary {
     languages: Vec<Forms>,
-    exact: HashMap<String, u32>,
-    starts: HashMap<String, Vec<u32>>,
-    ends: HashMap<String, Vec<u32>>,
+    exact: QuickMap<String, u32>,
+    starts: QuickMap<String, Vec<u32>>,
+    ends: QuickMap<String, Vec<u32>>,
     /// The longest open word in bytes; 0 without any.
     longest_open: usize,
     /// No code is above this one; 0 is no word's.
@@ -35,7 +38,7 @@ pub(crate) struct Vocabulary {
 /// The stems of one language.
 struct Forms {
     stems: Stems,
-    codes: HashMap<String, u32>,
+    codes: QuickMap<String, u32>,
 }
 
 impl Vocabulary {
@@ -49,8 +52,9 @@ impl Vocabulary {
         u8::try_from(self.languages.len() + 1).unwrap_or(u8::MAX)
     }
 
-    /// Adds what `word` means to `symbols`.
-    pub(crate) fn symbols(&self, word: &Word, symbols: &mut Vec<Symbol>) {
+    /// Adds what `word` means to `symbols`; `index` has the uses of the codes.
+    pub(crate) fn symbols(&self, index: &Index, word: &Word, symbols: &mut Vec<Symbol>) {
+        let symbol = |layer, code| Symbol { layer, uses: index.uses(code), code };
         let several;
         let spelled = if word.folded.is_ascii() {
             std::slice::from_ref(&word.folded)
@@ -61,11 +65,11 @@ impl Vocabulary {
         for (layer, forms) in (0..).zip(&self.languages) {
             // The spelling that is nearest to what was written decides.
             let code = spelled.iter().find_map(|s| forms.codes.get(forms.stems.stem(s).as_ref()));
-            symbols.extend(code.map(|&code| Symbol { layer, code }));
+            symbols.extend(code.map(|&code| symbol(layer, code)));
         }
         let open = self.open_layer();
         if let Some(&code) = self.exact.get(&word.exact) {
-            symbols.push(Symbol { layer: open - 1, code });
+            symbols.push(symbol(open - 1, code));
         }
         if self.longest_open > 0 {
             let mut codes = Vec::new();
@@ -74,7 +78,7 @@ impl Vocabulary {
             }
             codes.sort_unstable();
             codes.dedup();
-            symbols.extend(codes.into_iter().map(|code| Symbol { layer: open, code }));
+            symbols.extend(codes.into_iter().map(|code| symbol(open, code)));
         }
     }
 
@@ -97,17 +101,17 @@ impl Vocabulary {
 #[derive(Default)]
 pub(crate) struct VocabularyBuilder {
     languages: BTreeMap<Language, FormsBuilder>,
-    exact: HashMap<String, u32>,
-    open: HashMap<(Star, String), u32>,
+    exact: QuickMap<String, u32>,
+    open: QuickMap<(Star, String), u32>,
     /// For each handle one that is the same word, and itself if it is the first of them.
     same: Vec<u32>,
 }
 
 struct FormsBuilder {
     stems: Stems,
-    stemmed: HashMap<String, u32>,
+    stemmed: QuickMap<String, u32>,
     /// The words seen, so that each is stemmed once.
-    seen: HashMap<String, u32>,
+    seen: QuickMap<String, u32>,
 }
 
 impl VocabularyBuilder {
@@ -115,8 +119,8 @@ impl VocabularyBuilder {
     pub(crate) fn word(&mut self, language: Language, folded: &str) -> u32 {
         let forms = self.languages.entry(language).or_insert_with(|| FormsBuilder {
             stems: Stems::of(language),
-            stemmed: HashMap::new(),
-            seen: HashMap::new(),
+            stemmed: QuickMap::default(),
+            seen: QuickMap::default(),
         });
         if let Some(&handle) = forms.seen.get(folded) {
             return handle;
@@ -171,7 +175,7 @@ impl VocabularyBuilder {
             }
         }
         let code = |handle: u32| codes.get(handle as usize).copied().unwrap_or_default();
-        let with_codes = |map: HashMap<String, u32>| -> HashMap<String, u32> {
+        let with_codes = |map: QuickMap<String, u32>| -> QuickMap<String, u32> {
             map.into_iter().map(|(word, handle)| (word, code(handle))).collect()
         };
         let languages = self.languages.into_values();
@@ -180,8 +184,8 @@ impl VocabularyBuilder {
                 .map(|forms| Forms { stems: forms.stems, codes: with_codes(forms.stemmed) })
                 .collect(),
             exact: with_codes(self.exact),
-            starts: HashMap::new(),
-            ends: HashMap::new(),
+            starts: QuickMap::default(),
+            ends: QuickMap::default(),
             longest_open: 0,
             last_code,
         };

@@ -117,13 +117,39 @@ impl Iterator for Chunks<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<Chunk> {
-        let mut start = self.at;
-        while start < self.bytes.len()
-            && matches!(class(self.bytes, start), Class::Separator | Class::Apostrophe)
-        {
-            start += 1;
+        let start = self.seek(self.at, |eight| eight.alphanumeric | eight.beyond);
+        let mut end = self.seek(start, |eight| !eight.alphanumeric & HIGH);
+        let mut ascii = true;
+        if !matches!(class(self.bytes, end), Class::Separator) {
+            (end, ascii) = self.rest(end);
         }
-        let mut end = start;
+        self.at = end;
+        (end > start).then_some(Chunk { range: start..end, ascii })
+    }
+}
+
+impl Chunks<'_> {
+    /// The first byte from `at` on that `wanted` marks, or the end of the text.
+    #[inline]
+    fn seek(&self, mut at: usize, wanted: impl Fn(Eight) -> u64) -> usize {
+        while let Some(ahead) = self.bytes.get(at..).and_then(<[u8]>::first_chunk) {
+            let marked = wanted(Eight::of(*ahead));
+            if marked != 0 {
+                return at + first(marked);
+            }
+            at += 8;
+        }
+        let last = self.bytes.get(at..).unwrap_or_default();
+        let mut ahead = [0; 8];
+        ahead.iter_mut().zip(last).for_each(|(to, byte)| *to = *byte);
+        let marked = wanted(Eight::of(ahead));
+        at + if marked == 0 { last.len() } else { first(marked).min(last.len()) }
+    }
+
+    /// Where a chunk ends that has gone on to `end`, where a byte is that may belong to it, and
+    /// whether it is ASCII from there on.
+    #[cold]
+    fn rest(&self, mut end: usize) -> (usize, bool) {
         let mut ascii = true;
         loop {
             match class(self.bytes, end) {
@@ -138,12 +164,45 @@ impl Iterator for Chunks<'_> {
                 {
                     end += 1;
                 }
-                Class::Apostrophe | Class::Separator => break,
+                Class::Apostrophe | Class::Separator => return (end, ascii),
             }
         }
-        self.at = end;
-        (end > start).then_some(Chunk { range: start..end, ascii })
     }
+}
+
+/// The high bit of each byte.
+const HIGH: u64 = 0x8080_8080_8080_8080;
+/// The low bit of each byte.
+const LOW: u64 = 0x0101_0101_0101_0101;
+
+/// What eight bytes are, each by its high bit. Looking at them at once spares a guess a byte
+/// where the word ends.
+#[derive(Clone, Copy)]
+struct Eight {
+    alphanumeric: u64,
+    beyond: u64,
+}
+
+impl Eight {
+    #[inline]
+    fn of(bytes: [u8; 8]) -> Self {
+        let bytes = u64::from_le_bytes(bytes);
+        let beyond = bytes & HIGH;
+        // Below 0x80 and a number below 0x80 carry nothing into the next byte.
+        let low = bytes & !HIGH;
+        let from = |first: u8, bytes: u64| bytes + LOW * u64::from(0x80 - first);
+        // The letters' case is one bit; what it makes of other bytes is no letter's either.
+        let lower = low | (LOW * 0x20);
+        let letters = from(b'a', lower) & !from(b'z' + 1, lower);
+        let digits = from(b'0', low) & !from(b'9' + 1, low);
+        Self { alphanumeric: (letters | digits) & HIGH & !beyond, beyond }
+    }
+}
+
+/// Which byte is the first that has its high bit set.
+#[inline]
+fn first(marked: u64) -> usize {
+    marked.trailing_zeros() as usize / 8
 }
 
 // ------------------------------------------------------------------------------- normal form --
@@ -309,6 +368,33 @@ mod tests {
         ] {
             let found: Vec<String> = words(text).into_iter().map(|word| word.folded).collect();
             assert_eq!(found, expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn eight_bytes_at_once_are_what_each_is() {
+        for byte in 0..=u8::MAX {
+            for place in 0..8 {
+                let mut bytes = [b'a', b' ', 0xFF, b'9', 0, b'\'', b'Z', 0x80];
+                bytes[place] = byte;
+                let eight = Eight::of(bytes);
+                let is = |marks: u64| marks.to_le_bytes()[place] == 0x80;
+                assert_eq!(is(eight.alphanumeric), byte.is_ascii_alphanumeric(), "{byte}");
+                assert_eq!(is(eight.beyond), !byte.is_ascii(), "{byte}");
+            }
+        }
+    }
+
+    #[test]
+    fn chunks_end_where_they_should_at_any_place() {
+        for before in 0..20 {
+            for text in ["a", "it's", "abcdefgh", "abcdefghi", "stra\u{df}e", "a1b2c3d4e5f6g7h8i9"]
+            {
+                for after in ["", " ", "'", "' ", ".", "  x"] {
+                    let whole = format!("{}{text}{after}", " ".repeat(before));
+                    assert_eq!(texts(&whole).first(), Some(&text), "{whole:?}");
+                }
+            }
         }
     }
 

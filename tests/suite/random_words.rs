@@ -96,7 +96,7 @@ fn read(dictionaries: &Dictionaries, subject: &str, text: &Text) -> Verdict {
 
 /// Every span lies in a part of its place, on character boundaries, and is not empty.
 fn spans_are_sound(verdict: &Verdict, subject: &str, text: &Text) {
-    for span in verdict.hits.iter().flat_map(|hit| &hit.spans) {
+    for span in verdict.hits.iter().flat_map(|hit| hit.spans) {
         let range = span.start as usize..span.end as usize;
         let whole = if span.place == TextPlace::Subject { subject } else { text.body.as_str() };
         assert!(whole.get(range.clone()).is_some_and(|found| !found.is_empty()), "{span:?}");
@@ -137,6 +137,7 @@ proptest! {
                 .collect();
             let hit = verdict.hits.iter().find(|hit| hit.line == rule.line);
             let found: Vec<(u32, u32)> = hit
+                .as_ref()
                 .map(|hit| hit.spans.iter().map(|span| (span.start, span.end)).collect())
                 .unwrap_or_default();
             prop_assert_eq!(&found, &spans, "{}", rule.term);

@@ -262,7 +262,8 @@ fn evidence() -> Evidence {
                 strength: 1.0 + 2.0_f64.ln(),
                 spans: vec![span],
                 occurrences: 1,
-            }],
+            }]
+            .into(),
         }),
         threshold: Some(1.0 / 3.0),
         failure: None,

@@ -60,8 +60,8 @@ fn read(dictionaries: &Dictionaries, letter: &Letter) -> Verdict {
 /// What the lines found, as the original text: `term: text|text`.
 fn found(dictionaries: &Dictionaries, letter: &Letter) -> Vec<String> {
     let verdict = read(dictionaries, letter);
-    let mut hits: Vec<&Hit> = verdict.hits.iter().collect();
-    hits.sort_by_key(|hit| (&hit.team, hit.line));
+    let mut hits: Vec<Hit> = verdict.hits.to_vec();
+    hits.sort_by_key(|hit| (hit.team.clone(), hit.line));
     hits.iter()
         .map(|hit| {
             let spans = hit.spans.iter().map(|span| letter.at(span.place, span.start, span.end));
@@ -265,7 +265,7 @@ fn the_sum_is_the_one_in_the_book() {
     let dictionaries = build(&[("one", "base -2\n[terms]\nserver +5\n")]);
     let verdict = read(&dictionaries, &letter);
     // t = 1 × 2 + 2 × 1 + 1 × ½ = 4.5; v = 1 + ln 4.5; four words.
-    let hit = &verdict.hits[0];
+    let hit = &verdict.hits.to_vec()[0];
     close("strength", hit.strength, 2.504_077_396_776_274);
     assert_eq!((hit.occurrences, hit.spans.len(), hit.points, hit.line), (4, 4, 5, 4));
     close("words", verdict.words, 4.0);
@@ -408,5 +408,63 @@ The best team is 25.49 points ahead.
 With 19 more points for other that would be the best team.
 Without net.dict:4 `server down` a person would be asked.
 "
+    );
+}
+
+/// More words than two bytes can tell apart, in phrases and alone, beside each other.
+#[test]
+fn more_words_than_two_bytes_can_tell_apart() {
+    const WORDS: usize = 66_000;
+    let word = |n: usize| format!("w{n}x");
+    let mut lines = "[terms]\n".to_owned();
+    for first in (0..WORDS).step_by(20) {
+        lines += &(first..first + 20).map(word).collect::<Vec<_>>().join(" ");
+        lines += " +3\n";
+    }
+    let last = WORDS - 1;
+    lines += &[word(last), [word(last), word(0)].join(" ")].join("\n");
+    let dictionaries = build(&[("one", &lines)]);
+    let said = |range: std::ops::Range<usize>| range.map(word).collect::<Vec<_>>().join(" ");
+    let text = [said(WORDS - 20..WORDS), said(0..20), said(21..40)].join(" ");
+    let both = format!("{} {}", word(last), word(0));
+    let expected = [
+        format!("{0}: {0}", said(0..20)),
+        format!("{0}: {0}", said(WORDS - 20..WORDS)),
+        format!("{0}: {0}", word(last)),
+        format!("{both}: {both}"),
+    ];
+    assert_eq!(found(&dictionaries, &Letter::body(&text)), expected);
+}
+
+/// Lines of several teams that look for the same word share its finding, and nothing else.
+#[test]
+fn a_word_that_many_lines_look_for() {
+    let dictionaries = build(&[
+        ("a", "[terms]\nserver +3\nserver down +4\n"),
+        ("b", "[terms]\nservers +5\nserver +7 @subject\nserver | net +2\n=Server +1\n"),
+    ]);
+    let letter = Letter {
+        subject: "Server".to_owned(),
+        ..Letter::body(&"server down, ".repeat(10)).and(TextPlace::Signature, "server")
+    };
+    let verdict = read(&dictionaries, &letter);
+    let counted: Vec<(String, String, u32, usize)> = verdict
+        .hits
+        .iter()
+        .map(|hit| (hit.team.to_string(), hit.term, hit.occurrences, hit.spans.len()))
+        .collect();
+    let hit = |team: &str, term: &str, occurrences, spans| {
+        (team.to_owned(), term.to_owned(), occurrences, spans)
+    };
+    assert_eq!(
+        counted,
+        [
+            hit("b", "servers", 11, 8),
+            hit("b", "server", 1, 1),
+            hit("b", "server | net", 11, 8),
+            hit("b", "=Server", 1, 1),
+            hit("a", "server", 11, 8),
+            hit("a", "server down", 10, 8),
+        ]
     );
 }

@@ -1,0 +1,183 @@
+//! The lines that matched a mail, kept as numbers.
+//!
+//! A large dictionary finds hundreds of lines in a mail, and most of what evidence says of them is
+//! never read: so a verdict keeps numbers, and shares the lines' text with the dictionaries. A
+//! [`Hit`] is made when somebody asks for it.
+//!
+//! It knows lines and occurrences; it knows nothing of how they were found.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::dictionary::lines::{Line, Lines};
+
+use super::{Hit, Span};
+
+/// Every line that matched, by team in the order of the ranking, then by line.
+#[derive(Clone, Default)]
+pub struct Hits {
+    lines: Arc<Lines>,
+    found: Vec<Found>,
+    findings: Vec<Finding>,
+    spans: Vec<Span>,
+}
+
+/// A line, and which finding it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Found {
+    pub(super) line: u32,
+    pub(super) finding: u32,
+}
+
+/// Occurrences of the same words; lines that look for the same share it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Finding {
+    pub(super) strength: f64,
+    pub(super) occurrences: u32,
+    /// Where its spans begin, and how many are listed.
+    pub(super) first: u32,
+    pub(super) listed: u32,
+}
+
+impl Hits {
+    pub(super) fn new(
+        lines: Arc<Lines>,
+        found: Vec<Found>,
+        findings: Vec<Finding>,
+        spans: Vec<Span>,
+    ) -> Self {
+        Self { lines, found, findings, spans }
+    }
+
+    /// How many lines matched.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.found.len()
+    }
+
+    /// Whether no line matched.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// The hits in order, each made as it is asked for.
+    #[must_use]
+    pub fn iter(&self) -> Iter<'_> {
+        Iter { hits: self, found: self.found.iter() }
+    }
+
+    /// All hits, for whoever reads them more than once.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<Hit> {
+        self.iter().collect()
+    }
+
+    fn hit(&self, found: Found) -> Option<Hit> {
+        let owner = self.lines.owner(found.line)?;
+        let line = self.lines.get(found.line)?;
+        let finding = self.findings.get(found.finding as usize)?;
+        let first = finding.first as usize;
+        let spans = self.spans.get(first..first + finding.listed as usize)?;
+        Some(Hit {
+            team: owner.team.clone(),
+            file: owner.file.to_string(),
+            line: line.number,
+            term: line.term.to_string(),
+            points: line.points,
+            strength: finding.strength,
+            spans: spans.to_vec(),
+            occurrences: finding.occurrences,
+        })
+    }
+}
+
+/// Iterates over [`Hits`].
+#[derive(Clone)]
+pub struct Iter<'a> {
+    hits: &'a Hits,
+    found: std::slice::Iter<'a, Found>,
+}
+
+impl Iterator for Iter<'_> {
+    type Item = Hit;
+
+    fn next(&mut self) -> Option<Hit> {
+        self.hits.hit(*self.found.next()?)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.found.size_hint()
+    }
+}
+
+impl<'a> IntoIterator for &'a Hits {
+    type Item = Hit;
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
+    }
+}
+
+impl FromIterator<Hit> for Hits {
+    fn from_iter<T: IntoIterator<Item = Hit>>(hits: T) -> Self {
+        let mut lines = Lines::default();
+        let mut made = Self::default();
+        for hit in hits {
+            let last = lines.owners().last();
+            if last.is_none_or(|owner| owner.team != hit.team || *owner.file != *hit.file) {
+                lines.add_team(&hit.team, &hit.file);
+            }
+            let line = Line {
+                number: hit.line,
+                term: hit.term.into(),
+                points: hit.points,
+                subject_only: false,
+            };
+            let number = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+            made.found.push(Found { line: lines.add(line), finding: number(made.findings.len()) });
+            made.findings.push(Finding {
+                strength: hit.strength,
+                occurrences: hit.occurrences,
+                first: number(made.spans.len()),
+                listed: number(hit.spans.len()),
+            });
+            made.spans.extend(hit.spans);
+        }
+        made.lines = Arc::new(lines);
+        made
+    }
+}
+
+impl From<Vec<Hit>> for Hits {
+    fn from(hits: Vec<Hit>) -> Self {
+        hits.into_iter().collect()
+    }
+}
+
+impl PartialEq for Hits {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().eq(other.iter())
+    }
+}
+
+impl fmt::Debug for Hits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self).finish()
+    }
+}
+
+impl Serialize for Hits {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Hits {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::deserialize(deserializer).map(Self::from)
+    }
+}
