@@ -1,15 +1,17 @@
 //! The text that a person sees of an HTML mail.
 //!
-//! html5gum reads the tags; this says which of them begin a line, which hide what they hold, and
-//! which mark a quote. It builds no tree, so hostile nesting costs nothing. Styles count where
-//! they stand on the element, as mail programs write them; style sheets are not applied.
+//! `markup` finds the tags, html5gum reads attributes and references; this says which elements
+//! begin a line, which hide what they hold, and which mark a quote. It builds no tree, so hostile
+//! nesting costs nothing. Styles count where they stand on the element, as mail programs write
+//! them; style sheets are not applied.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
-use html5gum::{DefaultEmitter, StartTag, Token, Tokenizer};
+use html5gum::{Token, Tokenizer};
 
 use super::Text;
+use super::markup::{Piece, Pieces};
 
 /// What a page shows.
 #[derive(Debug, Default)]
@@ -66,7 +68,7 @@ const BLOCKS: [&[u8]; 30] = [
     b"ul",
 ];
 /// More markup than this is not read, however little of it is visible.
-const MARKUP: usize = 2 * 1024 * 1024;
+const MARKUP: usize = 1024 * 1024;
 /// More elements open at once than this are not told apart any more.
 const DEPTH: usize = 2_000;
 
@@ -86,14 +88,12 @@ pub(super) fn visible(html: &str) -> Seen {
     let read = html.get(..html.floor_char_boundary(MARKUP)).unwrap_or(html);
     let mut page = Page::default();
     page.seen.cut = read.len() < html.len();
-    let mut emitter = DefaultEmitter::default();
-    emitter.naively_switch_states(true);
-    for Ok(token) in Tokenizer::new_with_emitter(read, emitter) {
-        match token {
-            Token::StartTag(tag) => page.open(&tag),
-            Token::EndTag(tag) => page.close(&tag.name),
-            Token::String(text) => page.write(&String::from_utf8_lossy(&text.value)),
-            Token::Comment(_) | Token::Doctype(_) | Token::Error(_) => {}
+    for piece in Pieces::of(read) {
+        match piece {
+            Piece::Open(name, tag) => page.open(short(name), tag),
+            Piece::Close(name) => page.close(short(name)),
+            Piece::Text(text) if text.contains('&') => page.write(&unescaped(text)),
+            Piece::Text(text) => page.write(text),
         }
         if page.seen.text.len() > Text::LIMIT {
             break;
@@ -102,15 +102,36 @@ pub(super) fn visible(html: &str) -> Seen {
     page.end()
 }
 
-/// The name of an element, of which only the beginning matters.
-type Name = [u8; 16];
+/// Text with its character references undone.
+fn unescaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for Ok(token) in Tokenizer::new(text) {
+        if let Token::String(text) = token {
+            out.push_str(&String::from_utf8_lossy(&text.value));
+        }
+    }
+    out
+}
+
+/// The name of an element in lower case, of which only the beginning matters.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Name {
+    bytes: [u8; 16],
+    length: usize,
+}
+
+impl Name {
+    fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
 
 fn short(name: &[u8]) -> Name {
-    let mut short = Name::default();
-    for (to, from) in short.iter_mut().zip(name) {
-        *to = *from;
+    let mut bytes = [0; 16];
+    for (to, from) in bytes.iter_mut().zip(name) {
+        *to = from.to_ascii_lowercase();
     }
-    short
+    Name { bytes, length: name.len().min(16) }
 }
 
 #[derive(Default)]
@@ -131,8 +152,8 @@ struct Page {
 }
 
 impl Page {
-    fn open(&mut self, tag: &StartTag<()>) {
-        let name: &[u8] = &tag.name;
+    fn open(&mut self, element: Name, tag: &str) {
+        let name = element.as_bytes();
         match name {
             b"br" => self.line(),
             b"td" | b"th" => self.space = true,
@@ -142,7 +163,7 @@ impl Page {
         if VOID.contains(&name) || self.open.len() >= DEPTH {
             return;
         }
-        let effect = effect(tag);
+        let effect = effect(name, tag);
         match effect {
             Effect::Unseen => self.hiding += 1,
             Effect::Hides => {
@@ -158,18 +179,16 @@ impl Page {
             }
             Effect::None => {}
         }
-        let name = short(name);
-        self.open.push((name, effect));
-        *self.open_by_name.entry(name).or_default() += 1;
+        self.open.push((element, effect));
+        *self.open_by_name.entry(element).or_default() += 1;
     }
 
-    fn close(&mut self, name: &[u8]) {
-        if BLOCKS.contains(&name) {
+    fn close(&mut self, name: Name) {
+        if BLOCKS.contains(&name.as_bytes()) {
             self.line();
         }
         // Tags that were left open end with the one around them; an end tag without a start is
         // nothing.
-        let name = short(name);
         if self.open_by_name.get(&name).is_none_or(|open| *open == 0) {
             return;
         }
@@ -235,18 +254,26 @@ impl Page {
     }
 }
 
-fn effect(tag: &StartTag<()>) -> Effect {
-    let name: &[u8] = &tag.name;
+/// What an element does, by its name and its start tag.
+fn effect(name: &[u8], tag: &str) -> Effect {
+    if UNSEEN.contains(&name) {
+        return Effect::Unseen;
+    }
+    let plain = if name == b"blockquote" { Effect::Quotes } else { Effect::None };
+    // Hardly any tag says something that matters here; only those are read.
+    let matters = |word: &[u8]| {
+        tag.as_bytes().windows(word.len()).any(|window| window.eq_ignore_ascii_case(word))
+    };
+    if tag.len() < name.len() + "< class=>".len()
+        || ![&b"hidden"[..], b"style", b"class"].iter().any(|word| matters(word))
+    {
+        return plain;
+    }
+    let Some(Ok(Token::StartTag(tag))) = Tokenizer::new(tag).next() else { return plain };
     let attribute = |name: &[u8]| {
         let value = tag.attributes.get(name)?;
         Some(String::from_utf8_lossy(&value.value).to_ascii_lowercase())
     };
-    if UNSEEN.contains(&name) {
-        return Effect::Unseen;
-    }
-    if tag.attributes.is_empty() {
-        return if name == b"blockquote" { Effect::Quotes } else { Effect::None };
-    }
     if attribute(b"hidden").is_some() || attribute(b"style").is_some_and(|style| hides(&style)) {
         return Effect::Hides;
     }

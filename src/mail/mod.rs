@@ -11,6 +11,7 @@ mod charset;
 mod fields;
 mod html;
 pub mod kind;
+mod markup;
 mod nesting;
 mod phrases;
 mod text;

@@ -32,7 +32,7 @@ fn count(raw: &[u8], encoded_levels: usize) -> usize {
                 holds_mail |= digest || !starts(value, b"multipart/");
             }
         } else if let Some(value) = value_of(after, b"transfer-encoding")
-            && (begins_with_letter(value, b'b') || begins_with_letter(value, b'q'))
+            && value.first().is_some_and(|byte| b"bBqQ=".contains(byte))
         {
             encoded.push(value);
         }
@@ -64,7 +64,7 @@ fn within(encoded: &[&[u8]], levels: usize) -> usize {
             found += count(&unquoted(body), levels - 1);
             break;
         } else {
-            // An encoding behind a comment or an encoded word: nothing but hostile mail has it.
+            // An encoding named in an encoded word: nothing but hostile mail has it.
             return MAX_NESTING + 1;
         }
         if found > MAX_NESTING {

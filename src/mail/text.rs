@@ -5,6 +5,9 @@
 //! that doesn't count.
 
 use std::ops::Range;
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
 
 use super::phrases::{
     ATTRIBUTION_VERBS, DISCLAIMERS, FORWARDED, HEADER_LABELS, ORIGINAL, PHONE_SIGNATURES, SIGN_OFFS,
@@ -15,8 +18,28 @@ use super::{Text, TextPart, TextPlace};
 const ATTRIBUTION_LINES: usize = 3;
 /// A longer line than this is a paragraph and no attribution, label or sign-off.
 const LONG_LINE: usize = 250;
+/// No line that announces an earlier mail is longer than this, in bytes.
+const LONGEST_ANNOUNCEMENT: usize = 64;
 /// A signature below a sign-off has at most this many lines.
 const SIGNATURE_LINES: usize = 10;
+
+/// Finds one word of every disclaimer: most mails have none, and need no closer look.
+#[allow(clippy::expect_used, reason = "a few constant words always build")]
+static MAYBE_DISCLAIMER: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    let words = [
+        "confiden",
+        "attachments",
+        "files",
+        "intended",
+        "error",
+        "vertraulich",
+        "adressat",
+        "jointes",
+        "handelsregister",
+    ];
+    let builder = AhoCorasick::builder().ascii_case_insensitive(true).build(words);
+    builder.expect("constant words")
+});
 
 /// Marks the parts of a body. `quoted` names the ranges that the markup already shows as quoted,
 /// in order.
@@ -37,7 +60,9 @@ pub(super) fn mark(body: String, quoted: &[Range<usize>]) -> Text {
         fill(&mut places, first..lines.len(), TextPlace::Quoted);
     }
     mark_signatures(&lines, &mut places);
-    mark_disclaimers(&lines, &mut places);
+    if MAYBE_DISCLAIMER.is_match(&body) {
+        mark_disclaimers(&lines, &mut places);
+    }
     join_blank_lines(&lines, &mut places);
     let parts = parts(&lines, &places);
     Text { body, parts }
@@ -130,9 +155,11 @@ fn rest_is_quoted_from(lines: &[Line<'_>], places: &[TextPlace]) -> Option<usize
         if line.is_blank() || line.text.len() > LONG_LINE {
             return false;
         }
-        let lower = line.text.to_lowercase();
-        let dashed = lower.trim_matches(['-', '_', ' ', '—', '*']);
-        let announced = ORIGINAL.contains(&dashed) || FORWARDED.contains(&dashed);
+        let words = line.text.trim_matches(['-', '_', ' ', '—', '*']);
+        let announced = words.len() <= LONGEST_ANNOUNCEMENT && {
+            let words = words.to_lowercase();
+            ORIGINAL.contains(&words.as_str()) || FORWARDED.contains(&words.as_str())
+        };
         announced || is_header_block(lines, n) || {
             let quote_follows = last_quoted.is_some_and(|last| last > n);
             !quote_follows
@@ -272,4 +299,19 @@ fn parts(lines: &[Line<'_>], places: &[TextPlace]) -> Vec<TextPart> {
         }
     }
     parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DISCLAIMERS, FORWARDED, LONGEST_ANNOUNCEMENT, MAYBE_DISCLAIMER, ORIGINAL};
+
+    #[test]
+    fn the_guards_let_every_phrase_through() {
+        for phrase in DISCLAIMERS {
+            assert!(MAYBE_DISCLAIMER.is_match(phrase), "{phrase}");
+        }
+        for phrase in ORIGINAL.iter().chain(&FORWARDED) {
+            assert!(phrase.len() <= LONGEST_ANNOUNCEMENT, "{phrase}");
+        }
+    }
 }

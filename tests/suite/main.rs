@@ -21,6 +21,7 @@ mod directory;
 mod random_words;
 mod words;
 mod monsters;
+mod any_mail;
 mod maildir;
 mod watch;
 mod store;
