@@ -24,7 +24,6 @@ const LONGEST_ANNOUNCEMENT: usize = 64;
 const SIGNATURE_LINES: usize = 10;
 
 /// Finds one word of every disclaimer: most mails have none, and need no closer look.
-#[allow(clippy::expect_used, reason = "a few constant words always build")]
 static MAYBE_DISCLAIMER: LazyLock<AhoCorasick> = LazyLock::new(|| {
     let words = [
         "confiden",
@@ -37,9 +36,17 @@ static MAYBE_DISCLAIMER: LazyLock<AhoCorasick> = LazyLock::new(|| {
         "jointes",
         "handelsregister",
     ];
+    finder(&words)
+});
+
+/// Finds the whole phrase.
+static DISCLAIMER: LazyLock<AhoCorasick> = LazyLock::new(|| finder(&DISCLAIMERS));
+
+#[allow(clippy::expect_used, reason = "a few constant words always build")]
+fn finder(words: &[&str]) -> AhoCorasick {
     let builder = AhoCorasick::builder().ascii_case_insensitive(true).build(words);
     builder.expect("constant words")
-});
+}
 
 /// Marks the parts of a body. `quoted` names the ranges that the markup already shows as quoted,
 /// in order.
@@ -264,7 +271,7 @@ fn mark_disclaimers(lines: &[Line<'_>], places: &mut [TextPlace]) {
             .collect::<Vec<_>>()
             .join(" ")
             .to_lowercase();
-        if DISCLAIMERS.iter().any(|phrase| words.contains(phrase)) {
+        if DISCLAIMER.is_match(&words) {
             for place in places.get_mut(paragraph).unwrap_or_default() {
                 if *place == TextPlace::New {
                     *place = TextPlace::Signature;
