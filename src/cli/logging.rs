@@ -21,9 +21,8 @@ pub(crate) enum Format {
     Json,
 }
 
-/// Starts logging: at `info` for the service, at `warn` for commands that print an answer.
-pub(crate) fn start(global: &Global, serving: bool) -> Result<(), Failure> {
-    let level = if serving { LevelFilter::INFO } else { LevelFilter::WARN };
+/// Starts logging, at this level unless somebody asks for another.
+pub(crate) fn start(global: &Global, level: LevelFilter) -> Result<(), Failure> {
     let asked = global.log.as_deref().unwrap_or_default();
     let filter = EnvFilter::builder()
         .with_default_directive(level.into())

@@ -19,6 +19,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use tracing_subscriber::filter::LevelFilter;
 
 use failure::Failure;
 
@@ -174,8 +175,20 @@ enum Command {
 /// Runs the command and says how it went.
 pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
-    let serving = matches!(cli.command, Command::Serve(_));
-    if let Err(failure) = logging::start(&cli.global, serving) {
+    let level = match cli.command {
+        Command::Serve(_) => LevelFilter::INFO,
+        // The demo shows what it does by itself.
+        Command::Demo(_) => LevelFilter::ERROR,
+        Command::Check(_)
+        | Command::Classify(_)
+        | Command::Explain(_)
+        | Command::Lint(_)
+        | Command::Assist(_)
+        | Command::Ledger(_)
+        | Command::Completions(_)
+        | Command::Man(_) => LevelFilter::WARN,
+    };
+    if let Err(failure) = logging::start(&cli.global, level) {
         return failure.report();
     }
     let global = &cli.global;

@@ -53,7 +53,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         let demo = async {
             drain(&service, store.as_ref(), home.mails).await?;
             let last = show::table(store.as_ref(), began.elapsed()).await?;
-            text(&show::tips(&home, store.as_ref(), service.address).await?)?;
+            let serving = service.address.filter(|_| !options.no_serve);
+            text(&show::tips(&home, store.as_ref(), serving).await?)?;
             if options.no_serve { Ok(()) } else { watch(&service, store.as_ref(), last).await }
         };
         let shown = tokio::select! {

@@ -5,48 +5,58 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use postroom::classify::Hit;
 use postroom::directory::{Party, Rung, Skipped};
 use postroom::mail::EmailAddress;
-use postroom::seams::{Evidence, Store, TicketDetail, TicketFilter, TicketId};
+use postroom::route::{Reason, Target};
+use postroom::seams::{Evidence, Store, Ticket, TicketDetail, TicketFilter, TicketId};
 
 use super::home::{Home, program};
 use crate::cli::Failure;
-use crate::cli::output::{short, table as new_table, text};
+use crate::cli::output::{row, short, table as new_table, text};
 
 /// More tickets than the demo ever has.
 const ALL: u32 = 10_000;
 
-/// Prints the table; says which ticket was the last.
+/// Prints the table, by where the mails went; says which ticket was the last.
 pub(super) async fn table(store: &dyn Store, took: Duration) -> Result<TicketId, Failure> {
     let filter = TicketFilter { oldest_first: true, limit: ALL, ..TicketFilter::default() };
     let tickets = store.tickets(&filter).await?;
-    let mut rows = new_table(&["N", "from", "subject", "goes to", "why"], &[]);
-    let mut counts: BTreeMap<String, u32> = BTreeMap::new();
+    let mut groups: BTreeMap<(&Target, String), Vec<&Ticket>> = BTreeMap::new();
     for ticket in &tickets {
-        let detail = store.ticket(ticket.id).await?;
-        let target = ticket.decision.target.name();
-        let goes_to = match ticket.decision.target.to() {
-            Some(to) => to.to_owned(),
-            None => target.replace('_', " "),
-        };
-        *counts.entry(target.replace('_', " ")).or_default() += 1;
-        rows.add_row([
-            ticket.id.to_string(),
-            short(ticket.sender.as_ref().map_or("—", EmailAddress::as_str), 30),
-            short(&ticket.subject, 40),
-            goes_to,
-            why(&detail),
-        ]);
+        let target = &ticket.decision.target;
+        groups.entry((target, goes_to(target))).or_default().push(ticket);
     }
-    let counts: Vec<String> =
-        counts.iter().map(|(target, count)| format!("{target} {count}")).collect();
+    let mut rows = new_table(&["goes to", "N", "from", "subject", "why"], &[]);
+    for ((_, goes_to), group) in &groups {
+        let mut heading = format!("{goes_to} ({})", group.len());
+        for ticket in group {
+            let sender = ticket.sender.as_ref().map_or("—", EmailAddress::as_str);
+            rows.add_row(row([
+                std::mem::take(&mut heading),
+                ticket.id.to_string(),
+                short(sender, 30),
+                short(&ticket.subject, 40),
+                why(&store.ticket(ticket.id).await?),
+            ]));
+        }
+    }
+    let seconds = took.as_secs_f64();
+    let count = |name| tickets.iter().filter(|t| t.decision.target.name() == name).count();
     text(&format!(
-        "{rows}\n{} mails read, judged, recorded and moved in {:.1} s: {}\n",
+        "{rows}\n{} mails read, judged, recorded and moved in {seconds:.1} s: {} to the people who \
+         know the customer, {} to a team, {} filed, {} wait for a person.\n",
         tickets.len(),
-        took.as_secs_f64(),
-        counts.join(" · ")
+        count("person"),
+        count("team"),
+        count("filed"),
+        count("assist"),
     ))?;
     Ok(tickets.last().map_or(TicketId(0), |ticket| ticket.id))
+}
+
+fn goes_to(target: &Target) -> String {
+    target.to().map_or_else(|| target.name().replace('_', " "), ToOwned::to_owned)
 }
 
 /// The reason in a few words, with the evidence that a person would name first.
@@ -61,12 +71,22 @@ fn why(detail: &TicketDetail) -> String {
     }
     let Some(verdict) = &evidence.verdict else { return reason };
     let Some(best) = verdict.best() else { return reason };
-    let mut terms = verdict.hits.iter().filter(|hit| hit.team == best.team && hit.points > 0);
-    let strongest: Vec<String> =
-        terms.by_ref().take(3).map(|hit| format!("{} {:+}", hit.term.trim(), hit.points)).collect();
-    if strongest.is_empty() {
+    let mut hits: Vec<Hit> =
+        verdict.hits.iter().filter(|hit| hit.team == best.team && hit.points > 0).collect();
+    if hits.is_empty() {
         return reason;
     }
+    let weight = |hit: &Hit| f64::from(hit.points) * hit.strength;
+    hits.sort_by(|one, other| weight(other).total_cmp(&weight(one)));
+    let strongest: Vec<String> = hits
+        .iter()
+        .take(3)
+        .map(|hit| {
+            // Of a line with alternatives, the first stands for all.
+            let term = hit.term.split(" | ").next().unwrap_or_default().trim();
+            format!("{term} {:+}", hit.points)
+        })
+        .collect();
     let leaning =
         if detail.ticket.is_question() { format!(" {}?", best.team) } else { String::new() };
     format!("{reason}{leaning} {:.0}%: {}", verdict.confidence * 100.0, strongest.join(", "))
@@ -94,36 +114,56 @@ fn ladder(evidence: &Evidence) -> Option<String> {
     Some(if skipped.is_empty() { String::new() } else { format!(" ({})", skipped.join("; ")) })
 }
 
-/// What to try next.
+/// What to try next; `serving` is where health is served, if the demo goes on.
 pub(super) async fn tips(
     home: &Home,
     store: &dyn Store,
-    address: Option<SocketAddr>,
+    serving: Option<SocketAddr>,
 ) -> Result<String, Failure> {
     let waiting = TicketFilter {
-        target: Some("assist".to_owned()),
+        target: Some(Target::Assist.name().to_owned()),
         oldest_first: true,
-        limit: 1,
+        limit: ALL,
         ..TicketFilter::default()
     };
-    let question = store.tickets(&waiting).await?.first().map_or(1, |ticket| ticket.id.0);
+    // A question about which there is something to say.
+    let questions = store.tickets(&waiting).await?;
+    let doubted = questions.iter().find(|t| t.decision.reason == Reason::BelowThreshold);
+    let question = doubted.or(questions.first()).map_or(1, |ticket| ticket.id.0);
     let call = format!("{} --config {}", program(), home.config().display());
     let billing = home.dictionaries().join("billing.dict");
     let new = home.mailbox().join("new");
-    let mut tips = String::from("\nTry next, in another terminal:\n");
-    let lines = [
-        (format!("{call} assist list"), "what waits for a person"),
-        (format!("{call} assist answer {question} billing"), "answer a question: its mail moves"),
-        (format!("{call} explain --ticket {question}"), "why a mail went where it went"),
+    let mut lines = vec![
+        (format!("{call} explain --ticket {question}"), "why the dictionaries doubt this one"),
+        (format!("{call} assist list"), "all that waits for a person"),
+        (format!("{call} assist answer {question} billing"), "answer it: its mail moves"),
         (format!("{call} ledger show {question}"), "all that happened to it"),
-        (format!("nano {}", billing.display()), "edit a dictionary and see it reload"),
-        (format!("cp SOME.eml {}/", new.display()), "drop a mail in and see it routed"),
     ];
+    let sample =
+        "printf 'From: you@new.example\\nSubject: Refund\\n\\nYou charged our card twice.\\n'";
+    if serving.is_some() {
+        lines.push((
+            format!("{sample} > {}/1", new.display()),
+            "drop a mail in, and see it routed here",
+        ));
+        lines.push((
+            format!("echo 'no   The printer is on fire' >> {}", billing.display()),
+            "edit a dictionary, and see it reload here",
+        ));
+    } else {
+        lines.push((format!("{call} serve"), "go on from here: moves what was answered"));
+    }
+    let elsewhere = if serving.is_some() { ", in another terminal" } else { "" };
+    let mut tips = format!("\nTry next{elsewhere}:\n");
     for (command, purpose) in lines {
         let _ = writeln!(tips, "  # {purpose}\n  {command}");
     }
-    if let Some(address) = address {
-        let _ = writeln!(tips, "\nHealth and metrics: http://{address}/readyz and /metrics");
+    if let Some(address) = serving {
+        let _ = writeln!(
+            tips,
+            "\nHealth and metrics: http://{address}/readyz and http://{address}/metrics\n\
+             Watching the mailbox and the dictionaries. Ctrl-C ends the demo."
+        );
     }
     Ok(tips)
 }
