@@ -25,7 +25,7 @@ mod plain_imap;
 #[path = "../tests/suite/support/wait.rs"]
 mod wait;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -153,12 +153,18 @@ fn verify(dovecot: &Dovecot, config: &Path) {
         *ledger.entry(folder).or_default() += 1;
     }
     let mut server: BTreeMap<String, usize> = BTreeMap::new();
+    let mut all = BTreeSet::new();
     for name in dovecot.folders(USER) {
-        let numbers = dovecot.headers(USER, &name, "Message-ID");
-        if !numbers.is_empty() {
-            server.insert(name, numbers.len());
+        let ids = dovecot.headers(USER, &name, "Message-ID");
+        if !ids.is_empty() {
+            server.insert(name, ids.len());
+        }
+        for id in ids {
+            assert!(all.insert(id.clone()), "{id} lies there twice");
         }
     }
+    assert_eq!(all.len(), MAILS, "mails on the server");
+    assert!(!server.contains_key("INBOX"), "INBOX is empty");
     assert_eq!(ledger, server, "the ledger and the server disagree");
     println!("  folders: {server:?}");
 }

@@ -74,6 +74,68 @@ impl Language {
     }
 }
 
+/// Languages whose stemmers leave the first three letters of a word as they are, or what is left
+/// of them, but for a `y` that becomes an `i`. A test tries them.
+const KEEP_THE_BEGINNING: [&str; 6] = ["de", "en", "es", "fr", "it", "pt"];
+
+/// How the words begin that can have one of some stems: most words of a mail are told from them
+/// without being stemmed.
+pub(crate) struct Beginnings {
+    /// A bit for each three letters; `None` where the stemmer may change them.
+    known: Option<Box<[u64]>>,
+}
+
+impl Beginnings {
+    /// How the words of a language begin that have one of these stems.
+    pub(crate) fn of<'a>(language: Language, stems: impl Iterator<Item = &'a str>) -> Self {
+        if !KEEP_THE_BEGINNING.contains(&language.0) {
+            return Self { known: None };
+        }
+        let mut known = vec![0_u64; 1 << 9].into_boxed_slice();
+        for stem in stems {
+            // The third letter of a short stem may be one that the stemmer put there: `aging` is
+            // `age`.
+            let Some(place) = beginning(stem.get(..2).filter(|_| stem.len() == 3).unwrap_or(stem))
+            else {
+                continue;
+            };
+            if let Some(bits) = known.get_mut(place >> 6) {
+                *bits |= 1 << (place & 63);
+            }
+        }
+        Self { known: Some(known) }
+    }
+
+    /// Whether a word can have one of the stems.
+    pub(crate) fn fit(&self, word: &str) -> bool {
+        let (Some(known), Some(place)) = (&self.known, beginning(word)) else { return true };
+        let has = |place: usize| {
+            known.get(place >> 6).is_some_and(|bits| bits & (1 << (place & 63)) != 0)
+        };
+        // The stem may be shorter than three letters.
+        has(place) || has(place & !0x1f) || has(place & !0x3ff)
+    }
+}
+
+/// The first three letters as a number of 15 bits, 0 where there is none; `None` if not all of
+/// them are ASCII letters.
+fn beginning(word: &str) -> Option<usize> {
+    if !word.is_ascii() {
+        return None;
+    }
+    let mut place = 0;
+    for at in 0..3 {
+        let letter = match word.as_bytes().get(at) {
+            Some(b'y') => b'i' & 0x1f,
+            Some(letter @ b'a'..=b'z') => letter & 0x1f,
+            Some(_) => return None,
+            None => 0,
+        };
+        place = place << 5 | usize::from(letter);
+    }
+    Some(place)
+}
+
 /// Takes the ending off the words of one language.
 pub(crate) struct Stems(Stemmer);
 
@@ -89,5 +151,46 @@ impl Stems {
     /// The stem of a folded word.
     pub(crate) fn stem<'a>(&self, word: &'a str) -> Cow<'a, str> {
         if word.len() > LONGEST_WORD { Cow::Borrowed(word) } else { self.0.stem(word) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every word of up to three letters, with many endings.
+    fn words() -> impl Iterator<Item = String> {
+        const ENDINGS: [&str; 24] = [
+            "", "s", "es", "ed", "ing", "ings", "ies", "ied", "eed", "ly", "er", "en", "ern",
+            "isch", "ement", "amment", "aient", "issons", "mente", "ando", "iendo", "amos",
+            "eremos", "azioni",
+        ];
+        let letters = || ('a'..='z').map(String::from);
+        let longer = |word: &String| letters().map(|letter| format!("{word}{letter}")).collect();
+        let two: Vec<String> = letters().flat_map(|word| -> Vec<_> { longer(&word) }).collect();
+        let three: Vec<String> = two.iter().flat_map(|word| -> Vec<_> { longer(word) }).collect();
+        let roots = letters().chain(two).chain(three);
+        roots.flat_map(|root| ENDINGS.iter().map(move |ending| format!("{root}{ending}")))
+    }
+
+    #[test]
+    fn no_word_is_told_from_its_own_stem() {
+        for code in KEEP_THE_BEGINNING {
+            let language = Language::from_code(code).expect("a known code");
+            let stems = Stems::of(language);
+            let mut wrong = Vec::new();
+            for word in words() {
+                let stem = stems.stem(&word);
+                if !Beginnings::of(language, std::iter::once(stem.as_ref())).fit(&word) {
+                    wrong.push(format!("{word} -> {stem}"));
+                }
+            }
+            assert!(
+                wrong.is_empty(),
+                "{code}: {} words, such as {:?}",
+                wrong.len(),
+                wrong.get(..9)
+            );
+        }
     }
 }

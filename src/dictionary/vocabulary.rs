@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use super::language::{Language, Stems};
+use super::language::{Beginnings, Language, Stems};
 use super::quick::QuickMap;
 use super::rule::Star;
 use super::uses::{Index, Uses};
@@ -38,6 +38,7 @@ pub(crate) struct Vocabulary {
 /// The stems of one language.
 struct Forms {
     stems: Stems,
+    beginnings: Beginnings,
     codes: QuickMap<String, u32>,
 }
 
@@ -64,7 +65,8 @@ impl Vocabulary {
         };
         for (layer, forms) in (0..).zip(&self.languages) {
             // The spelling that is nearest to what was written decides.
-            let code = spelled.iter().find_map(|s| forms.codes.get(forms.stems.stem(s).as_ref()));
+            let mut likely = spelled.iter().filter(|spelling| forms.beginnings.fit(spelling));
+            let code = likely.find_map(|s| forms.codes.get(forms.stems.stem(s).as_ref()));
             symbols.extend(code.map(|&code| symbol(layer, code)));
         }
         let open = self.open_layer();
@@ -178,11 +180,13 @@ impl VocabularyBuilder {
         let with_codes = |map: QuickMap<String, u32>| -> QuickMap<String, u32> {
             map.into_iter().map(|(word, handle)| (word, code(handle))).collect()
         };
-        let languages = self.languages.into_values();
+        let forms = |(language, forms): (Language, FormsBuilder)| Forms {
+            stems: forms.stems,
+            beginnings: Beginnings::of(language, forms.stemmed.keys().map(String::as_str)),
+            codes: with_codes(forms.stemmed),
+        };
         let mut vocabulary = Vocabulary {
-            languages: languages
-                .map(|forms| Forms { stems: forms.stems, codes: with_codes(forms.stemmed) })
-                .collect(),
+            languages: self.languages.into_iter().map(forms).collect(),
             exact: with_codes(self.exact),
             starts: QuickMap::default(),
             ends: QuickMap::default(),
