@@ -20,9 +20,7 @@ mod corpus;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
-use std::fs;
 use std::hint::black_box;
-use std::path::Path;
 use std::time::Instant;
 
 use mail_parser::MessageParser;
@@ -30,7 +28,7 @@ use postroom::classify::{Scratch, classify};
 use postroom::dictionary::Dictionaries;
 use postroom::mail::{Mail, parse};
 
-use corpus::median;
+use corpus::{median, shipped};
 
 /// Dictionaries of one size, and what was measured with them, in µs a mail.
 struct Size {
@@ -43,7 +41,7 @@ struct Size {
 
 fn main() {
     let rounds = std::env::args().find_map(|word| word.parse().ok()).unwrap_or(7);
-    let raw: Vec<Vec<u8>> = corpus::files().iter().map(|file| fs::read(file).unwrap()).collect();
+    let raw = corpus::mails();
     let mails: Vec<Mail> = raw.iter().map(|raw| parse::parse(raw, raw.len() as u64)).collect();
     let words = words(&mails);
     println!("{} mails with {} words, {rounds} rounds, one thread", mails.len(), words.len());
@@ -106,17 +104,6 @@ fn size(name: &'static str, files: &BTreeMap<String, String>, mails: &[Mail]) ->
     let hits = hits as f64 / mails.len() as f64;
     println!("{name}: loads in {:.0} ms, {hits:.1} lines match a mail", median(loading));
     Size { name, dictionaries, scratch, classify: Vec::new(), with_parse: Vec::new() }
-}
-
-fn shipped() -> BTreeMap<String, String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("dictionaries");
-    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    files
-        .map(|path| {
-            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-            (name, fs::read_to_string(path).unwrap())
-        })
-        .collect()
 }
 
 /// The words of the mails, frequent ones first.

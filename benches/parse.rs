@@ -17,16 +17,14 @@
 #[path = "support/corpus.rs"]
 mod corpus;
 
-use std::fs;
 use std::hint::black_box;
 use std::time::Instant;
 
-use corpus::median;
+use corpus::{median, seconds};
 
 fn main() {
     let rounds = std::env::args().find_map(|word| word.parse().ok()).unwrap_or(15);
-    let files = corpus::files();
-    let mails: Vec<Vec<u8>> = files.iter().map(|file| fs::read(file).unwrap()).collect();
+    let mails = corpus::mails();
     let bytes: usize = mails.iter().map(Vec::len).sum();
     println!("{} mails, {:.1} MB, {rounds} rounds, one thread", mails.len(), bytes as f64 / 1e6);
     whole(&mails, rounds);
@@ -39,15 +37,6 @@ fn ours(mail: &[u8]) {
 
 fn theirs(mail: &[u8]) {
     black_box(mail_parser::MessageParser::default().parse(black_box(mail)));
-}
-
-/// Seconds that `read` takes over all mails.
-fn seconds(mails: &[Vec<u8>], read: fn(&[u8])) -> f64 {
-    let began = Instant::now();
-    for mail in mails {
-        read(mail);
-    }
-    began.elapsed().as_secs_f64()
 }
 
 fn whole(mails: &[Vec<u8>], rounds: usize) {

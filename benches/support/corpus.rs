@@ -1,7 +1,12 @@
-//! The mails of the SpamAssassin public corpus, as the benches use them.
+//! The mails of the SpamAssassin public corpus and the shipped dictionaries, as the benches use
+//! them.
 
+#![allow(dead_code, reason = "no bench uses all of it")]
+
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// The files of the corpus, in the order of their names.
 pub(crate) fn files() -> Vec<PathBuf> {
@@ -22,6 +27,32 @@ pub(crate) fn files() -> Vec<PathBuf> {
     files.sort();
     assert!(files.len() > 1000, "only {} mails in the corpus", files.len());
     files
+}
+
+/// The mails of the corpus.
+pub(crate) fn mails() -> Vec<Vec<u8>> {
+    files().iter().map(|file| fs::read(file).unwrap()).collect()
+}
+
+/// The dictionaries that Postroom ships, by file name.
+pub(crate) fn shipped() -> BTreeMap<String, String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("dictionaries");
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files
+        .map(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, fs::read_to_string(path).unwrap())
+        })
+        .collect()
+}
+
+/// Seconds that `work` takes over all mails.
+pub(crate) fn seconds(mails: &[Vec<u8>], mut work: impl FnMut(&[u8])) -> f64 {
+    let began = Instant::now();
+    for mail in mails {
+        work(mail);
+    }
+    began.elapsed().as_secs_f64()
 }
 
 /// The middle of some figures.

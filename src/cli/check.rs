@@ -7,7 +7,7 @@ use clap::Args;
 use postroom::config::{self, Access, Config};
 use postroom::pipeline::Rules;
 use postroom::rim;
-use postroom::rim::terminal;
+use postroom::rim::{Report, terminal};
 use postroom::serve::rules;
 use tokio::runtime::Runtime;
 
@@ -16,7 +16,7 @@ use super::{Failure, Global, output};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Also log in to every mailbox and open the store
+    /// Also log in to every mailbox, and try the store
     #[arg(long)]
     connect: bool,
     /// Print a commented configuration to start from, and nothing else
@@ -80,27 +80,25 @@ fn in_use(config: &Config, rules: &Rules) -> String {
 /// Tries the store and every mailbox; says how many problems there are.
 fn connect(config: &Config) -> Result<usize, Failure> {
     Runtime::new()?.block_on(async {
-        let mut problems = 0;
-        match rim::store::open(&config.store).await {
-            Ok(_) => text("store: opened\n")?,
-            Err(failure) => {
-                problems += 1;
-                text(&format!("store: {failure}\n"))?;
-            }
-        }
+        let mut problems = tell("store", &rim::store::check(&config.store).await)?;
         for mailbox in &config.mailboxes {
             let report = match &mailbox.access {
                 Access::Imap(_) => rim::imap::check(mailbox).await,
                 Access::Maildir(path) => rim::maildir::check(mailbox, path),
             };
-            for fact in &report.facts {
-                text(&format!("{}: {fact}\n", mailbox.id))?;
-            }
-            for problem in &report.problems {
-                text(&format!("{}: problem: {problem}\n", mailbox.id))?;
-            }
-            problems += report.problems.len();
+            problems += tell(&mailbox.id.0, &report)?;
         }
         Ok(problems)
     })
+}
+
+/// Prints what was found out about something; says how many problems there are.
+fn tell(of: &str, report: &Report) -> Result<usize, Failure> {
+    for fact in &report.facts {
+        text(&format!("{of}: {fact}\n"))?;
+    }
+    for problem in &report.problems {
+        text(&format!("{of}: problem: {problem}\n"))?;
+    }
+    Ok(report.problems.len())
 }

@@ -311,3 +311,27 @@ fn every_command_teaches_itself() {
         assert!(text.contains(".TH"), "{page}");
     }
 }
+
+#[test]
+fn a_check_tries_the_store_and_changes_nothing() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let cases = [
+        ("no file yet", "sqlite:ledger.db".to_owned(), 0, "store: the ledger's file will be made"),
+        ("no folder", "sqlite:absent/ledger.db".to_owned(), 2, "can't be made in its folder"),
+        ("another file", "sqlite:postroom.toml".to_owned(), 2, "not a database"),
+        (
+            "nobody listens",
+            format!("postgres://us:hunter2@127.0.0.1:{closed}/x"),
+            2,
+            "store: problem: ",
+        ),
+    ];
+    for (name, store, code, says) in cases {
+        let office = Office::open_with(&store, "");
+        let ran = office.run(&["check", "--connect"]);
+        assert_eq!(ran.code, code, "{name}: {ran:?}");
+        assert!(ran.out.contains(says), "{name}: {ran:?}");
+        assert!(!ran.out.contains("hunter2"), "{name}: {ran:?}");
+        assert!(!office.path("ledger.db").exists(), "{name}: a file was made");
+    }
+}

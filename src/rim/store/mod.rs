@@ -27,6 +27,7 @@ use secrecy::ExposeSecret as _;
 use crate::config::StoreSettings;
 use crate::dictionary::Version;
 use crate::killpoint;
+use crate::rim::Report;
 use crate::seams::{
     Amendment, Counts, Cursor, Entry, Fence, Job, JobId, Outcome, Place, Recorded, SourceId, Store,
     StoreError, Ticket, TicketDetail, TicketFilter, TicketId,
@@ -49,6 +50,19 @@ pub async fn open(settings: &StoreSettings) -> Result<Arc<dyn Store>, StoreError
         }
     };
     Ok(Arc::new(ledger))
+}
+
+/// Tries whether the ledger can be opened, and changes nothing: neither is a file made nor are
+/// tables.
+pub async fn check(settings: &StoreSettings) -> Report {
+    let found = match settings {
+        StoreSettings::Sqlite(path) => sqlite::check(path).await,
+        StoreSettings::Postgres(url) => postgres::check(url.expose_secret()).await,
+    };
+    match found {
+        Ok(fact) => Report { facts: vec![fact], problems: Vec::new() },
+        Err(failure) => Report { facts: Vec::new(), problems: vec![failure.to_string()] },
+    }
 }
 
 /// An open ledger.

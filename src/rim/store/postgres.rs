@@ -26,15 +26,29 @@ const CONNECTING: Duration = Duration::from_secs(10);
 
 /// Connects and brings the tables up to date.
 pub(super) async fn open(url: &str) -> Result<Database, StoreError> {
+    let (options, server) = options(url)?;
+    connect(options).await.map_err(|failure| named(&server, failure))
+}
+
+/// Whether the server lets us in.
+pub(super) async fn check(url: &str) -> Result<String, StoreError> {
+    let (options, server) = options(url)?;
+    let connection = enter(&options).await.map_err(|failure| named(&server, failure))?;
+    connection.close().await.map_err(failure)?;
+    Ok(format!("{server} is reached, and lets us in"))
+}
+
+/// How to connect, and the server's name for messages: the URL can't be shown, since it may hold
+/// a password.
+fn options(url: &str) -> Result<(PgConnectOptions, String), StoreError> {
     // sqlx takes whatever has a colon for a URL, and goes to this machine's server.
     if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
         let why = "the database URL must begin with `postgres://`";
         return Err(StoreError::Broken(why.to_owned()));
     }
     let options = PgConnectOptions::from_str(url).map_err(failure)?.application_name("postroom");
-    // The URL can't be shown: it may hold a password.
     let server = format!("PostgreSQL at {}:{}", options.get_host(), options.get_port());
-    connect(options).await.map_err(|failure| named(&server, failure))
+    Ok((options, server))
 }
 
 async fn connect(options: PgConnectOptions) -> Result<Database, StoreError> {
@@ -56,12 +70,16 @@ async fn connect(options: PgConnectOptions) -> Result<Database, StoreError> {
 /// Brings the tables up to date, over a connection of its own: a migration that fails leaves it
 /// with the lock, which only its end gives back.
 async fn migrate(options: &PgConnectOptions) -> Result<(), StoreError> {
+    let mut connection = enter(options).await?;
+    let migrated = migrations::postgres().run(&mut connection).await.map_err(migration_failure);
+    connection.close().await.map_err(failure)?;
+    migrated
+}
+
+async fn enter(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
     let connecting = tokio::time::timeout(CONNECTING, PgConnection::connect_with(options));
     let connected = connecting.await.map_err(|_| {
         StoreError::Transient(format!("no answer within {} s", CONNECTING.as_secs()))
     })?;
-    let mut connection = connected.map_err(failure)?;
-    let migrated = migrations::postgres().run(&mut connection).await.map_err(migration_failure);
-    connection.close().await.map_err(failure)?;
-    migrated
+    connected.map_err(failure)
 }

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use sqlx::Connection as _;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 
 use super::database::Database;
@@ -41,6 +43,27 @@ async fn open_file(path: &Path) -> Result<Database, StoreError> {
     migrate(&writer, &migrations::sqlite()).await?;
     let readers = pool(READERS, options.pragma("query_only", "ON")).await?;
     Ok(Database::Sqlite { writer, readers })
+}
+
+/// Whether the file can be opened, or made where there is none yet.
+pub(super) async fn check(path: &Path) -> Result<String, StoreError> {
+    let broken = |why: String| StoreError::Broken(format!("`{}` {why}", path.display()));
+    if path.exists() {
+        let options = SqliteConnectOptions::new().filename(path).read_only(true);
+        let mut connection = SqliteConnection::connect_with(&options).await.map_err(failure)?;
+        let read = sqlx::query("SELECT count(*) FROM sqlite_master").execute(&mut connection);
+        read.await.map_err(failure)?;
+        connection.close().await.map_err(failure)?;
+        return Ok("the ledger's file can be read".to_owned());
+    }
+    match path.parent().map(std::fs::metadata) {
+        Some(Ok(folder)) if folder.permissions().readonly() => {
+            Err(broken("can't be made: its folder can't be written to".to_owned()))
+        }
+        Some(Ok(folder)) if folder.is_dir() => Ok("the ledger's file will be made".to_owned()),
+        Some(Err(error)) => Err(broken(format!("can't be made in its folder: {error}"))),
+        Some(Ok(_)) | None => Err(broken("can't be made: it stands in no folder".to_owned())),
+    }
 }
 
 /// The ledger holds what customers wrote: nobody but its owner reads it. SQLite gives its own
