@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -14,11 +13,11 @@ use super::connect::Account;
 use super::fault::Fault;
 use super::folder::{Folders, Found};
 use super::lookup::Seeker;
+use super::outcomes::Ledger;
 use super::session::{Copied, Opened, Session, copied, quoted, uid_set};
 use crate::config::Mailbox;
 use crate::killpoint;
 use crate::mail::{self, MailKey};
-use crate::rim::backoff::{MAX_ATTEMPTS, backoff};
 use crate::seams::{Action, Delivery, Job, JobId, Outcome, Place, Proof};
 
 use async_imap::imap_proto::Response;
@@ -45,16 +44,11 @@ struct Group<'a> {
     jobs: Vec<&'a Job>,
 }
 
-/// How the jobs went so far, and what was found for them.
-#[derive(Default)]
-struct Ledger {
-    outcomes: BTreeMap<JobId, Outcome>,
-    /// Mails in a target folder that some job was found to have become.
-    claimed: BTreeSet<(String, u32)>,
-}
-
 /// The folder that a group's mails go to.
 struct Target {
+    /// As the configuration has it.
+    folder: String,
+    /// As the server has it.
     name: String,
 }
 
@@ -197,15 +191,38 @@ impl ImapDelivery {
         if !moves {
             self.finish_copies(session, &target, &mut there, ledger).await?;
         }
+        let unproven = self.move_there(session, &there, &mut target, ledger).await?;
+        // What COPYUID doesn't name was gone before, or the server doesn't say where it went.
+        let uids: Vec<u32> = unproven.iter().map(|(uid, _)| *uid).collect();
+        let still = existing(session, &uids).await?;
+        for (uid, job) in unproven {
+            if still.contains(&uid) {
+                ledger.retry(job, "the server didn't move the mail", None);
+            } else {
+                gone.push(job);
+            }
+        }
+        self.look_in_target(session, &target, &gone, ledger).await
+    }
+
+    /// Moves mails of the open folder; says of which the server didn't say that it did.
+    async fn move_there<'a>(
+        &mut self,
+        session: &mut Session,
+        there: &BTreeMap<u32, &'a Job>,
+        target: &mut Target,
+        ledger: &mut Ledger,
+    ) -> Result<Vec<(u32, &'a Job)>, Fault> {
         let uids: Vec<u32> = there.keys().copied().collect();
+        let moves = session.can("MOVE");
         let mut unproven = Vec::new();
         for batch in uids.chunks(BATCH) {
-            let copied = match self.move_batch(session, batch, &target, moves).await {
+            let copied = match self.move_batch(session, batch, target, moves).await {
                 Err(Fault::Denied { missing: true, .. }) => {
                     // The folder vanished since it was found.
-                    self.folders.forget(folder);
-                    target = self.target(session, folder).await?;
-                    self.move_batch(session, batch, &target, moves).await?
+                    self.folders.forget(&target.folder);
+                    *target = self.target(session, &target.folder).await?;
+                    self.move_batch(session, batch, target, moves).await?
                 }
                 other => other?,
             };
@@ -222,17 +239,7 @@ impl ImapDelivery {
                 }
             }
         }
-        // What COPYUID doesn't name was gone before, or the server doesn't say where it went.
-        let uids: Vec<u32> = unproven.iter().map(|(uid, _)| *uid).collect();
-        let still = existing(session, &uids).await?;
-        for (uid, job) in unproven {
-            if still.contains(&uid) {
-                ledger.retry(job, "the server didn't move the mail", None);
-            } else {
-                gone.push(job);
-            }
-        }
-        self.look_in_target(session, &target, &gone, ledger).await
+        Ok(unproven)
     }
 
     /// Moves mails of the open folder, or copies them and removes what was copied.
@@ -367,7 +374,7 @@ impl ImapDelivery {
                 )));
             }
         };
-        Ok(Target { name })
+        Ok(Target { folder: folder.to_owned(), name })
     }
 }
 
@@ -412,44 +419,6 @@ fn placed(job: &Job, folder: &str, epoch: u32, uid: u32) -> Place {
 
 fn is_keyword_char(c: char) -> bool {
     c.is_ascii_graphic() && !"(){%*\"\\]".contains(c)
-}
-
-impl Ledger {
-    fn done(&mut self, job: &Job, place: Option<Place>, proof: Proof) {
-        self.outcomes.insert(job.id, Outcome::Done { place, proof });
-    }
-
-    fn give_up(&mut self, job: &Job, why: &str) {
-        self.outcomes.insert(job.id, Outcome::GiveUp { why: why.to_owned() });
-    }
-
-    fn gone(&mut self, job: &Job) {
-        self.give_up(job, "the mail is no longer in its folder");
-    }
-
-    fn retry(&mut self, job: &Job, why: &str, after: Option<Duration>) {
-        if job.attempt >= MAX_ATTEMPTS {
-            self.give_up(job, &format!("{why} (tried {} times)", job.attempt));
-            return;
-        }
-        let after = after.unwrap_or_else(|| backoff(job.attempt));
-        self.outcomes.insert(job.id, Outcome::Retry { why: why.to_owned(), after });
-    }
-
-    /// What the fault means for the jobs of which nothing is known yet.
-    fn failed(&mut self, jobs: &[&Job], fault: &Fault) {
-        let after = match fault {
-            Fault::Throttled { after, .. } => Some(*after),
-            Fault::Lost(_) | Fault::Denied { .. } | Fault::Refused(_) | Fault::Misconfigured(_) => {
-                None
-            }
-        };
-        for job in jobs {
-            if !self.outcomes.contains_key(&job.id) {
-                self.retry(job, &fault.to_string(), after);
-            }
-        }
-    }
 }
 
 /// Jobs by the folder that their mail lies in and what is to be done, oldest first.

@@ -16,6 +16,7 @@ mod folder;
 mod guard;
 mod lookup;
 mod oauth;
+mod outcomes;
 mod opened;
 mod session;
 mod source;
