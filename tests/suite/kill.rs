@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::courier::Courier;
@@ -123,13 +124,12 @@ create_folders = true
         let end = Instant::now() + Duration::from_mins(1);
         loop {
             if let Some(status) = service.try_wait().unwrap() {
-                use std::os::unix::process::ExitStatusExt;
                 assert_eq!(status.signal(), Some(9), "the service ended by itself: {status}");
                 return true;
             }
             if self.settled() {
-                stop(&mut service);
-                return false;
+                // The step may still come while it ends.
+                return ended(&mut service).signal() == Some(9);
             }
             assert!(Instant::now() < end, "neither killed nor done");
             std::thread::sleep(Duration::from_millis(20));
@@ -224,11 +224,14 @@ create_folders = true
 }
 
 /// SIGTERM, and the end that follows it.
-fn stop(service: &mut Child) {
+fn ended(service: &mut Child) -> ExitStatus {
     let id = rustix::process::Pid::from_child(service);
     rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
-    let status =
-        wait_for("the service's end", Duration::from_secs(30), || service.try_wait().unwrap());
+    wait_for("the service's end", Duration::from_secs(30), || service.try_wait().unwrap())
+}
+
+fn stop(service: &mut Child) {
+    let status = ended(service);
     assert!(status.success(), "a shutdown that is asked for is no failure: {status}");
 }
 
