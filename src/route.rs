@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::classify::Verdict;
-use crate::dictionary::TeamId;
+use crate::dictionary::{Dictionaries, TeamId};
 use crate::directory::{Party, Rung};
 use crate::mail::{EmailAddress, Kind, Mail, Oddity};
 
@@ -153,6 +153,16 @@ impl Default for Policy {
     }
 }
 
+impl Policy {
+    /// How sure the dictionaries must be to send a mail to `team`: what the configuration says of
+    /// the team, else what was calibrated for it, else what the configuration says of all.
+    #[must_use]
+    pub fn threshold_for(&self, dictionaries: &Dictionaries, team: &TeamId) -> f64 {
+        let configured = self.thresholds.get(team).copied();
+        configured.or_else(|| dictionaries.threshold(team)).unwrap_or(self.threshold)
+    }
+}
+
 /// Decides where a mail goes. `threshold` says how sure the dictionaries must be to send a mail
 /// to a team. `verdict` is asked for only when the dictionaries have a say, and is handed back
 /// with the decision, since it is the evidence.
@@ -217,7 +227,7 @@ fn climbed(rung: Option<&Rung>, nobody_free: bool) -> Option<Decision> {
 }
 
 /// What the dictionaries say.
-fn by_words(verdict: &Verdict, threshold: impl Fn(&TeamId) -> f64) -> Decision {
+pub(crate) fn by_words(verdict: &Verdict, threshold: impl Fn(&TeamId) -> f64) -> Decision {
     let assist = |reason| Decision { target: Target::Assist, reason };
     match verdict.best() {
         _ if verdict.words == 0.0 => assist(Reason::NoText),

@@ -32,4 +32,5 @@ mod monsters;
 mod any_mail;
 mod maildir;
 mod watch;
+mod workbench;
 mod store;
