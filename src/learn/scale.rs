@@ -36,7 +36,7 @@ pub(crate) struct Scale {
 
 /// What one team's lines add up to, mail by mail.
 pub(crate) struct Sums {
-    pub(crate) sums: Vec<f64>,
+    pub(crate) mails: Vec<f64>,
     /// Which of the mails are the team's.
     pub(crate) ours: Vec<bool>,
     /// Where the team starts.
@@ -47,7 +47,7 @@ impl Scale {
     /// The scale at which points come nearest to what a fit wants, which is that a team's own mail
     /// is a unit above nothing and all other mail a unit below; bases are free.
     pub(crate) fn of(teams: &[Sums]) -> Self {
-        if teams.iter().all(|team| team.sums.iter().all(|sum| *sum == 0.0)) {
+        if teams.iter().all(|team| team.mails.iter().all(|sum| *sum == 0.0)) {
             return Self { points: UNKNOWN, level: 0.0 };
         }
         let loss = |scale: f64| -> f64 { teams.iter().map(|team| team.least_loss(scale).0).sum() };
@@ -79,7 +79,7 @@ impl Sums {
         for _ in 0..STEPS {
             let (mut slope, mut curve) = (base, 1.0);
             loss = 0.5 * base * base;
-            for (sum, ours) in self.sums.iter().zip(&self.ours) {
+            for (sum, ours) in self.mails.iter().zip(&self.ours) {
                 let side = if *ours { 1.0 } else { -1.0 };
                 let short = 1.0 - side * (sum / scale + base);
                 if short > 0.0 {
@@ -110,14 +110,14 @@ mod tests {
     fn the_scale_is_that_of_the_dictionaries() {
         // Own mail has 2s points, all other 0: with a base of -s, all are a unit off.
         for (scale, level) in [(4.0, 0.0), (10.0, 7.0), (20.0, -3.0)] {
-            let sums = (0..100).map(|mail| if mail < 30 { 2.0 * scale } else { 0.0 }).collect();
+            let mails = (0..100).map(|mail| if mail < 30 { 2.0 * scale } else { 0.0 }).collect();
             let ours = (0..100).map(|mail| mail < 30).collect();
-            let found = Scale::of(&[Sums { sums, ours, base: level - scale }]);
+            let found = Scale::of(&[Sums { mails, ours, base: level - scale }]);
             assert!((found.points / scale - 1.0).abs() < 0.35, "{scale}: {found:?}");
             assert!((found.level - level).abs() < 0.35 * scale, "{level}: {found:?}");
             assert_eq!(found.base_points(found.base(-3)), -3);
         }
-        let nothing = Sums { sums: vec![0.0; 3], ours: vec![true, false, false], base: 0.0 };
+        let nothing = Sums { mails: vec![0.0; 3], ours: vec![true, false, false], base: 0.0 };
         assert!((Scale::of(&[nothing]).points - UNKNOWN).abs() < 1e-9);
     }
 }

@@ -189,7 +189,7 @@ impl<'a> Bench<'a> {
     /// What the lines of each team with mail add up to.
     fn sums(&self) -> Vec<Sums> {
         let sums = |file: &TeamFile| Sums {
-            sums: self.standing.sums(&file.team),
+            mails: self.standing.sums(&file.team),
             ours: self.ours(&file.team),
             base: f64::from(file.base),
         };
