@@ -7,7 +7,9 @@
 pub mod address;
 pub mod parse;
 
+mod body;
 mod charset;
+mod closings;
 mod fields;
 mod html;
 pub mod kind;
@@ -217,7 +219,7 @@ pub enum Oddity {
     NoDate,
     /// No text part with anything in it.
     NoText,
-    /// The text came from HTML, because there was no plain text.
+    /// The text came from HTML, because there was no plain text that says anything.
     HtmlOnly,
     /// The HTML hides text from the reader; what is hidden was left out.
     HiddenText,
