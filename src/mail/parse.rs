@@ -80,6 +80,9 @@ pub fn parse(raw: &[u8], size: u64) -> Mail {
             read_text(message, raw, &mut mail);
         }
     }
+    if fields.is_empty() && !header_only {
+        mail.text = text::mark(as_it_came(raw), &[]);
+    }
     let sender = mail.sender.as_ref().map(EmailAddress::as_str);
     mail.kind = kind::kind(&fields, &mail.subject, sender);
     if mail.kind == Kind::Person && message.as_ref().is_some_and(asks_a_calendar) {
@@ -325,10 +328,16 @@ fn read_text(message: &Message<'_>, raw: &[u8], mail: &mut Mail) {
     if body.is_empty() && is_unread_multipart(message.root_part()) {
         // Parts that nobody can tell apart are shown as they came.
         let start = message.root_part().offset_body as usize;
-        let shown = raw.get(start..raw.len().min(start + Text::LIMIT)).unwrap_or_default();
-        body = charset::guess(shown);
+        body = as_it_came(raw.get(start..).unwrap_or_default());
     }
     mail.text = text::mark(body, &marked);
+}
+
+/// The beginning of some bytes as text.
+fn as_it_came(bytes: &[u8]) -> String {
+    let mut text = charset::guess(bytes.get(..Text::LIMIT).unwrap_or(bytes));
+    text.truncate(text.floor_char_boundary(Text::LIMIT));
+    text
 }
 
 /// Whether a part says to be a multipart and was read as something else: it names no boundary, or
