@@ -20,16 +20,18 @@ pub(super) fn text_of<'a>(part: &'a MessagePart<'_>, raw: &[u8]) -> (Cow<'a, str
     let charset = part.content_type().and_then(|content| content.attribute("charset"));
     let charset = charset.unwrap_or_default();
     let escapes = memmem::find(text.as_bytes(), ISO_2022).is_some();
-    let suspect = part.is_encoding_problem
-        || escapes
-        || text.contains(char::REPLACEMENT_CHARACTER)
-        || (is_single_byte(charset) && !text.is_ascii());
-    if !suspect {
+    let is_wrong =
+        part.is_encoding_problem || escapes || text.contains(char::REPLACEMENT_CHARACTER);
+    let may_lie = is_single_byte(charset) && !text.is_ascii();
+    if !is_wrong && !may_lie {
         return (Cow::Borrowed(text), is_unknown(charset).then_some(Oddity::CharsetMismatch));
     }
     let Some(bytes) = bytes_of(part, raw).filter(|bytes| !bytes.is_empty()) else {
         return (Cow::Borrowed(text), Some(Oddity::BrokenMime));
     };
+    if !is_wrong && std::str::from_utf8(&bytes).is_err() {
+        return (Cow::Borrowed(text), None);
+    }
     let (read, fits) = decode(charset, &bytes);
     let oddity = match (part.is_encoding_problem, fits) {
         (true, _) => Some(Oddity::BrokenMime),

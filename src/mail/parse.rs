@@ -121,15 +121,20 @@ fn blank(key: MailKey, size: u64) -> Mail {
 /// See [`MailKey`].
 fn key(raw: &[u8], size: u64, fields: &Fields<'_>) -> MailKey {
     let mut hash = Sha256::new();
+    let mut is_known = false;
     for name in ["message-id", "from", "date", "subject"] {
         // Length first, so that no two sets of values run into the same bytes.
         let value = fields.first(name).unwrap_or_default();
+        is_known |= !value.is_empty();
         hash.update((value.len() as u64).to_le_bytes());
         hash.update(value);
     }
-    let body_size = size.saturating_sub(fields.end as u64);
+    // With none of these, and no body, whatever is there must tell mails apart.
+    let has_body = size > fields.end as u64;
+    let start = if is_known || has_body { fields.end } else { 0 };
+    let body_size = size.saturating_sub(start as u64);
     hash.update(body_size.to_le_bytes());
-    let body = raw.get(fields.end..).unwrap_or_default();
+    let body = raw.get(start..).unwrap_or_default();
     hash.update(body.get(..KEYED_BODY).unwrap_or(body));
     MailKey::from_bytes(hash.finalize().into())
 }

@@ -216,3 +216,15 @@ fn what_a_sender_wants_is_no_signature() {
     ];
     check(cases, TextPlace::Signature);
 }
+
+#[test]
+fn mails_without_a_known_field_are_told_apart() {
+    let key = |raw: &str| parse(raw.as_bytes(), raw.len() as u64).key;
+    let mails =
+        ["", "one line", "another line", "To: a@b.example\n", "To: c@b.example\n", "\nbody"];
+    for (n, mail) in mails.iter().enumerate() {
+        for other in mails.iter().skip(n + 1) {
+            assert_ne!(key(mail), key(other), "{mail:?} and {other:?}");
+        }
+    }
+}
