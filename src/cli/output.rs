@@ -61,12 +61,16 @@ pub(crate) fn row(cells: impl IntoIterator<Item = String>) -> Row {
     row
 }
 
-/// A progress bar over a number of things on standard error, or nothing where nobody watches.
-pub(crate) fn progress(total: u64, what: &str) -> ProgressBar {
-    bar(Some(total), what, "{msg} {wide_bar:.cyan/blue} {pos}/{len} ({per_sec}, {eta} to go)")
+/// A progress bar on standard error, or nothing where nobody watches.
+pub(crate) fn progress(total: Option<u64>, what: &str) -> ProgressBar {
+    let template = match total {
+        Some(_) => "{msg} {wide_bar:.cyan/blue} {pos}/{len} ({per_sec}, {eta} to go)",
+        None => "{spinner} {msg} {pos} ({per_sec})",
+    };
+    bar(total, what, template)
 }
 
-/// The same over bytes, whose number need not be known.
+/// The same over bytes.
 pub(crate) fn progress_of_bytes(total: Option<u64>, what: &str) -> ProgressBar {
     let template = match total {
         Some(_) => "{msg} {wide_bar:.cyan/blue} {bytes}/{total_bytes} ({eta} to go)",

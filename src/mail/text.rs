@@ -277,7 +277,8 @@ fn signature_in(lines: &[Line<'_>], block: Range<usize>) -> Option<usize> {
     let sign_off = sign_off.filter(|&n| (block.start..n).map(text).any(|text| !text.is_empty()));
     let below = sign_off.filter(|&n| {
         let filled: Vec<&str> = (n + 1..end).map(text).filter(|text| !text.is_empty()).collect();
-        filled.len() <= SIGNATURE_LINES && filled.iter().all(|text| text.len() <= 80)
+        let is_short = |text: &&str| text.len() <= 80 && !text.ends_with('?');
+        filled.len() <= SIGNATURE_LINES && filled.iter().all(is_short)
     });
     below.or(marker)
 }

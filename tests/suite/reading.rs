@@ -208,6 +208,7 @@ fn what_stands_below_a_mail_is_told_apart() {
 fn what_a_sender_wants_is_no_signature() {
     let cases = [
         "Thanks,\nbut NEW still does not work".to_owned(),
+        "Hi,\nthanks\nwhen will NEW work?".to_owned(),
         "Regards the invoice: NEW".to_owned(),
         "We got your invoice in error, please delete it and notify us: NEW".to_owned(),
         "Please call me back about NEW.\nThis email is confidential and intended for OLD."

@@ -70,7 +70,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 
 /// Waits until every mail is recorded and delivered.
 async fn drain(service: &Service, store: &dyn Store, mails: u64) -> Result<(), Failure> {
-    let bar = progress(mails, "routing");
+    let bar = progress(Some(mails), "routing");
     let deadline = Instant::now() + DEADLINE;
     loop {
         let recorded = service.recorded();
