@@ -39,7 +39,7 @@ fn drafted() -> Office {
 
 #[test]
 fn dictionaries_are_drafted_calibrated_and_measured() {
-    let office = drafted();
+    let office = self::drafted();
     let dev = tickets("dev.jsonl");
     for team in ["hardware", "hr-support", "administrative-rights"] {
         let text = fs::read_to_string(office.path(&format!("new/{team}.dict"))).unwrap();
@@ -49,9 +49,8 @@ fn dictionaries_are_drafted_calibrated_and_measured() {
     assert!(office.path("new/other.dict").exists(), "nobody's mail has a floor");
     assert_eq!(office.run(&["lint", "new"]).code, 0);
 
-    let uncalibrated =
-        object(&office.run(&["eval", "--dictionaries", "new", "--data", &dev, "--json"]));
-    assert_eq!(uncalibrated["calibrated"], false);
+    let drafted = object(&office.run(&["eval", "--dictionaries", "new", "--data", &dev, "--json"]));
+    assert_eq!(drafted["calibrated"], true, "the mail that was held back calibrates it");
     let told = object(&office.run(&[
         "calibrate",
         "--dictionaries",
@@ -73,7 +72,7 @@ fn dictionaries_are_drafted_calibrated_and_measured() {
     assert!(share("auto_routed") > 0.05 && share("auto_precision") >= 0.9, "{measured}");
     assert!(share("ece") < 0.15 && share("seconds") > 0.0);
     assert_eq!(measured["calibrated"], true);
-    assert_eq!(measured["accuracy"], uncalibrated["accuracy"], "calibrating ranks nothing anew");
+    assert_eq!(measured["accuracy"], drafted["accuracy"], "calibrating ranks nothing anew");
     let team = &measured["teams"]["hardware"];
     let recall = &team["recall"];
     assert_eq!(team["n"], recall["of"]);
