@@ -22,15 +22,14 @@ mod corpus;
 mod dovecot;
 #[path = "../tests/suite/support/plain_imap.rs"]
 mod plain_imap;
-#[path = "../tests/suite/support/wait.rs"]
-mod wait;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use corpus::{files, median};
@@ -40,6 +39,8 @@ use plain_imap::{ImapServer, USER};
 const MAILS: usize = 10_000;
 /// The six folders that both move to.
 const FOLDERS: [&str; 6] = ["Assist", "Teams/a", "Teams/b", "Teams/c", "Teams/d", "Teams/e"];
+/// A service that says nothing for this long is stuck.
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Linux tells processor time in hundredths of a second.
 const TICKS: f64 = 100.0;
 
@@ -138,21 +139,15 @@ fn drain_with_postroom(mailbox: &Dovecot) -> Drain {
     let mut service = Command::new(env!("CARGO_BIN_EXE_postroom"))
         .arg("--config")
         .arg(&config)
-        .args(["--log", "warn", "serve"])
+        .args(["--log", "info", "serve"])
         .stdout(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    wait::wait_for("everything moved", Duration::from_mins(2), || {
-        assert!(service.try_wait().unwrap().is_none(), "the service ended by itself");
-        let metrics = get(port, "/metrics")?;
-        let value = |name: &str| -> Option<u64> {
-            let lines = metrics.lines().filter(|line| line.starts_with(name));
-            Some(lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum())
-        };
-        let tickets = value("postroom_tickets{")?;
-        (tickets == MAILS as u64 && value("postroom_outbox_jobs ")? == 0).then_some(())
-    });
+    let log = service.stderr.take().unwrap();
+    wait_for_delivery(log);
     let seconds = began.elapsed().as_secs_f64();
+    all_settled(port);
     let peak = peak_memory(&service);
     let (ours, server) = (processor(service.id()), processor(server_of(&dovecot)));
     let id = rustix::process::Pid::from_child(&service);
@@ -160,6 +155,35 @@ fn drain_with_postroom(mailbox: &Dovecot) -> Drain {
     service.wait().unwrap();
     verify(&dovecot, &config);
     Drain { seconds, peak, ours, server }
+}
+
+/// Waits until the service tells that the last mail was moved and that this is recorded. To ask it
+/// all the time would cost the store, and to ask it seldom would be late.
+fn wait_for_delivery(log: ChildStderr) {
+    let (tell, told) = mpsc::channel();
+    // Also reads on when nobody listens any more: a log that is full would stop the service.
+    std::thread::spawn(move || {
+        for line in BufReader::new(log).lines().map_while(Result::ok) {
+            let count = line.contains("delivered").then(|| line.split_once("count=")).flatten();
+            let count = count.and_then(|(_, count)| count.trim().parse::<usize>().ok());
+            let _ = tell.send(count.unwrap_or(0));
+        }
+    });
+    let mut moved = 0;
+    while moved < MAILS {
+        moved += told.recv_timeout(PATIENCE).expect("the service tells no more");
+    }
+}
+
+/// The numbers that it serves say the same.
+fn all_settled(port: u16) {
+    let metrics = get(port, "/metrics").expect("metrics");
+    let value = |name: &str| -> usize {
+        let lines = metrics.lines().filter(|line| line.starts_with(name));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<usize>().ok()).sum()
+    };
+    assert_eq!(value("postroom_tickets{"), MAILS, "tickets");
+    assert_eq!(value("postroom_outbox_jobs "), 0, "jobs");
 }
 
 /// The process that starts all of a server's others.

@@ -1,9 +1,12 @@
 //! One mailbox: read, judge, record and deliver, overlapping each other.
 //!
 //! ```text
-//!  read ──windows──> judge ──entries──> record ──wake──> deliver
-//!  (source)          (own thread)       (one txn a batch)  (own connection)
+//!  read ──windows──> judge ──entries──> record ──wake──> claim ──jobs──> carry out ──> settle
+//!  (source)          (own thread)       (one txn a batch)                (own connection)
 //! ```
+//! Nothing waits for company when it comes alone; what comes while the next stage is busy goes
+//! through that one together.
+//!
 //! The channels between them hold few windows, so memory is bounded and a slow stage slows the
 //! ones before it. All stages work under one lease and end together when it is lost.
 

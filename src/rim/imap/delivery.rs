@@ -22,7 +22,8 @@ use crate::seams::{Action, Delivery, Job, JobId, Outcome, Place, Proof};
 
 use async_imap::imap_proto::Response;
 
-/// One command moves, or looks for, at most this many mails.
+/// One command moves, or looks for, at most this many mails. A server flushes two folders to disk
+/// for each move; its line stays below the 8,192 octets that servers should take (RFC 7162 §4).
 pub(super) const BATCH: usize = 500;
 
 /// How a mail is recognised: from its bytes, all or the beginning, and its whole size.

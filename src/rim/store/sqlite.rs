@@ -28,7 +28,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const LOG_PAGES: &str = "16000";
 
 /// The writer keeps as many KiB of pages in memory: all that a transaction changes.
-const WRITER_CACHE: &str = "-16000";
+const WRITER_CACHE: &str = "-8000";
 
 /// Statements that stay prepared. Those over a table of values are large, and differ with its
 /// length.
@@ -57,8 +57,9 @@ async fn open_file(path: &Path) -> Result<Database, StoreError> {
         .row_buffer_size(ROWS_AHEAD)
         .statement_cache_capacity(STATEMENTS)
         .busy_timeout(BUSY_TIMEOUT);
-    let writes = options.clone().pragma("wal_autocheckpoint", LOG_PAGES);
-    let writer = pool(1, writes.pragma("cache_size", WRITER_CACHE)).await?;
+    let writing =
+        options.clone().pragma("wal_autocheckpoint", LOG_PAGES).pragma("cache_size", WRITER_CACHE);
+    let writer = pool(1, writing).await?;
     migrate(&writer, &migrations::sqlite()).await?;
     let readers = pool(READERS, options.pragma("query_only", "ON")).await?;
     Ok(Database::Sqlite { writer, readers })

@@ -9,7 +9,7 @@ use tokio::time::{Duration, Instant};
 use crate::seams::Job;
 
 /// This many jobs that are alike are worth a command of their own.
-pub(super) const FULL: usize = 500;
+const FULL: usize = 500;
 /// More than this many don't wait.
 const MOST: usize = 5_000;
 /// Nor does any wait longer than this, whatever is to come.
