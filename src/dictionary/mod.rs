@@ -11,6 +11,7 @@ pub(crate) mod quick;
 pub(crate) mod vocabulary;
 pub(crate) mod uses;
 pub(crate) mod automaton;
+pub(crate) mod sought;
 pub mod calibration;
 pub mod compile;
 mod examples;

@@ -6,7 +6,8 @@
 //! ```text
 //! labelled mail ─┬─> draft       dictionaries from nothing (terms → select → fit → points)
 //!                ├─> calibrating from margins to confidence, thresholds at a target precision
-//!                └─> measure     how good the dictionaries are on it
+//!                ├─> measure     how good the dictionaries are on it
+//!                └─> health      how each of their lines fares
 //! ```
 //!
 //! It knows dictionaries and labelled mail; files, ledgers and pages are for others.
@@ -15,6 +16,7 @@ pub mod labelled;
 pub mod share;
 pub mod judged;
 pub mod measure;
+pub mod health;
 pub mod calibrating;
 mod matrix;
 mod terms;
