@@ -3,7 +3,8 @@
 //!
 //! A line is *decisive* for a mail if without it another team would be the best. It *helped* if
 //! the team that a person named would then not have been the best, and *harmed* if it would have
-//! been.
+//! been. It *swayed* a mail if the best team stays, and whether the mail goes there by itself does
+//! not.
 //!
 //! Counting keeps numbers only, some for each line and one for each line and team, however much
 //! mail there is. It knows verdicts and labels; what to say of a line is for others.
@@ -56,6 +57,9 @@ pub struct LineHealth {
     pub helped: u64,
     /// In how many it kept the right team from being the best.
     pub harmed: u64,
+    /// In how many the best team would be the same without it, but not whether the mail goes
+    /// there by itself.
+    pub swayed: u64,
     /// In how many mails it hit only in quoted text.
     pub quoted_only: u64,
     /// In how many mails it would hit in a signature or disclaimer, where nothing counts.
@@ -90,7 +94,7 @@ pub fn judge_with_lines(
     mails: &[Labelled],
     progress: &(dyn Fn(u64) + Sync),
 ) -> (Vec<Judged>, Vec<LineHealth>) {
-    let counts = Counts::new(dictionaries, mails.iter().map(|mail| &mail.team));
+    let counts = Counts::new(dictionaries, policy, mails.iter().map(|mail| &mail.team));
     let watch = |scratch: &mut Scratch, number: usize, verdict: &Verdict| {
         let Some(mail) = mails.get(number) else { return };
         counts.add(verdict, Some(&mail.team));
@@ -110,6 +114,7 @@ enum Column {
     Decisive,
     Helped,
     Harmed,
+    Swayed,
     Signature,
 }
 
@@ -119,6 +124,8 @@ const COLUMNS: usize = Column::Signature as usize + 1;
 /// Counts how lines fare, from any number of threads.
 pub struct Counts<'a> {
     dictionaries: &'a Dictionaries,
+    /// How far ahead each team must be for mail to go there by itself.
+    margins: HashMap<TeamId, f64>,
     /// The teams that mail can be labelled with, and each one's number.
     teams: Vec<TeamId>,
     numbers_of_teams: HashMap<TeamId, usize>,
@@ -143,6 +150,7 @@ impl<'a> Counts<'a> {
     /// labelled with, as often as you like.
     pub fn new<'b>(
         dictionaries: &'a Dictionaries,
+        policy: &Policy,
         labels: impl IntoIterator<Item = &'b TeamId>,
     ) -> Self
     where
@@ -157,10 +165,15 @@ impl<'a> Counts<'a> {
                 teams.push(team.clone());
             }
         }
+        let margin = |team: &TeamId| {
+            let threshold = policy.threshold_for(dictionaries, team);
+            (team.clone(), dictionaries.calibration().margin_for(team, threshold))
+        };
         let lines = dictionaries.lines().len();
         let zeros = |length: usize| (0..length).map(|_| AtomicU32::new(0)).collect();
         Self {
             dictionaries,
+            margins: dictionaries.teams().map(|(team, _)| margin(team)).collect(),
             labelled: zeros(teams.len()),
             numbers: zeros(lines * (COLUMNS + teams.len())),
             teams,
@@ -194,6 +207,8 @@ impl<'a> Counts<'a> {
             count.fetch_add(1, Ordering::Relaxed);
         }
         let Some(best) = verdict.best() else { return };
+        let needed = self.margins.get(&best.team).copied().unwrap_or(f64::INFINITY);
+        let is_routed = verdict.margin() >= needed;
         let mut rank = 0;
         for seen in seen {
             while verdict.ranking.get(rank).is_some_and(|score| score.team != *seen.team) {
@@ -207,7 +222,12 @@ impl<'a> Counts<'a> {
                 self.count(seen.line, Column::Quoted as usize);
             }
             let adds = seen.points * seen.strength * verdict.length_factor;
-            let Some(instead) = best_without(verdict, rank, adds) else { continue };
+            let Some(instead) = best_without(verdict, rank, adds) else {
+                if (margin_without(verdict, rank, adds) >= needed) != is_routed {
+                    self.count(seen.line, Column::Swayed as usize);
+                }
+                continue;
+            };
             self.count(seen.line, Column::Decisive as usize);
             if label == Some(&best.team) {
                 self.count(seen.line, Column::Helped as usize);
@@ -267,6 +287,17 @@ fn best_without(verdict: &Verdict, rank: usize, less: f64) -> Option<&TeamId> {
     wins.then_some(&instead.team)
 }
 
+/// How far the best team would be ahead, if the team at this rank had so much less and the best
+/// team stayed the best.
+fn margin_without(verdict: &Verdict, rank: usize, less: f64) -> f64 {
+    let score = |rank: usize| verdict.ranking.get(rank).map_or(f64::NEG_INFINITY, |s| s.score);
+    match rank {
+        0 => score(0) - less - score(1),
+        1 => score(0) - (score(1) - less).max(score(2)),
+        _ => score(0) - (score(rank) - less).max(score(1)),
+    }
+}
+
 // ------------------------------------------------------------------------------- what it says --
 
 impl Counts<'_> {
@@ -309,6 +340,7 @@ impl Counts<'_> {
                     decisive: column(Column::Decisive),
                     helped: column(Column::Helped),
                     harmed: column(Column::Harmed),
+                    swayed: column(Column::Swayed),
                     quoted_only: column(Column::Quoted),
                     in_signature: column(Column::Signature),
                     contested: Vec::new(),
@@ -453,6 +485,15 @@ mod tests {
             let counted = (found.decisive, found.helped, found.harmed);
             assert_eq!(counted, (decisive, helped, harmed), "{line} in `{body}` of {label}");
         }
+    }
+
+    #[test]
+    fn a_line_sways_a_mail_that_would_not_go_by_itself_without_it() {
+        // Nobody's team is 0 points behind, and a mail goes by itself from some points on.
+        let found = health("[terms]\nword +15\nextra +1\n", "", &[mail("a", "word extra")]);
+        let counted = |line: &str| (found[line].decisive, found[line].swayed);
+        assert_eq!(counted("a word"), (0, 1));
+        assert_eq!(counted("a extra"), (0, 0));
     }
 
     #[test]
