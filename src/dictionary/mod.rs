@@ -26,6 +26,7 @@ use thiserror::Error;
 pub use calibration::Calibration;
 pub use compile::Dictionaries;
 pub use language::Language;
+pub(crate) use language::Stems;
 pub use rule::{Alternative, Element, Rule, Star};
 
 /// A team's name in files, folders and the API: lower-case ASCII letters, digits and `-`,

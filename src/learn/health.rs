@@ -136,13 +136,37 @@ pub struct Counts<'a> {
 }
 
 /// A line that hit, as it was when it hit.
-pub(crate) struct Seen<'a> {
+struct Seen<'a> {
     /// Its number in the dictionaries that are counted for.
-    pub(crate) line: u32,
-    pub(crate) team: &'a TeamId,
-    pub(crate) points: f64,
-    pub(crate) strength: f64,
-    pub(crate) occurrences: u32,
+    line: u32,
+    team: &'a TeamId,
+    points: f64,
+    strength: f64,
+    occurrences: u32,
+}
+
+/// By file and term, the lines of dictionaries: evidence of another time names them so.
+pub struct LinesNow(HashMap<String, HashMap<String, Vec<(u32, u32)>>>);
+
+impl LinesNow {
+    /// The lines of these dictionaries.
+    #[must_use]
+    pub fn of(dictionaries: &Dictionaries) -> Self {
+        let mut by_file: HashMap<String, HashMap<String, Vec<(u32, u32)>>> = HashMap::new();
+        let files = dictionaries.files().iter();
+        let rules = files.flat_map(|file| file.rules().map(move |(_, rule)| (file, rule)));
+        for (number, (file, rule)) in (0..).zip(rules) {
+            let by_term = by_file.entry(file.file.clone()).or_default();
+            by_term.entry(rule.term.clone()).or_default().push((rule.line, number));
+        }
+        Self(by_file)
+    }
+
+    /// The number of the line with this term: of several, the one that is nearest to `line`.
+    fn line(&self, file: &str, term: &str, line: u32) -> Option<u32> {
+        let lines = self.0.get(file)?.get(term)?;
+        lines.iter().min_by_key(|(at, _)| at.abs_diff(line)).map(|(_, number)| *number)
+    }
 }
 
 impl<'a> Counts<'a> {
@@ -195,8 +219,23 @@ impl<'a> Counts<'a> {
         self.add_seen(verdict, label, seen);
     }
 
+    /// Counts a verdict of another time, whose lines are those of the same file and term now.
+    pub fn add_kept(&self, verdict: &Verdict, label: Option<&TeamId>, now: &LinesNow) {
+        let hits = verdict.hits.to_vec();
+        let seen = hits.iter().filter_map(|hit| {
+            Some(Seen {
+                line: now.line(&hit.file, &hit.term, hit.line)?,
+                team: &hit.team,
+                points: f64::from(hit.points),
+                strength: hit.strength,
+                occurrences: hit.occurrences,
+            })
+        });
+        self.add_seen(verdict, label, seen);
+    }
+
     /// Counts what was seen in a mail, team by team in the order of the ranking.
-    pub(crate) fn add_seen<'b>(
+    fn add_seen<'b>(
         &self,
         verdict: &Verdict,
         label: Option<&TeamId>,
@@ -250,6 +289,13 @@ impl<'a> Counts<'a> {
         for (line, _, _) in classify(self.dictionaries, scratch, "", &text).hits.numbers() {
             self.count(line, Column::Signature as usize);
         }
+    }
+
+    /// How many mails were counted that a person named a team for, by that team.
+    #[must_use]
+    pub fn labelled(&self) -> BTreeMap<TeamId, u64> {
+        let counts = self.labelled.iter().map(read);
+        self.teams.iter().cloned().zip(counts).filter(|(_, count)| *count > 0).collect()
     }
 
     fn row(&self, line: u32) -> &[AtomicU32] {

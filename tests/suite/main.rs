@@ -33,4 +33,5 @@ mod any_mail;
 mod maildir;
 mod watch;
 mod workbench;
+mod lint;
 mod store;
