@@ -16,6 +16,7 @@ pub mod labelled;
 pub mod share;
 pub mod judged;
 pub mod measure;
+pub mod counts;
 pub mod health;
 pub mod calibrating;
 mod matrix;

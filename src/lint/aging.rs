@@ -111,7 +111,7 @@ mod tests {
     use super::*;
     use crate::classify::{Scratch, classify};
     use crate::dictionary::TeamId;
-    use crate::learn::health::Counts;
+    use crate::learn::counts::Counts;
     use crate::lint::measured::tests::told;
     use crate::mail::Text;
     use crate::route::Policy;

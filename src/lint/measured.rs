@@ -372,14 +372,14 @@ pub(super) mod tests {
             "harm",
             WORD,
             "[terms]\nthing +3\n",
-            &[Many(8, "b", "word thing"), Many(1, "a", "word thing")],
+            &[Many(10, "b", "word thing"), Many(1, "a", "word thing")],
             &["a.dict:3:1 harmful-line `word`"],
         ),
         (
             "harm by a learned line",
             "[learned]\nword +4\n",
             "[terms]\nthing +3\n",
-            &[Many(8, "b", "word thing"), Many(1, "a", "word thing")],
+            &[Many(10, "b", "word thing"), Many(1, "a", "word thing")],
             &["a.dict:3:1 harmful-line `word`"],
         ),
         (

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use postroom::classify::Scratch;
 use postroom::diagnostic::Diagnostic;
 use postroom::dictionary::{Dictionaries, TeamId};
-use postroom::learn::health::{Counts, LinesNow};
+use postroom::learn::counts::{Counts, LinesNow};
 use postroom::lint::{Sample, Written, aging, measured};
 use postroom::rim::clock::SystemClock;
 use postroom::route::{Policy, Reason, Target};
