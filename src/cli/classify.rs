@@ -16,7 +16,7 @@ use postroom::rim::clock::SystemClock;
 use postroom::seams::Clock;
 use serde::Serialize;
 
-use super::output::{count, json_line, progress, row, short, table, text};
+use super::output::{count, json_line, progress_of_bytes, row, short, table, text};
 use super::{Failure, Global};
 
 #[derive(Debug, Args)]
@@ -114,20 +114,24 @@ impl<'a> Answer<'a> {
 pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     let rules = global.rules(options.dictionaries.as_deref())?;
     let today = options.on.unwrap_or_else(today);
-    // Counting looks through all folders: only for a bar that somebody sees.
+    // Looking through all folders beforehand is only for a bar that somebody sees.
     let watched = io::stderr().is_terminal();
-    let total = if watched { archive::count_hint(&options.paths) } else { None };
-    let bar = progress(total, "classifying");
+    let total = if watched { archive::size_hint(&options.paths) } else { None };
+    let bar = progress_of_bytes(total, "classifying");
     let mut report = Report::new(options.json);
     let mut scratch = Scratch::default();
     let mut unreadable = false;
     for mail in archive::read(&options.paths) {
-        bar.inc(1);
         match mail {
             Ok(mail) => {
-                let size = u64::try_from(mail.raw.len()).unwrap_or(u64::MAX);
-                let judgement = rules.judge(&mut scratch, &mail.raw, size, today);
-                bar.suspend(|| report.add(&mail.source, &judgement))?;
+                bar.inc(mail.size);
+                let judgement = rules.judge(&mut scratch, &mail.raw, mail.size, today);
+                // To draw the bar anew takes longer than to judge a mail.
+                if report.prints() {
+                    bar.suspend(|| report.add(&mail.source, &judgement))?;
+                } else {
+                    report.add(&mail.source, &judgement)?;
+                }
             }
             Err(failure) => {
                 unreadable = true;
@@ -161,6 +165,11 @@ impl Report {
     fn new(json: bool) -> Self {
         let heading = ["mail", "from", "subject", "goes to", "why", "sure"];
         Self { table: (!json).then(|| table(&heading, &[4, 5])), counts: BTreeMap::new() }
+    }
+
+    /// Whether each answer is printed at once where the bar is.
+    fn prints(&self) -> bool {
+        self.table.is_none() && io::stdout().is_terminal()
     }
 
     fn add(&mut self, source: &str, judgement: &Judgement) -> Result<(), Failure> {

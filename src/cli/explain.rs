@@ -71,8 +71,7 @@ fn explain_mails(global: &Global, path: &PathBuf, options: &Options) -> Result<(
                 continue;
             }
         };
-        let size = u64::try_from(mail.raw.len()).unwrap_or(u64::MAX);
-        let judgement = rules.judge(&mut scratch, &mail.raw, size, on);
+        let judgement = rules.judge(&mut scratch, &mail.raw, mail.size, on);
         if options.json {
             json_line(&Explained {
                 source: &mail.source,

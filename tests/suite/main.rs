@@ -11,6 +11,7 @@
 
 mod shape;
 mod mails;
+mod reading;
 mod kill;
 mod imap;
 mod imap_oauth;
