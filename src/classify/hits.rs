@@ -71,24 +71,21 @@ impl Hits {
 
     /// The hits as numbers: the number of the line among all lines, and its strength.
     pub(crate) fn numbers(&self) -> impl Iterator<Item = (u32, f64)> + '_ {
-        let strength =
-            |found: &Found| self.findings.get(found.finding as usize).map(|f| f.strength);
-        self.found.iter().filter_map(move |found| Some((found.line, strength(found)?)))
+        self.counted().map(|(line, strength, _)| (line, strength))
+    }
+
+    /// The same with how many occurrences there are.
+    pub(crate) fn counted(&self) -> impl Iterator<Item = (u32, f64, u32)> + '_ {
+        self.found.iter().filter_map(|found| {
+            let finding = self.findings.get(found.finding as usize)?;
+            Some((found.line, finding.strength, finding.occurrences))
+        })
     }
 
     /// All hits, for whoever reads them more than once.
     #[must_use]
     pub fn to_vec(&self) -> Vec<Hit> {
         self.iter().collect()
-    }
-
-    /// The hits in order, as numbers: each line with the strength of what it found and how often it
-    /// found it. For counting over many mails, where making [`Hit`]s would cost more than the search.
-    pub(crate) fn numbers(&self) -> impl Iterator<Item = (u32, f64, u32)> + '_ {
-        self.found.iter().filter_map(|found| {
-            let finding = self.findings.get(found.finding as usize)?;
-            Some((found.line, finding.strength, finding.occurrences))
-        })
     }
 
     fn hit(&self, found: Found) -> Option<Hit> {

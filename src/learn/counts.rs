@@ -115,7 +115,7 @@ impl<'a> Counts<'a> {
     pub fn add(&self, verdict: &Verdict, label: Option<&TeamId>) {
         let lines = self.dictionaries.lines();
         let mut owner: Option<&Owner> = None;
-        let seen = verdict.hits.numbers().filter_map(|(line, strength, occurrences)| {
+        let seen = verdict.hits.counted().filter_map(|(line, strength, occurrences)| {
             // Hits come team by team.
             let same = owner.filter(|owner| owner.lines.contains(&line));
             owner = same.or_else(|| lines.owner(line));
@@ -192,7 +192,7 @@ impl<'a> Counts<'a> {
             return;
         }
         let text = Text { body: text.body.clone(), parts };
-        for (line, _, _) in classify(self.dictionaries, scratch, "", &text).hits.numbers() {
+        for (line, _, _) in classify(self.dictionaries, scratch, "", &text).hits.counted() {
             self.count(line, Column::Signature as usize);
         }
     }
