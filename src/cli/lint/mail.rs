@@ -97,14 +97,14 @@ fn archived(rules: &Rules, paths: &[PathBuf], enough: u64, found: &mut Found) ->
     let counts = Counts::new(&rules.dictionaries, &rules.policy, []);
     let (mut scratch, mut beside) = (Scratch::default(), Scratch::default());
     let mut written = Written::default();
+    let today = today();
     let mut mails = 0;
     let bar = progress(None, "judging");
     for mail in archive::read(paths) {
         bar.inc(1);
         match mail {
             Ok(mail) => {
-                let size = mail.raw.len() as u64;
-                let judgement = rules.judge(&mut scratch, &mail.raw, size, today());
+                let judgement = rules.judge(&mut scratch, &mail.raw, mail.size, today);
                 if let Some(verdict) = &judgement.evidence.verdict {
                     mails += 1;
                     counts.add(verdict, None);
