@@ -34,4 +34,5 @@ mod any_mail;
 mod maildir;
 mod watch;
 mod workbench;
+mod lint;
 mod store;
