@@ -7,10 +7,10 @@ use clap::Args;
 use postroom::dictionary::Calibration;
 use postroom::learn::calibrating::{ENOUGH, calibrate};
 use postroom::learn::measure::evaluate;
-use postroom::learn::{judge, teams_of};
+use postroom::learn::{Labelled, judge, teams_of};
 
+use super::labelled::{From, read_answers, read_files};
 use super::output::{count, json_line, progress, row, table, text};
-use super::suggest::read;
 use super::{Failure, Global, files};
 
 #[derive(Debug, Args)]
@@ -18,9 +18,8 @@ pub(crate) struct Options {
     /// The folder with the dictionaries; the configuration's, or `dictionaries/`, if none is given
     #[arg(long, value_name = "DIR")]
     dictionaries: Option<PathBuf>,
-    /// Confirmed answers: JSONL (plain or .gz), or folders with a folder or an mbox for each team
-    #[arg(long = "data", required = true, value_name = "PATH", num_args = 1..)]
-    data: Vec<PathBuf>,
+    #[command(flatten)]
+    from: From,
     /// The share of right decisions that the thresholds aim at
     #[arg(long, value_name = "SHARE", default_value_t = 0.95, value_parser = share)]
     target_precision: f64,
@@ -35,10 +34,28 @@ pub(crate) struct Options {
     json: bool,
 }
 
+/// What is said of answers that are no sample.
+const ONLY_ASKED: &str = "\
+    these answers are all about mails that the dictionaries were unsure of, which are the hard\n\
+    ones: the thresholds come out too careful, and more mail than this would go by itself. Add a\n\
+    random sample of all mail, labelled by a person, with --data\n";
+
 fn share(text: &str) -> Result<f64, String> {
     let share: f64 = text.parse().map_err(|_| "write for example 0.95".to_owned())?;
     let inside = share > 0.0 && share < 1.0;
     if inside { Ok(share) } else { Err("a share is between 0 and 1, such as 0.95".to_owned()) }
+}
+
+/// The answers, and whether all of them are about mails that a person was asked about.
+fn answers(global: &Global, from: &From) -> Result<(Vec<Labelled>, bool), Failure> {
+    let mut mails = read_files(&from.data)?;
+    if !from.ledger {
+        return Ok((mails, false));
+    }
+    let mut answers = read_answers(global)?;
+    let only_asked = mails.is_empty() && answers.asked == answers.mails.len() as u64;
+    mails.append(&mut answers.mails);
+    Ok((mails, only_asked))
 }
 
 /// Fits, writes and tells.
@@ -47,7 +64,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     // Its own earlier answer must not stand in the way, nor have a say.
     sources.remove(Calibration::FILE);
     let (uncalibrated, policy) = global.built(&sources)?;
-    let mails = read(&options.data)?;
+    let (mails, only_asked) = answers(global, &options.from)?;
     let bar = progress(Some(mails.len() as u64), "judging");
     let judged = judge(&uncalibrated, &policy, &mails, &|more| bar.inc(more));
     bar.finish_and_clear();
@@ -65,6 +82,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
         return json_line(&serde_json::json!({
             "answers": mails.len(),
             "too_few": few,
+            "only_asked": only_asked,
             "calibration": calibration,
             "auto_routed": evaluation.auto_routed,
             "auto_precision": evaluation.auto_precision,
@@ -87,7 +105,10 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
                 .map_or(String::new(), |right| format!("{:.1}%", right * 100.0)),
         ]));
     }
-    text(&format!("{table}\n{}", sum(options, &evaluation, mails.len(), few)))?;
+    text(&format!("{table}\n{}", sum(options, &evaluation, mails.len())))?;
+    if only_asked {
+        text(ONLY_ASKED)?;
+    }
     text(&if options.dry_run { String::new() } else { format!("written to {}\n", path.display()) })
 }
 
@@ -99,7 +120,6 @@ fn sum(
     options: &Options,
     evaluation: &postroom::learn::measure::Evaluation,
     answers: usize,
-    few: bool,
 ) -> String {
     let mut sum = format!(
         "{}: {:.1}% would be routed by itself, {:.1}% of that right; {:.1}% would be asked about\n",
@@ -114,7 +134,7 @@ fn sum(
         let mails = count(per_week.into(), "mail");
         let _ = writeln!(sum, "of {mails} a week, {asked} would be asked about");
     }
-    if few {
+    if answers < ENOUGH {
         let _ = writeln!(
             sum,
             "{answers} answers are too few to go by: with less than {ENOUGH} the thresholds are \

@@ -9,6 +9,7 @@ mod eval;
 mod explain;
 mod failure;
 mod files;
+mod labelled;
 mod ledger;
 mod lint;
 mod logging;

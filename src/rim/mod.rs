@@ -12,6 +12,7 @@ pub mod secret;
 pub mod clock;
 pub mod maildir;
 pub mod labelled;
+pub mod ledger;
 pub mod terminal;
 pub mod watch;
 
