@@ -7,7 +7,8 @@
 //! labelled mail ─┬─> draft       dictionaries from nothing (terms → select → fit → points)
 //!                ├─> suggest     changes to those that stand, with their effect; patch makes them
 //!                ├─> calibrating from margins to confidence, thresholds at a target precision
-//!                └─> measure     how good the dictionaries are on it
+//!                ├─> measure     how good the dictionaries are on it
+//! past mail ─────┴─> what_if     where it would go with other dictionaries
 //! ```
 //!
 //! It knows dictionaries and labelled mail; files, ledgers and pages are for others.
@@ -28,6 +29,7 @@ mod standing;
 pub mod patch;
 pub mod effect;
 pub mod suggest;
+pub mod what_if;
 
 use crate::dictionary::{Dictionaries, TeamId};
 use crate::route::Policy;

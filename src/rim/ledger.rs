@@ -1,10 +1,14 @@
-//! The ledger read from end to end: every ticket, and the answers that people gave, as labelled
-//! mail.
+//! The ledger read from end to end: the answers that people gave, as labelled mail, and all mail
+//! as a what-if replays it.
 //!
 //! It goes by pages, so that a ledger of any size costs the memory of what is taken from it. What
 //! a ticket says is for others.
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::learn::Labelled;
+use crate::learn::what_if::Past;
+use crate::pipeline::kept_case;
 use crate::route::{Reason, Target};
 use crate::seams::{Store, StoreError, TicketDetail, TicketFilter};
 
@@ -72,6 +76,79 @@ pub async fn answers(
     }
     answers.mails.reverse();
     Ok(answers)
+}
+
+/// Mail of the past.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Kept {
+    /// The mails, oldest first, under the numbers of their tickets; labelled where a person
+    /// answered.
+    pub mails: Vec<Past>,
+    /// How many are left out: their text is no longer kept, or they made a stage fail.
+    pub gone: u64,
+    /// When the first and the last of the mails came.
+    pub span: Option<(Timestamp, Timestamp)>,
+}
+
+/// All mail that the ledger keeps, or that of the `last` so long before its newest mail.
+/// `progress` is told how many more were read.
+///
+/// # Errors
+/// What the store says.
+pub async fn past(
+    store: &dyn Store,
+    last: Option<SignedDuration>,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Kept, StoreError> {
+    let mut found = Kept::default();
+    let mut pages = Pages::of(store, TicketFilter::default());
+    let mut since = None;
+    loop {
+        let page = pages.next().await?;
+        progress(page.len() as u64);
+        let newest = page.iter().map(came).max();
+        if let (None, Some(newest), Some(last)) = (since, newest, last) {
+            since = Some(newest.checked_sub(last).unwrap_or(Timestamp::MIN));
+        }
+        // Tickets are numbered about in the order in which their mails came.
+        if newest.is_none() || newest < since {
+            break;
+        }
+        for kept in page {
+            if since.is_none_or(|since| came(&kept) >= since) {
+                found.add(&kept);
+            }
+        }
+    }
+    found.mails.reverse();
+    Ok(found)
+}
+
+/// When a ticket's mail came.
+fn came(kept: &TicketDetail) -> Timestamp {
+    kept.received.unwrap_or(kept.ticket.recorded)
+}
+
+impl Kept {
+    fn add(&mut self, kept: &TicketDetail) {
+        let Some(case) = kept_case(kept) else {
+            self.gone += 1;
+            return;
+        };
+        let at = came(kept);
+        let (first, last) = self.span.unwrap_or((at, at));
+        self.span = Some((first.min(at), last.max(at)));
+        let label = match &kept.ticket.decision.target {
+            Target::Team(team) if kept.ticket.decision.reason == Reason::Answered => Some(team),
+            Target::Team(_)
+            | Target::Person(_)
+            | Target::Assist
+            | Target::Filed
+            | Target::SetAside => None,
+        };
+        let (id, label) = (kept.ticket.id.to_string(), label.cloned());
+        self.mails.push(Past { id, case, label });
+    }
 }
 
 impl Answers {

@@ -13,6 +13,7 @@ pub mod clock;
 pub mod maildir;
 pub mod labelled;
 pub mod ledger;
+pub mod revision;
 pub mod terminal;
 pub mod watch;
 

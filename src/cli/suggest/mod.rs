@@ -45,5 +45,9 @@ fn language(code: &str) -> Result<Language, String> {
 
 /// Proposes changes to dictionaries that stand, or drafts new ones.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
-    if options.draft.from_scratch { draft::run(global, options) } else { propose::run(global, options) }
+    if options.draft.from_scratch {
+        draft::run(global, options)
+    } else {
+        propose::run(global, options)
+    }
 }
