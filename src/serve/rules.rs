@@ -178,9 +178,8 @@ impl LiveRules {
     ) -> bool {
         // A version whose files can't be kept must not decide: it could not be replayed.
         let now = shared.clock.now();
-        let keep = async |rules: &Rules| {
-            super::keep_dictionaries(shared.store.as_ref(), rules, now).await
-        };
+        let keep =
+            async |rules: &Rules| super::keep_dictionaries(shared.store.as_ref(), rules, now).await;
         match self.offer(loaded, keep).await {
             Offered::Live(warnings) => {
                 log_warnings(config, &warnings);

@@ -34,9 +34,24 @@ const FILES: [(&str, &str); 3] = [
 
 /// Lines that somebody might write, well or badly.
 const LINES: [&str; 18] = [
-    "", "# why", "invoice +5", "invoice", "invoice 5+", "pay* ~ late +15", "pay* +16", "a +0",
-    "[terms]", "[terms fr]", "[nott]", "[not]", "[examples]", "yes invoice", "no invoice",
-    "team network", "base -20", "x = [",
+    "",
+    "# why",
+    "invoice +5",
+    "invoice",
+    "invoice 5+",
+    "pay* ~ late +15",
+    "pay* +16",
+    "a +0",
+    "[terms]",
+    "[terms fr]",
+    "[nott]",
+    "[not]",
+    "[examples]",
+    "yes invoice",
+    "no invoice",
+    "team network",
+    "base -20",
+    "x = [",
 ];
 
 /// One change that a hand or an accident makes to a file.
@@ -52,7 +67,8 @@ enum Edit {
 }
 
 fn edit() -> impl Strategy<Value = Edit> {
-    let line = prop_oneof![3 => select(&LINES[..]).prop_map(str::to_owned), 1 => "[ -~äß~|*]{0,20}"];
+    let line =
+        prop_oneof![3 => select(&LINES[..]).prop_map(str::to_owned), 1 => "[ -~äß~|*]{0,20}"];
     let index = any::<Index>;
     prop_oneof![
         4 => (index(), line).prop_map(|(at, line)| Edit::Insert(at, line)),
@@ -67,7 +83,8 @@ fn edit() -> impl Strategy<Value = Edit> {
 
 impl Edit {
     fn make(&self, file: &mut Vec<u8>) {
-        let mut lines: Vec<Vec<u8>> = file.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+        let mut lines: Vec<Vec<u8>> =
+            file.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
         let starting = |lines: &[Vec<u8>], with: fn(&[u8]) -> bool| -> Vec<usize> {
             (0..lines.len()).filter(|at| with(&lines[*at])).collect()
         };

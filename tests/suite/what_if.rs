@@ -99,7 +99,8 @@ fn what_moves_is_told_with_the_lines_that_move_it() {
     // The same mail without its labels moves the same way, and nothing is said of right or wrong.
     office.write("archive/a.eml", "Subject: Invoice\n\nThe invoice is wrong\n");
     office.write("archive/b.eml", "Subject: Refund\n\nA refund please\n");
-    let unlabelled = ["what-if", "--before", "old", "--after", "new", "--mail", "archive", "--json"];
+    let unlabelled =
+        ["what-if", "--before", "old", "--after", "new", "--mail", "archive", "--json"];
     let told = office.run(&unlabelled).objects().remove(0);
     assert_eq!((&told["mails"], &told["moved"]), (&2.into(), &1.into()), "{told}");
     assert!(told["measured"].is_null());
@@ -260,7 +261,8 @@ fn sample_rules() -> Rules {
 
 /// The sample mails.
 fn samples() -> Vec<Vec<u8>> {
-    let mails = archive::read(&[fixtures().join("mails")]);
+    let folder = [fixtures().join("mails")];
+    let mails = archive::read(&folder);
     let mails: Vec<_> = mails
         .map(Result::unwrap)
         .filter(|mail| mail.source.ends_with(".eml"))
@@ -287,7 +289,8 @@ fn edited(rules: &Rules) -> Dictionaries {
 #[tokio::test]
 async fn the_ledger_replays_to_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
-    let ledger = store::open(&StoreSettings::Sqlite(folder.path().join("ledger.db"))).await.unwrap();
+    let ledger =
+        store::open(&StoreSettings::Sqlite(folder.path().join("ledger.db"))).await.unwrap();
     let rules = sample_rules();
     let now = Timestamp::UNIX_EPOCH;
     let source = SourceId("support".to_owned());
@@ -295,8 +298,12 @@ async fn the_ledger_replays_to_the_same_bytes() {
     let fence = ledger.lease(&source, "one", now, ttl).await.unwrap().unwrap();
     let mut entries = Vec::new();
     for (number, raw) in samples().into_iter().enumerate() {
-        let place =
-            Place { source: source.clone(), folder: "INBOX".into(), epoch: 1, name: number.to_string() };
+        let place = Place {
+            source: source.clone(),
+            folder: "INBOX".into(),
+            epoch: 1,
+            name: number.to_string(),
+        };
         let size = raw.len() as u64;
         let fetched = Fetched { place, raw, size, received: Some(now) };
         let judgement = rules.judge(&mut Scratch::default(), &fetched.raw, size, DAY);
@@ -335,11 +342,8 @@ async fn the_ledger_replays_to_the_same_bytes() {
         assert_eq!(serde_json::to_string(&replayed).unwrap(), then, "ticket {}", one.id);
     }
     assert!(reasons.len() >= 7, "too few kinds of decisions to show much: {reasons:?}");
-    let same = Versions {
-        before: &rules.dictionaries,
-        after: &kept_dictionaries,
-        policy: &rules.policy,
-    };
+    let same =
+        Versions { before: &rules.dictionaries, after: &kept_dictionaries, policy: &rules.policy };
     let found = what_if(same, &kept.mails, &|_| ());
     assert_eq!((found.moved, found.edits.len()), (0, 0));
 }
@@ -363,11 +367,8 @@ fn what_moves_is_what_the_new_dictionaries_route_otherwise() {
         past.push(Past { id, case, label: None });
     }
     assert!(expected.len() >= 3, "too few to show much: {expected:?}");
-    let versions = Versions {
-        before: &old.dictionaries,
-        after: &new.dictionaries,
-        policy: &old.policy,
-    };
+    let versions =
+        Versions { before: &old.dictionaries, after: &new.dictionaries, policy: &old.policy };
     let found = what_if(versions, &past, &|_| ());
     let moves = found.groups.iter().flat_map(|group| &group.moves);
     let moves: BTreeMap<String, (Target, Target)> = moves
