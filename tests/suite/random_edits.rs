@@ -120,7 +120,7 @@ impl Edit {
             Self::BreakSection(at) => {
                 let sections = starting(&lines, |line| line.starts_with(b"["));
                 if !sections.is_empty() {
-                    drop(lines[sections[at.index(sections.len())]].pop());
+                    lines[sections[at.index(sections.len())]].pop();
                 }
             }
             Self::Cut(at) => lines.truncate(at.index(lines.len() + 1)),

@@ -118,7 +118,7 @@ fn a_broken_limit_fails_and_is_named() {
         (&["--max-moved", "0.5"], Some("--max-moved: 66.7% of the mails move, 50.0% may")),
         (&["--max-worse", "1"], None),
         (&["--max-worse", "0"], Some("--max-worse: 1 mails were right")),
-        (&["--min-coverage", "0.1"], None),
+        (&["--min-coverage", "0"], None),
         (&["--min-coverage", "0.9"], Some("--min-coverage: the coverage is")),
         (&["--max-coverage-loss", "100"], None),
         (&["--max-worse", "0", "--json"], Some("--max-worse")),
@@ -272,13 +272,16 @@ fn samples() -> Vec<Vec<u8>> {
     mails
 }
 
-/// The sample files with other words for billing.
+/// The sample files with words for infrastructure that many mails have.
 fn edited(rules: &Rules) -> Dictionaries {
     let mut files = rules.sources.clone();
-    let text = files["infrastructure.dict"].replacen("[terms]\n", "[terms]\nthe +1\ncall +15\n", 1);
-    // Examples would rightly refuse such words.
-    let text = text.split("[examples]").next().unwrap().to_owned();
+    let text = files["infrastructure.dict"].replacen(
+        "[terms]\n",
+        "[terms]\nthe +15\nyour +15\nplease +15\nmail +15\ncall +15\n",
+        1,
+    );
     files.insert("infrastructure.dict".to_owned(), text);
+    // Examples would rightly refuse such words.
     let files: BTreeMap<_, _> = files
         .into_iter()
         .map(|(name, text)| (name, text.split("[examples]").next().unwrap().to_owned()))

@@ -87,3 +87,61 @@ impl Limits {
 fn percent(share: f64) -> String {
     format!("{:.1}%", share * 100.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Figures, Measured};
+    use super::*;
+
+    #[test]
+    fn a_limit_is_broken_only_beyond_it() {
+        let figures =
+            |covered| Figures { coverage: Share::new(covered, 1_000), ..Figures::default() };
+        let found = WhatIf {
+            mails: 1_000,
+            settled: 0,
+            moved: 50,
+            worse: 3,
+            better: 0,
+            measured: Some(Measured { before: figures(700), after: figures(695) }),
+            edits: Vec::new(),
+            groups: Vec::new(),
+        };
+        let none = Limits::default();
+        // (what shows, the limits, which are broken)
+        let cases: [(&str, Limits, &[&str]); 6] = [
+            ("no limit", none, &[]),
+            (
+                "all just kept",
+                Limits {
+                    max_moved: Some(Bound::Share(0.05)),
+                    max_worse: Some(3),
+                    min_coverage: Some(0.695),
+                    max_coverage_loss: Some(0.5),
+                },
+                &[],
+            ),
+            (
+                "all just broken",
+                Limits {
+                    max_moved: Some(Bound::Mails(49)),
+                    max_worse: Some(2),
+                    min_coverage: Some(0.696),
+                    max_coverage_loss: Some(0.4),
+                },
+                &["max-moved", "max-worse", "min-coverage", "max-coverage-loss"],
+            ),
+            ("a number", Limits { max_moved: Some(Bound::Mails(50)), ..none }, &[]),
+            ("a share", Limits { max_moved: Some(Bound::Share(0.049)), ..none }, &["max-moved"]),
+            (
+                "no loss at all",
+                Limits { max_coverage_loss: Some(0.0), ..none },
+                &["max-coverage-loss"],
+            ),
+        ];
+        for (name, limits, expected) in cases {
+            let broken: Vec<&str> = limits.broken(&found).iter().map(|one| one.limit).collect();
+            assert_eq!(broken, expected, "{name}");
+        }
+    }
+}
