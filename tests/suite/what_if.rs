@@ -23,7 +23,7 @@ use postroom::serve::rules;
 use serde_json::Value;
 
 use crate::support::broken::fixtures;
-use crate::support::office::Office;
+use crate::support::office::{Office, mail};
 
 /// A day on which the people are away whom `people.csv` says to be away.
 const DAY: Date = date(2026, 11, 23);
@@ -186,6 +186,55 @@ fn people_and_pull_requests_read_it() {
     assert!(page.len() < 60_000 && page.contains("\nand "), "{}", page.len());
     let row = page.lines().find(|line| line.contains("@you")).unwrap();
     assert!(row.contains(r"`'x' \| <b>@you"), "{row}");
+}
+
+#[test]
+fn answers_in_the_ledger_are_mail_to_measure_and_replay() {
+    let office = Office::open();
+    for command in ["eval", "calibrate", "what-if"] {
+        let ran = office.run(&[command, "--ledger"]);
+        assert_eq!(ran.code, 2, "{command}: {}", ran.err);
+    }
+    let service = office.serve(&[]);
+    let stranger = "ann@stranger.example";
+    office.post(&mail("q", stranger, "Zeppelins", "What of the zeppelin?"));
+    office.post(&mail("r", stranger, "Calls", "My calls are not connecting, the server is down."));
+    office.settled(2);
+    let none = office.run(&["eval", "--ledger"]);
+    assert!(none.code == 2 && none.err.contains("holds no answers yet"), "{}", none.err);
+    let tickets = office.tickets();
+    let asked = |ticket: &&Value| ticket["decision"]["target"]["decision"] == "assist";
+    let question = tickets.iter().find(asked).unwrap()["id"].to_string();
+    office.run(&["assist", "answer", &question, "billing"]).well();
+    service.stop();
+
+    let measured = office.run(&["eval", "--ledger", "--json"]).objects().remove(0);
+    assert_eq!((&measured["n"], &measured["teams"]["billing"]["n"]), (&1.into(), &1.into()));
+    office.write("more.jsonl", MAILS);
+    let both = ["eval", "--ledger", "--data", "more.jsonl", "--json"];
+    assert_eq!(office.run(&both).objects()[0]["n"], 7);
+    let told = office.run(&["calibrate", "--ledger", "--dry-run"]).well();
+    assert!(told.contains("unsure of") && told.contains("random"), "{told}");
+    let told = office.run(&["calibrate", "--ledger", "--dry-run", "--json"]).objects().remove(0);
+    assert_eq!((&told["only_asked"], &told["per_week"]), (&true.into(), &Value::Null), "{told}");
+
+    // All mail is replayed, and what was answered is known.
+    let text = fs::read_to_string(office.path("dictionaries/billing.dict")).unwrap();
+    office.write("new/billing.dict", &text.replacen("[terms]\n", "[terms]\nzeppelin +15\n", 1));
+    for (name, text) in
+        postroom::rim::watch::read_dictionaries(&office.path("dictionaries")).unwrap()
+    {
+        if name != "billing.dict" {
+            office.write(&format!("new/{name}"), &text);
+        }
+    }
+    let replayed = ["what-if", "--before", "dictionaries", "--after", "new", "--ledger", "--json"];
+    let told = office.run(&replayed).objects().remove(0);
+    assert_eq!(
+        (&told["mails"], &told["moved"], &told["better"]),
+        (&2.into(), &1.into(), &1.into())
+    );
+    assert_eq!(told["groups"][0]["moves"][0]["id"], question);
 }
 
 /// Runs git in the office.
