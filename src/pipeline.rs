@@ -8,12 +8,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use jiff::civil::Date;
 
-use crate::classify::{Scratch, Verdict, classify};
+use crate::classify::Scratch;
 use crate::config::Folders;
-use crate::dictionary::Dictionaries;
+use crate::dictionary::{Dictionaries, TeamId};
 use crate::directory::{Directory, NoMatch, Party};
 use crate::mail::{Kind, Mail, parse};
-use crate::route::{Decision, Policy, Reason, Target, decide};
+use crate::route::{Decision, Identified, Policy, Reason, Ruling, Target, rule};
 use crate::seams::{Entry, Evidence, Fetched, TicketDetail};
 
 /// Everything that a decision depends on beside the mail itself. Swapped as a whole when a file
@@ -48,48 +48,60 @@ impl Rules {
     /// away.
     #[must_use]
     pub fn judge(&self, scratch: &mut Scratch, raw: &[u8], size: u64, today: Date) -> Judgement {
-        // A panic may leave the scratch half written, so it is not used again.
-        let stages = AssertUnwindSafe(|| self.stages(scratch, raw, size, today));
-        catch_unwind(stages).unwrap_or_else(|panic| {
-            *scratch = Scratch::default();
-            failed(raw, size, &panic_message(panic.as_ref()))
-        })
-    }
-
-    fn stages(&self, scratch: &mut Scratch, raw: &[u8], size: u64, today: Date) -> Judgement {
-        crate::killpoint::read(raw);
-        let mut mail = parse::parse(raw, size);
-        // A support address is often a list of our own, as a group at Google is; then every mail
-        // that comes in over it has a List-Id and is a person's all the same.
-        if mail.kind == Kind::List
-            && mail.list_id.as_deref().is_some_and(|id| self.directory.runs_list(id))
-        {
-            mail.kind = Kind::Person;
-        }
-        let party = self.directory.identify(mail.sender.as_ref(), today);
-        let (decision, verdict) = decide(
-            &mail,
-            &party,
-            &self.policy,
-            |team| self.threshold(team),
-            || classify(&self.dictionaries, scratch, &mail.subject, &mail.text),
-        );
-        let threshold = verdict.as_ref().and_then(Verdict::best).map(|b| self.threshold(&b.team));
-        Judgement {
-            mail,
-            decision,
-            evidence: Evidence { party, verdict, threshold, failure: None },
+        let case = match identified(&self.directory, raw, size, today) {
+            Ok(case) => case,
+            Err(why) => return failed(raw, size, &why),
+        };
+        let threshold = |team: &TeamId| self.threshold(team);
+        match caught(|| rule(&case, &self.dictionaries, &self.policy, scratch, threshold)) {
+            Ok(ruling) => Judgement::of(case, ruling),
+            Err(why) => {
+                // A panic may leave the scratch half written, so it is not used again.
+                *scratch = Scratch::default();
+                failed(raw, size, &why)
+            }
         }
     }
 
     /// How sure the dictionaries must be to send a mail to `team`.
     #[must_use]
-    pub fn threshold(&self, team: &crate::dictionary::TeamId) -> f64 {
+    pub fn threshold(&self, team: &TeamId) -> f64 {
         self.policy.threshold_for(&self.dictionaries, team)
     }
 }
 
+/// The first two stages: parse, and look up who sent it. `today` decides who is away.
+///
+/// # Errors
+/// What made a stage fail.
+pub fn identified(
+    directory: &Directory,
+    raw: &[u8],
+    size: u64,
+    today: Date,
+) -> Result<Identified, String> {
+    caught(|| {
+        crate::killpoint::read(raw);
+        let mut mail = parse::parse(raw, size);
+        // A support address is often a list of our own, as a group at Google is; then every mail
+        // that comes in over it has a List-Id and is a person's all the same.
+        if mail.kind == Kind::List
+            && mail.list_id.as_deref().is_some_and(|id| directory.runs_list(id))
+        {
+            mail.kind = Kind::Person;
+        }
+        let party = directory.identify(mail.sender.as_ref(), today);
+        Identified { mail, party }
+    })
+}
+
 impl Judgement {
+    fn of(case: Identified, ruling: Ruling) -> Self {
+        let Identified { mail, party } = case;
+        let Ruling { decision, verdict, threshold } = ruling;
+        Self { mail, decision, evidence: Evidence { party, verdict, threshold, failure: None } }
+    }
+
     /// The entry for the ledger.
     #[must_use]
     pub fn entry(self, fetched: &Fetched, folders: &Folders) -> Entry {
@@ -119,22 +131,27 @@ pub fn replay(
         let decision = Decision { target: Target::SetAside, reason: Reason::Failed };
         return Some((decision, kept.evidence.clone()));
     }
+    let case = kept_case(kept)?;
+    let threshold = kept.evidence.threshold.unwrap_or(policy.threshold);
+    let ruling = rule(&case, dictionaries, policy, &mut Scratch::default(), |_| threshold);
+    let Judgement { decision, evidence, .. } = Judgement::of(case, ruling);
+    Some((decision, evidence))
+}
+
+/// What the decision about a ticket was made about, as far as the ledger holds it: all that a rule
+/// looks at. `None` if its text is no longer kept, or a stage failed at it.
+#[must_use]
+pub fn kept_case(kept: &TicketDetail) -> Option<Identified> {
+    if kept.evidence.failure.is_some() {
+        return None;
+    }
     let mut mail = parse::unreadable(&[], kept.size);
     mail.kind = kept.ticket.kind;
     mail.oddities.clone_from(&kept.oddities);
     mail.sender.clone_from(&kept.ticket.sender);
     mail.subject.clone_from(&kept.ticket.subject);
     mail.text = kept.text.clone()?;
-    let party = kept.evidence.party.clone();
-    let threshold = kept.evidence.threshold;
-    let (decision, verdict) = decide(
-        &mail,
-        &party,
-        policy,
-        |_| threshold.unwrap_or(policy.threshold),
-        || classify(dictionaries, &mut Scratch::default(), &mail.subject, &mail.text),
-    );
-    Some((decision, Evidence { party, verdict, threshold, failure: None }))
+    Some(Identified { mail, party: kept.evidence.party.clone() })
 }
 
 /// The judgement of a mail that made something fail.
@@ -150,6 +167,12 @@ pub fn failed(raw: &[u8], size: u64, why: &str) -> Judgement {
             failure: Some(why.to_owned()),
         },
     }
+}
+
+/// The result of a stage, or what it panicked with. What a stage had half written must not be used
+/// after that.
+fn caught<T>(stage: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(stage)).map_err(|panic| panic_message(panic.as_ref()))
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::classify::Verdict;
+use crate::classify::{Scratch, Verdict, classify};
 use crate::dictionary::{Dictionaries, TeamId};
 use crate::directory::{Party, Rung};
 use crate::mail::{EmailAddress, Kind, Mail, Oddity};
@@ -161,6 +161,43 @@ impl Policy {
         let configured = self.thresholds.get(team).copied();
         configured.or_else(|| dictionaries.threshold(team)).unwrap_or(self.threshold)
     }
+}
+
+/// A mail whose sender was looked up: what a decision is made about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Identified {
+    /// The mail.
+    pub mail: Mail,
+    /// Who sent it.
+    pub party: Party,
+}
+
+/// A decision, and what the dictionaries said if they were asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ruling {
+    /// Where the mail goes.
+    pub decision: Decision,
+    /// What the dictionaries said.
+    pub verdict: Option<Verdict>,
+    /// How sure they had to be for the team that they ranked first.
+    pub threshold: Option<f64>,
+}
+
+/// Decides about a mail with the dictionaries at hand. The service, a replay of the ledger and a
+/// what-if all come this way; they differ in where the mail and the threshold are from.
+pub fn rule(
+    case: &Identified,
+    dictionaries: &Dictionaries,
+    policy: &Policy,
+    scratch: &mut Scratch,
+    threshold: impl Fn(&TeamId) -> f64,
+) -> Ruling {
+    let Identified { mail, party } = case;
+    let (decision, verdict) = decide(mail, party, policy, &threshold, || {
+        classify(dictionaries, scratch, &mail.subject, &mail.text)
+    });
+    let threshold = verdict.as_ref().and_then(Verdict::best).map(|best| threshold(&best.team));
+    Ruling { decision, verdict, threshold }
 }
 
 /// Decides where a mail goes. `threshold` says how sure the dictionaries must be to send a mail

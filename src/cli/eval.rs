@@ -10,8 +10,8 @@ use postroom::learn::health::{LineHealth, judge_with_lines};
 use postroom::learn::measure::{Evaluation, Measured, evaluate};
 use serde::Serialize;
 
+use super::labelled::{From, read_mail};
 use super::output::{count, json_line, progress, row, short, table, text};
-use super::suggest::read;
 use super::{Failure, Global};
 
 #[derive(Debug, Args)]
@@ -19,9 +19,8 @@ pub(crate) struct Options {
     /// The folder with the dictionaries; the configuration's, or `dictionaries/`, if none is given
     #[arg(long, value_name = "DIR")]
     dictionaries: Option<PathBuf>,
-    /// Labelled mail: JSONL (plain or .gz), or folders with a folder or an mbox for each team
-    #[arg(long = "data", required = true, value_name = "PATH", num_args = 1..)]
-    data: Vec<PathBuf>,
+    #[command(flatten)]
+    from: From,
     /// Show how the lines fare instead, the worst first
     #[arg(long, conflicts_with = "json")]
     lines: bool,
@@ -48,7 +47,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     let started = Instant::now();
     let (_, sources) = global.dictionary_files(options.dictionaries.as_deref())?;
     let (dictionaries, policy) = global.built(&sources)?;
-    let mails = read(&options.data)?;
+    let mails = read_mail(global, &options.from.data, options.from.ledger)?;
     let bar = progress(Some(mails.len() as u64), "judging");
     let (judged, lines) = judge_with_lines(&dictionaries, &policy, &mails, &|more| bar.inc(more));
     bar.finish_and_clear();

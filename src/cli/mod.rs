@@ -9,6 +9,7 @@ mod eval;
 mod explain;
 mod failure;
 mod files;
+mod labelled;
 mod ledger;
 mod lint;
 mod logging;
@@ -18,6 +19,7 @@ mod serve;
 mod setup;
 mod shell;
 mod suggest;
+mod what_if;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -182,6 +184,19 @@ enum Command {
         "hard ones, and would make the thresholds too careful."
     ])]
     Calibrate(calibrate::Options),
+    /// Replay past mail with two versions of the dictionaries: what would go elsewhere?
+    #[command(name = "what-if", after_help = concat!(
+        "Examples:
+  postroom what-if --data answers.jsonl      the last commit against the files here
+  postroom what-if --before old/ --after new/ --mail archive/
+  postroom what-if --before git:main --ledger --max-worse 0 --markdown
+
+The versions are folders, or git:REVISION for the dictionaries' folder as it was then. Of mail
+whose team a person named, it says what is right or wrong; of any other mail, only what moves.
+
+", exit_codes!(), "; of what-if, 1 also\nmeans that a limit is broken"
+    ))]
+    WhatIf(what_if::Options),
     /// List and answer the questions that wait for a person
     #[command(subcommand, after_help = examples![
         "postroom assist list",
@@ -225,6 +240,7 @@ pub(crate) fn run() -> ExitCode {
         | Command::Eval(_)
         | Command::Suggest(_)
         | Command::Calibrate(_)
+        | Command::WhatIf(_)
         | Command::Assist(_)
         | Command::Ledger(_)
         | Command::Completions(_)
@@ -244,6 +260,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Eval(options) => eval::run(global, &options),
         Command::Suggest(options) => suggest::run(global, &options),
         Command::Calibrate(options) => calibrate::run(global, &options),
+        Command::WhatIf(options) => what_if::run(global, &options),
         Command::Assist(command) => assist::run(global, &command),
         Command::Ledger(command) => ledger::run(global, &command),
         Command::Completions(options) => shell::completions(&options, &mut Cli::command()),

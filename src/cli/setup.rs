@@ -11,7 +11,7 @@ use postroom::dictionary::Dictionaries;
 use postroom::directory::Directory;
 use postroom::pipeline::Rules;
 use postroom::rim;
-use postroom::rim::watch::read_dictionaries;
+use postroom::rim::watch::{read_dictionaries, read_directory};
 use postroom::route::Policy;
 use postroom::seams::Store;
 use postroom::serve::rules;
@@ -72,17 +72,30 @@ impl Global {
         })
     }
 
-    /// The folder of the dictionaries, and the files in it by name: of `folder` if it names one,
-    /// else of the configuration, else `dictionaries/` here.
+    /// The directory of the configuration; without one, nobody is a customer.
+    pub(crate) fn directory(&self) -> Result<Directory, Failure> {
+        let Some(config) = self.config_if_any()? else { return Ok(Directory::default()) };
+        let built = read_directory(&config.directory)
+            .and_then(|files| Directory::build(&files, &config.directory.rules));
+        built.map(|(directory, _)| directory).map_err(Failure::Findings)
+    }
+
+    /// Where the dictionaries are: in `folder` if it names one, else where the configuration says,
+    /// else in `dictionaries/` here.
+    pub(crate) fn dictionary_folder(&self, folder: Option<&Path>) -> Result<PathBuf, Failure> {
+        Ok(match (folder, self.config_if_any()?) {
+            (Some(folder), _) => folder.to_owned(),
+            (None, Some(config)) => config.dictionaries,
+            (None, None) => PathBuf::from("dictionaries"),
+        })
+    }
+
+    /// The folder of the dictionaries, and the files in it by name.
     pub(crate) fn dictionary_files(
         &self,
         folder: Option<&Path>,
     ) -> Result<(PathBuf, BTreeMap<String, String>), Failure> {
-        let folder = match (folder, self.config_if_any()?) {
-            (Some(folder), _) => folder.to_owned(),
-            (None, Some(config)) => config.dictionaries,
-            (None, None) => PathBuf::from("dictionaries"),
-        };
+        let folder = self.dictionary_folder(folder)?;
         let files = read_dictionaries(&folder).map_err(Failure::Findings)?;
         Ok((folder, files))
     }

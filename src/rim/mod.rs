@@ -12,6 +12,8 @@ pub mod secret;
 pub mod clock;
 pub mod maildir;
 pub mod labelled;
+pub mod ledger;
+pub mod revision;
 pub mod terminal;
 pub mod watch;
 

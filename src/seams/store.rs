@@ -126,6 +126,10 @@ pub trait Store: Send + Sync {
     /// One ticket with all that is known of it.
     async fn ticket(&self, id: TicketId) -> Result<TicketDetail, StoreError>;
 
+    /// As [`Store::tickets`], each with all that is known of it. What many commands read page by
+    /// page: a page costs a handful of statements.
+    async fn details(&self, filter: &TicketFilter) -> Result<Vec<TicketDetail>, StoreError>;
+
     /// Whether it answers. Costs the same however much it holds.
     async fn ping(&self) -> Result<(), StoreError>;
 

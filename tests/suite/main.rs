@@ -28,6 +28,8 @@ mod service_health;
 mod config;
 mod directory;
 mod random_words;
+mod random_edits;
+mod what_if;
 mod words;
 mod monsters;
 mod any_mail;
