@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::automaton::{self, Automaton, Step, Wanted};
+use super::automaton::{self, Automaton, Piece, Step, Wants};
 use super::calibration::Calibration;
 use super::format::{self, TeamFile};
 use super::language::Language;
@@ -19,7 +19,7 @@ use super::quick::QuickMap;
 use super::rule::{Alternative, Element, Rule, Star};
 use super::uses::Index;
 use super::vocabulary::{Vocabulary, VocabularyBuilder};
-use super::words::words;
+use super::words::{each_word, words};
 use super::{TeamId, Version, examples};
 use crate::diagnostic::Diagnostic;
 
@@ -171,27 +171,29 @@ fn compile(
 ) -> Option<Dictionaries> {
     let mut vocabulary = VocabularyBuilder::default();
     let mut lines = Lines::default();
-    let mut wanted = Vec::new();
+    let mut wants = Wants::default();
     for team in &teams {
         lines.add_team(&team.team, &team.file);
-        for (section, rule) in team.rules() {
-            let line = lines.add(Line {
-                number: rule.line,
-                term: rule.term.as_str().into(),
-                points: rule.points,
-                subject_only: rule.subject_only,
-            });
-            let is_all = rule.alternatives.len() == 1 && !rule.subject_only;
-            for alternative in &rule.alternatives {
-                let mut one = Wanted::new(line, is_all);
-                want(&mut vocabulary, section.language, alternative, &mut one);
-                wanted.push(one);
+        for section in &team.sections {
+            for rule in &section.rules {
+                let line = lines.add(Line {
+                    number: rule.line,
+                    term: rule.term.as_str().into(),
+                    points: rule.points,
+                    subject_only: rule.subject_only,
+                });
+                let is_all = rule.alternatives.len() == 1 && !rule.subject_only;
+                for alternative in &rule.alternatives {
+                    wants.begin(line, is_all);
+                    want(&mut vocabulary, section.language, alternative, &mut wants);
+                }
             }
         }
     }
     let (vocabulary, codes) = vocabulary.finish();
-    find_repeats(&teams, &wanted, &codes, found);
-    match automaton::build(&wanted, &codes, vocabulary.last_code) {
+    wants.encode(&codes);
+    find_repeats(&teams, &wants, found);
+    match automaton::build(&wants, vocabulary.last_code) {
         Ok((automaton, index)) => {
             let lines = Arc::new(lines);
             let files = teams;
@@ -205,21 +207,25 @@ fn compile(
     }
 }
 
-/// What an alternative looks for, as handles of the vocabulary.
-fn want(
-    vocabulary: &mut VocabularyBuilder,
+/// Adds what an alternative looks for, as handles of the vocabulary.
+fn want<'a>(
+    vocabulary: &mut VocabularyBuilder<'a>,
     language: Language,
-    alternative: &Alternative,
-    wanted: &mut Wanted,
+    alternative: &'a Alternative,
+    wants: &mut Wants,
 ) {
     for phrase in &alternative.phrases {
         let mut step = Step::Gap;
         for Element { text, star } in phrase {
-            let spoken = words(text);
-            for (at, word) in spoken.iter().enumerate() {
+            let last = match star {
+                Star::End => words(text).len().checked_sub(1),
+                Star::None | Star::Start => None,
+            };
+            let mut at = 0;
+            each_word(text, |word| {
                 let is_open = match star {
                     Star::None => false,
-                    Star::End => at + 1 == spoken.len(),
+                    Star::End => Some(at) == last,
                     Star::Start => at == 0,
                 };
                 let handle = if is_open {
@@ -227,26 +233,29 @@ fn want(
                 } else if alternative.exact {
                     vocabulary.exact(&word.exact)
                 } else {
-                    vocabulary.word(language, &word.folded)
+                    vocabulary.word(language, word.folded)
                 };
                 // Open words live in their own layer, so they are pieces of their own.
                 let step_here = if is_open && step == Step::Same { Step::Next } else { step };
-                wanted.push(handle, step_here);
+                wants.push(handle, step_here);
                 step = if is_open { Step::Next } else { Step::Same };
-            }
+                at += 1;
+            });
         }
     }
 }
 
 /// Warns of lines of one file that find the same words.
-fn find_repeats(teams: &[TeamFile], wanted: &[Wanted], codes: &[u32], found: &mut Vec<Diagnostic>) {
-    let mut wanted = wanted.iter();
+fn find_repeats(teams: &[TeamFile], wants: &Wants, found: &mut Vec<Diagnostic>) {
+    let mut wanted = wants.iter();
     for team in teams {
-        let mut known: QuickMap<(Vec<u32>, bool), &Rule> = QuickMap::default();
+        // What an alternative looks for, and whether only in the subject.
+        let mut known: QuickMap<(&[Piece], &[u32], bool), &Rule> = QuickMap::default();
+        known.reserve(team.rules().count());
         for (_, rule) in team.rules() {
             let mut told = false;
             for wanted in wanted.by_ref().take(rule.alternatives.len()) {
-                let key = (key(wanted, codes), rule.subject_only);
+                let key = (wanted.pieces, wanted.words, rule.subject_only);
                 let first = *known.entry(key).or_insert(rule);
                 if first.line != rule.line && !told {
                     told = true;
@@ -259,16 +268,4 @@ fn find_repeats(teams: &[TeamFile], wanted: &[Wanted], codes: &[u32], found: &mu
             }
         }
     }
-}
-
-/// What an alternative looks for, comparable.
-fn key(wanted: &Wanted, codes: &[u32]) -> Vec<u32> {
-    let gaps = std::iter::once(0).chain(wanted.gaps.iter().copied());
-    let mut key = Vec::new();
-    for (gap, piece) in gaps.zip(&wanted.pieces) {
-        // No code is so high.
-        key.push(u32::MAX - gap);
-        key.extend(piece.iter().map(|handle| codes.get(*handle as usize).copied().unwrap_or(0)));
-    }
-    key
 }
