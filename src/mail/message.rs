@@ -94,7 +94,7 @@ pub(super) fn headers<'x>(
     if !fields.is_regular {
         return None;
     }
-    let mut headers = Vec::with_capacity(8);
+    let mut headers = Vec::new();
     for field in fields.iter() {
         if is_torn(field.name) {
             return None;
