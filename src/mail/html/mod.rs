@@ -7,6 +7,7 @@
 
 mod style;
 mod tags;
+mod words;
 
 use std::ops::Range;
 
@@ -238,18 +239,19 @@ impl Page {
             self.seen.text.push_str(text);
             return;
         }
-        let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'\x0c');
+        let is_space = |byte: &u8| words::is_space(*byte);
         self.space |= text.as_bytes().first().is_some_and(is_space);
         let mut rest = text;
         while let Some(begin) = rest.bytes().position(|byte| !is_space(&byte)) {
             if self.space && !self.seen.text.is_empty() && !self.seen.text.ends_with('\n') {
                 self.seen.text.push(' ');
             }
-            let words = rest.get(begin..).unwrap_or_default();
-            let end = end_of_words(words.as_bytes());
-            self.seen.text.push_str(words.get(..end).unwrap_or_default());
+            let said = rest.get(begin..).unwrap_or_default();
+            let end = words::end(said.as_bytes());
+            let (said, behind) = said.split_at_checked(end).unwrap_or((said, ""));
+            self.seen.text.push_str(said);
             self.space = true;
-            rest = words.get(end..).unwrap_or_default();
+            rest = behind;
         }
         self.space = text.as_bytes().last().is_some_and(is_space);
     }
@@ -324,21 +326,6 @@ impl Page {
                 | Effect::Preserves => None,
             }) == Some(true)
     }
-}
-
-/// Where words end that have one blank between two of them, so that they can be taken at once.
-fn end_of_words(bytes: &[u8]) -> usize {
-    let mut before = 0;
-    let end = bytes.iter().position(|&byte| {
-        // No white space is above the blank, and most bytes are.
-        let is_end = byte <= b' '
-            && (matches!(byte, b'\t' | b'\n' | b'\r' | b'\x0c') || (byte, before) == (b' ', b' '));
-        before = byte;
-        is_end
-    });
-    let end = end.unwrap_or(bytes.len());
-    // A blank before other white space is none between words.
-    end - usize::from(end > 0 && bytes.get(end - 1) == Some(&b' '))
 }
 
 /// The classes, or the beginnings of ids, by which programs mark what they quote.
