@@ -7,14 +7,18 @@
 pub mod address;
 pub mod parse;
 
+mod anycase;
 mod body;
 mod charset;
 mod closings;
 mod fields;
 mod html;
 pub mod kind;
+mod message;
+mod parts;
 mod nesting;
 mod phrases;
+mod quoted;
 mod text;
 
 use std::collections::BTreeSet;

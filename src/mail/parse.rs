@@ -5,17 +5,16 @@
 //! and what was odd.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
 
-use mail_parser::{
-    Address, DateTime, HeaderName, HeaderValue, Message, MessageParser, MessagePart, MimeHeaders,
-};
+use mail_parser::{Address, DateTime, HeaderName, HeaderValue, Message, MessagePart, MimeHeaders};
 use memchr::{memchr, memchr_iter, memmem};
 use sha2::{Digest, Sha256};
 
 use super::fields::{Fields, header_too_large};
 use super::nesting::nested_too_deep;
-use super::{EmailAddress, Kind, Mail, MailKey, Oddity, Text, body, charset, html, kind, text};
+use super::{
+    EmailAddress, Kind, Mail, MailKey, Oddity, Text, body, charset, html, kind, message, text,
+};
 
 /// More levels of nested parts than this are not read.
 pub const MAX_NESTING: usize = 100;
@@ -28,25 +27,6 @@ const KEYED_BODY: usize = 64 * 1024;
 const MAX_ANSWERS: usize = 50;
 /// More recipients than this are not kept, nor looked at.
 const MAX_RECIPIENTS: usize = 200;
-
-/// Only what is used is decoded: it makes parsing a mail a good deal cheaper.
-static PARSER: LazyLock<MessageParser> = LazyLock::new(|| {
-    MessageParser::new()
-        .with_mime_headers()
-        .header_address(HeaderName::From)
-        .header_address(HeaderName::ReplyTo)
-        .header_address(HeaderName::To)
-        .header_address(HeaderName::Cc)
-        .header_address("Delivered-To")
-        .header_address("X-Original-To")
-        .header_text(HeaderName::Subject)
-        .header_id(HeaderName::MessageId)
-        .header_id(HeaderName::InReplyTo)
-        .header_id(HeaderName::References)
-        // A date without its zone, or with one that is not known, would take the next field with it.
-        .header_text(HeaderName::Date)
-        .default_header_ignore()
-});
 
 /// Reads a mail. `raw` is all of it or its beginning; `size` is its whole size.
 ///
@@ -68,9 +48,9 @@ pub fn parse(raw: &[u8], size: u64) -> Mail {
     let message = if too_large {
         None
     } else if too_deep {
-        PARSER.parse_headers(raw.get(..fields.end).unwrap_or(raw))
+        message::read_header(raw.get(..fields.end).unwrap_or(raw))
     } else {
-        PARSER.parse(raw)
+        message::read(raw, &fields)
     };
     if let Some(message) = &message {
         read_header(message, &mut mail);
@@ -231,8 +211,9 @@ fn mend_sender(fields: &Fields<'_>, mail: &mut Mail) {
 
 fn recipients(message: &Message<'_>) -> Vec<EmailAddress> {
     let mut recipients: Vec<EmailAddress> = Vec::new();
-    let fields = ["Delivered-To", "X-Original-To"].map(|name| HeaderName::Other(name.into()));
-    let values = fields.into_iter().chain([HeaderName::To, HeaderName::Cc]).flat_map(|name| {
+    let original = HeaderName::Other("X-Original-To".into());
+    let names = [HeaderName::DeliveredTo, original, HeaderName::To, HeaderName::Cc];
+    let values = names.into_iter().flat_map(|name| {
         message.header_values(name).filter_map(HeaderValue::as_address).flat_map(Address::iter)
     });
     for address in values.filter_map(mail_parser::Addr::address).take(MAX_RECIPIENTS) {
@@ -265,14 +246,22 @@ fn ids(value: &HeaderValue<'_>) -> Vec<String> {
 
 /// An id without control characters, which have no place in one.
 fn plain(id: &str) -> String {
+    if id.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return id.to_owned();
+    }
     id.chars().filter(|c| !c.is_control()).collect()
 }
 
 /// A text on one line, without the characters that would break it.
 fn one_line(text: &str) -> String {
-    let words: Vec<&str> =
-        text.split(|c: char| c.is_control() || c == ' ').filter(|word| !word.is_empty()).collect();
-    words.join(" ")
+    let mut line = String::with_capacity(text.len());
+    for word in text.split(|c: char| c.is_control() || c == ' ').filter(|word| !word.is_empty()) {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    line
 }
 
 fn list_id(value: &[u8]) -> String {

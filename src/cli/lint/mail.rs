@@ -15,8 +15,8 @@ use postroom::rim::archive;
 use postroom::route::Policy;
 
 use super::super::classify::today;
-use super::super::output::{count, progress};
 use super::super::labelled::read_files;
+use super::super::output::{count, progress};
 use super::super::{Failure, Global};
 use super::{Found, Options, ledger};
 
