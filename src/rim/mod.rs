@@ -13,6 +13,7 @@ pub mod clock;
 pub mod maildir;
 pub mod labelled;
 pub mod terminal;
+pub mod report;
 pub mod watch;
 
 /// What a look at a mailbox found, for `postroom check --connect`.

@@ -34,5 +34,6 @@ mod any_mail;
 mod maildir;
 mod watch;
 mod workbench;
+mod eval_page;
 mod lint;
 mod store;
