@@ -157,6 +157,7 @@ enum Command {
         "postroom eval --data answers.jsonl",
         "postroom eval --dictionaries new/ --data archive/   folders named after teams",
         "postroom eval --data answers.jsonl.gz --json | jq .auto_routed",
+        "postroom eval --data answers.jsonl --html page.html   with plots, to open or print",
         "",
         "A line of JSONL is a mail: {\"id\": \"7\", \"label\": \"billing\", \"subject\": \"…\", \"body\": \"…\"},",
         "or with \"text\" in place of subject and body, or \"raw\" with the whole mail. The label",

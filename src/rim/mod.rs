@@ -15,6 +15,7 @@ pub mod labelled;
 pub mod ledger;
 pub mod revision;
 pub mod terminal;
+pub mod report;
 pub mod watch;
 
 /// What a look at a mailbox found, for `postroom check --connect`.

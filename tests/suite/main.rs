@@ -36,5 +36,6 @@ mod any_mail;
 mod maildir;
 mod watch;
 mod workbench;
+mod eval_page;
 mod lint;
 mod store;
