@@ -81,7 +81,8 @@ fn what_moves_is_told_with_the_lines_that_move_it() {
     for group in told["groups"].as_array().unwrap() {
         for moved in group["moves"].as_array().unwrap() {
             let stands = ["before", "after"].map(|side| moved[side]["standing"].as_str().unwrap());
-            let because = edits[moved["edits"][0].as_u64().unwrap() as usize]["term"].as_str();
+            let first = usize::try_from(moved["edits"][0].as_u64().unwrap()).unwrap();
+            let because = edits[first]["term"].as_str();
             moves.insert(moved["id"].as_str().unwrap(), (stands, because.unwrap()));
         }
     }
@@ -314,7 +315,7 @@ fn samples() -> Vec<Vec<u8>> {
     let mails = archive::read(&folder);
     let mails: Vec<_> = mails
         .map(Result::unwrap)
-        .filter(|mail| mail.source.ends_with(".eml"))
+        .filter(|mail| Path::new(&mail.source).extension().is_some_and(|end| end == "eml"))
         .map(|mail| mail.raw)
         .collect();
     assert!(mails.len() >= 60, "only {} sample mails", mails.len());
