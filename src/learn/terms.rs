@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 
 use super::labelled::Labelled;
 use super::matrix::Matrix;
+use super::workers::{cores, each};
 use crate::classify::{length_factor, strength, weight};
 use crate::dictionary::Language;
 use crate::dictionary::quick::QuickMap;
@@ -116,8 +117,8 @@ impl Terms {
             .collect();
         let rows = Matrix::new(columns.len());
         let mut terms = Self { all, rows, columns, reader, rarities };
-        for mail in &read {
-            let row = terms.row(mail);
+        let rows = in_parts(&read, |part| part.iter().map(|mail| terms.row(mail)).collect());
+        for row in rows.into_iter().flat_map(|part: Vec<_>| part) {
             terms.rows.push(row.into_iter());
         }
         terms
@@ -160,6 +161,12 @@ impl Terms {
         }
         row
     }
+}
+
+/// Works on as many parts of the mails as there are cores; the results in the order of the parts.
+fn in_parts<T: Default + Send>(mails: &[Read], work: impl Fn(&[Read]) -> T + Sync) -> Vec<T> {
+    let parts: Vec<&[Read]> = mails.chunks(mails.len().div_ceil(cores()).max(1)).collect();
+    each(parts.len(), |number| work(parts.get(number).copied().unwrap_or_default()))
 }
 
 /// A mail as numbers of words, part by part.
@@ -327,17 +334,22 @@ impl Reader {
             counts.get(&join(code, 0)).is_some_and(|mails| *mails >= least)
         };
         for pairs in [false, true] {
-            for mail in mails {
-                for (key, _) in self.keys(mail) {
+            let parts = in_parts(mails, |part| {
+                let mut found: QuickMap<u64, u32> = QuickMap::default();
+                for (key, _) in part.iter().flat_map(|mail| self.keys(mail)) {
                     let (one, next) = split(key);
                     let counted = match next {
                         0 => !pairs,
                         _ => pairs && often(&counts, one) && often(&counts, next),
                     };
                     if counted {
-                        *counts.entry(key).or_default() += 1;
+                        *found.entry(key).or_default() += 1;
                     }
                 }
+                found
+            });
+            for (key, mails) in parts.into_iter().flatten() {
+                *counts.entry(key).or_default() += mails;
             }
         }
         counts.retain(|_, mails| *mails >= least);

@@ -8,11 +8,16 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+/// How many threads work at once.
+pub(crate) fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
+}
+
 /// `work` for each number below `count`, in the order of the numbers.
 pub(crate) fn each<T: Send + Default>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let next = AtomicUsize::new(0);
     let done: Vec<Mutex<T>> = (0..count).map(|_| Mutex::default()).collect();
-    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(count);
+    let threads = cores().min(count);
     thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
