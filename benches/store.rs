@@ -192,6 +192,7 @@ fn mail(n: u32) -> Mail {
         text: Text { body, parts },
         kind: Kind::Person,
         list_id: None,
+        authentication: Vec::new(),
         oddities: BTreeSet::new(),
         size: 5_000,
     }

@@ -7,6 +7,7 @@
 pub mod address;
 pub mod parse;
 
+mod authres;
 mod charset;
 mod fields;
 mod html;
@@ -14,6 +15,7 @@ pub mod kind;
 mod nesting;
 mod phrases;
 mod text;
+pub mod trust;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -88,6 +90,8 @@ pub struct Mail {
     pub kind: Kind,
     /// The list that it came over: what stands in List-Id between the angle brackets.
     pub list_id: Option<String>,
+    /// What mail servers said of its sender, from the top; [`trust`] knows whose word counts.
+    pub authentication: Vec<trust::AuthField>,
     /// What was odd about the bytes.
     pub oddities: BTreeSet<Oddity>,
     /// Size of the whole mail in bytes, also when only its beginning was fetched.

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::fields::{Fields, header_too_large};
 use super::nesting::nested_too_deep;
-use super::{EmailAddress, Kind, Mail, MailKey, Oddity, Text, charset, html, kind, text};
+use super::{EmailAddress, Kind, Mail, MailKey, Oddity, Text, charset, html, kind, text, trust};
 
 /// More levels of nested parts than this are not read.
 pub const MAX_NESTING: usize = 100;
@@ -84,6 +84,7 @@ pub fn parse(raw: &[u8], size: u64) -> Mail {
         mail.kind = Kind::Calendar;
     }
     mail.list_id = fields.first("list-id").map(list_id);
+    mail.authentication = trust::fields(fields.above("authentication-results", "received"));
     note_absences(&fields, &mut mail);
     mail
 }
@@ -108,6 +109,7 @@ fn blank(key: MailKey, size: u64) -> Mail {
         text: Text::default(),
         kind: Kind::Person,
         list_id: None,
+        authentication: Vec::new(),
         oddities: BTreeSet::new(),
         size,
     }
