@@ -29,8 +29,9 @@ use jiff::civil::date;
 use postroom::classify::Scratch;
 use postroom::dictionary::Dictionaries;
 use postroom::directory::Directory;
-use postroom::pipeline::Rules;
-use postroom::route::Policy;
+use postroom::mail::trust::Door;
+use postroom::pipeline::{Arrival, Rules};
+use postroom::route::{Policy, Treatment, Treatments};
 
 use corpus::{median, seconds, shipped};
 
@@ -48,14 +49,24 @@ fn main() {
 /// Everything is classified: lists are not filed, nobody is a customer.
 fn rules(files: &BTreeMap<String, String>) -> Rules {
     let (dictionaries, _) = Dictionaries::build(files).unwrap();
-    let policy = Policy { file_lists: false, ..Policy::default() };
+    let policy = Policy {
+        treatments: Treatments {
+            lists: Treatment::Classify,
+            spam: Treatment::Classify,
+            ..Treatments::default()
+        },
+        ..Policy::default()
+    };
     Rules { dictionaries, sources: files.clone(), directory: Directory::default(), policy }
 }
 
 /// Seconds to decide about all mails.
 fn decide(rules: &Rules, scratch: &mut Scratch, mails: &[Vec<u8>]) -> f64 {
+    let door = Door::default();
     seconds(mails, |mail| {
-        black_box(rules.judge(scratch, black_box(mail), mail.len() as u64, date(2026, 11, 23)));
+        let (size, today) = (mail.len() as u64, date(2026, 11, 23));
+        let arrival = Arrival { raw: black_box(mail), size, today, door: &door };
+        black_box(rules.judge(scratch, arrival));
     })
 }
 

@@ -3,7 +3,11 @@
 //! [`decide`] is a pure function of its arguments, so that every decision can be replayed. It
 //! knows nothing of folders or servers.
 
+pub mod follow;
+mod signs;
+
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +15,7 @@ use crate::classify::Verdict;
 use crate::dictionary::TeamId;
 use crate::directory::{Party, Rung};
 use crate::mail::{EmailAddress, Kind, Mail, Oddity};
+pub use signs::{CameTo, Flood, Forward, ReturnedMail, Signs, came_to};
 
 /// Where a mail goes, and the reason by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,8 +78,18 @@ pub enum Reason {
     LadderTeam,
     /// A registered customer, and everybody on the ladder is busy.
     NobodyFree,
+    /// A colleague sent a registered customer's mail on, whole.
+    Forwarded,
+    /// It answers a mail that has a ticket, and goes where that is.
+    FollowUp,
+    /// It claims to be from a customer or a colleague, and nothing shows that it is.
+    ClaimsToBe,
+    /// A colleague sent on what looks like a customer's mail.
+    LooksForwarded,
     /// The dictionaries are sure enough.
     Confident,
+    /// The address that it came to belongs to a team, and the dictionaries say nothing against it.
+    Alias,
     /// The dictionaries lean one way, but not enough to go by.
     BelowThreshold,
     /// No line of any dictionary matched.
@@ -87,10 +102,18 @@ pub enum Reason {
     AutoReply,
     /// A bounce.
     Bounce,
-    /// A mailing list or newsletter, which the policy files.
+    /// A mail of ours did not arrive.
+    DeliveryBounced,
+    /// A mailing list or newsletter.
     List,
     /// A read receipt.
     Receipt,
+    /// A calendar invitation, or an answer to one.
+    Calendar,
+    /// The receiving server calls it spam.
+    Spam,
+    /// Its sender writes more than the policy allows.
+    TooMany,
     /// Our own mail came back.
     Loop,
     /// Nested deeper than is safe to read.
@@ -116,15 +139,24 @@ impl Reason {
             Self::Manager => "manager",
             Self::LadderTeam => "ladder_team",
             Self::NobodyFree => "nobody_free",
+            Self::Forwarded => "forwarded",
+            Self::FollowUp => "follow_up",
+            Self::ClaimsToBe => "claims_to_be",
+            Self::LooksForwarded => "looks_forwarded",
             Self::Confident => "confident",
+            Self::Alias => "alias",
             Self::BelowThreshold => "below_threshold",
             Self::NoEvidence => "no_evidence",
             Self::NoText => "no_text",
             Self::Unreadable => "unreadable",
             Self::AutoReply => "auto_reply",
             Self::Bounce => "bounce",
+            Self::DeliveryBounced => "delivery_bounced",
             Self::List => "list",
             Self::Receipt => "receipt",
+            Self::Calendar => "calendar",
+            Self::Spam => "spam",
+            Self::TooMany => "too_many",
             Self::Loop => "loop",
             Self::NestedTooDeep => "nested_too_deep",
             Self::HeaderTooLarge => "header_too_large",
@@ -143,60 +175,198 @@ pub struct Policy {
     pub threshold: f64,
     /// How sure they must be, by team.
     pub thresholds: BTreeMap<TeamId, f64>,
-    /// Whether list mail from unregistered senders is filed, or classified like any other.
-    pub file_lists: bool,
+    /// What happens to mail that nobody wrote to be answered.
+    pub treatments: Treatments,
+    /// Our own addresses, with the team that each belongs to, if to one.
+    pub aliases: BTreeMap<EmailAddress, Option<TeamId>>,
+    /// How long a thread may rest before a mail in it is a new one; `None` for ever.
+    pub thread_rests: Option<Duration>,
+    /// How many mails of one sender's are taken within [`Policy::sender_window`].
+    pub sender_cap: u32,
+    /// See [`Policy::sender_cap`].
+    pub sender_window: Duration,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { threshold: 0.9, thresholds: BTreeMap::new(), file_lists: true }
+        Self {
+            threshold: 0.9,
+            thresholds: BTreeMap::new(),
+            treatments: Treatments::default(),
+            aliases: BTreeMap::new(),
+            thread_rests: Some(Duration::from_hours(180 * 24)),
+            sender_cap: 100,
+            sender_window: Duration::from_hours(1),
+        }
     }
 }
 
-/// Decides where a mail goes. `threshold` says how sure the dictionaries must be to send a mail
-/// to a team. `verdict` is asked for only when the dictionaries have a say, and is handed back
-/// with the decision, since it is the evidence.
-pub fn decide(
-    mail: &Mail,
-    party: &Party,
-    policy: &Policy,
-    threshold: impl Fn(&TeamId) -> f64,
-    verdict: impl FnOnce() -> Verdict,
-) -> (Decision, Option<Verdict>) {
-    if let Some(decision) = settled_by_itself(mail, party, policy) {
-        return (decision, None);
-    }
-    if let Party::Registered { ladder, .. } = party
-        && let Some(decision) = climbed(ladder.taken_by(), ladder.nobody_free)
-    {
-        return (decision, None);
-    }
-    let verdict = verdict();
-    (by_words(&verdict, threshold), Some(verdict))
+/// What happens to mail of certain kinds. Lists, calendar items and spam are a customer's mail
+/// first if a customer sent them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Treatments {
+    /// Mailing lists and newsletters.
+    pub lists: Treatment,
+    /// Automatic answers.
+    pub auto_replies: Treatment,
+    /// Bounces. One of a mail of our own is always shown to a person.
+    pub bounces: Treatment,
+    /// Read receipts.
+    pub receipts: Treatment,
+    /// Calendar invitations and answers to them.
+    pub calendar: Treatment,
+    /// What the receiving server calls spam.
+    pub spam: Treatment,
 }
 
-/// What needs neither a ladder nor a dictionary.
-fn settled_by_itself(mail: &Mail, party: &Party, policy: &Policy) -> Option<Decision> {
-    let set_aside = |reason| Some(Decision { target: Target::SetAside, reason });
-    let filed = |reason| Some(Decision { target: Target::Filed, reason });
-    let assist = |reason| Some(Decision { target: Target::Assist, reason });
-    if mail.oddities.contains(&Oddity::NestedTooDeep) {
-        return set_aside(Reason::NestedTooDeep);
+impl Default for Treatments {
+    fn default() -> Self {
+        Self {
+            lists: Treatment::File,
+            auto_replies: Treatment::File,
+            bounces: Treatment::File,
+            receipts: Treatment::File,
+            calendar: Treatment::Classify,
+            spam: Treatment::File,
+        }
     }
-    if mail.oddities.contains(&Oddity::HeaderTooLarge) {
-        return set_aside(Reason::HeaderTooLarge);
+}
+
+/// What happens to mail of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Treatment {
+    /// It is filed.
+    File,
+    /// A person is asked.
+    Ask,
+    /// It is treated like any other mail.
+    Classify,
+}
+
+/// All that a decision rests on but the dictionaries.
+#[derive(Debug, Clone, Copy)]
+pub struct Case<'a> {
+    /// The mail.
+    pub mail: &'a Mail,
+    /// Who it counts as being from.
+    pub party: &'a Party,
+    /// What else was found.
+    pub signs: &'a Signs,
+    /// What the owner decided once for all mail.
+    pub policy: &'a Policy,
+}
+
+impl Case<'_> {
+    /// Decides where a mail goes. `threshold` says how sure the dictionaries must be to send a
+    /// mail to a team. `verdict` is asked for only when the dictionaries have a say, and is handed
+    /// back with the decision, since it is the evidence.
+    pub fn decide(
+        self,
+        threshold: impl Fn(&TeamId) -> f64,
+        verdict: impl FnOnce() -> Verdict,
+    ) -> (Decision, Option<Verdict>) {
+        if let Some(decision) = self.settled() {
+            return (decision, None);
+        }
+        let verdict = verdict();
+        (by_words(&verdict, self.signs.hinted(), threshold), Some(verdict))
     }
-    let registered = matches!(party, Party::Registered { .. });
-    match mail.kind {
-        Kind::AutoReply => filed(Reason::AutoReply),
-        Kind::Bounce => filed(Reason::Bounce),
-        Kind::Receipt => filed(Reason::Receipt),
-        // A loop is stopped where a person sees it; filing it would hide it.
-        Kind::Loop => assist(Reason::Loop),
-        // A customer's list mail is still a customer's.
-        Kind::List if policy.file_lists && !registered => filed(Reason::List),
-        Kind::Encrypted if !registered => assist(Reason::Unreadable),
-        Kind::Person | Kind::List | Kind::Calendar | Kind::Encrypted => None,
+
+    /// The decision, if it needs no dictionary.
+    #[must_use]
+    pub fn settled(self) -> Option<Decision> {
+        self.unsafe_to_read()
+            .or_else(|| self.by_kind())
+            .or_else(|| self.by_doubt())
+            .or_else(|| self.by_thread())
+            .or_else(|| self.by_ladder())
+            // Who knows the customer may well have the key.
+            .or_else(|| (self.mail.kind == Kind::Encrypted).then(|| ask(Reason::Unreadable)))
+    }
+
+    fn unsafe_to_read(self) -> Option<Decision> {
+        let set_aside = |reason| Some(Decision { target: Target::SetAside, reason });
+        if self.mail.oddities.contains(&Oddity::NestedTooDeep) {
+            return set_aside(Reason::NestedTooDeep);
+        }
+        if self.mail.oddities.contains(&Oddity::HeaderTooLarge) {
+            return set_aside(Reason::HeaderTooLarge);
+        }
+        None
+    }
+
+    /// Whether it is a registered customer's, as far as anybody can tell.
+    fn is_customers(self) -> bool {
+        matches!(self.party, Party::Registered { .. }) && self.signs.trust.holds()
+    }
+
+    /// What no person wrote to be answered.
+    fn by_kind(self) -> Option<Decision> {
+        let treatments = &self.policy.treatments;
+        let decision = match self.mail.kind {
+            // A loop is stopped where a person sees it; filing it would hide it.
+            Kind::Loop => Some(ask(Reason::Loop)),
+            Kind::Bounce if self.signs.returned.as_ref().is_some_and(|about| about.ours) => {
+                Some(ask(Reason::DeliveryBounced))
+            }
+            Kind::Bounce => treated(treatments.bounces, Reason::Bounce),
+            Kind::AutoReply => treated(treatments.auto_replies, Reason::AutoReply),
+            Kind::Receipt => treated(treatments.receipts, Reason::Receipt),
+            // A customer's list mail is still a customer's.
+            Kind::List if !self.is_customers() => treated(treatments.lists, Reason::List),
+            Kind::Calendar if !self.is_customers() => {
+                treated(treatments.calendar, Reason::Calendar)
+            }
+            Kind::Person | Kind::List | Kind::Calendar | Kind::Encrypted => None,
+        };
+        let spam = self.signs.spam.is_some() && !self.is_customers();
+        decision.or_else(|| if spam { treated(treatments.spam, Reason::Spam) } else { None })
+    }
+
+    /// What a person has to look at before anybody acts on it.
+    fn by_doubt(self) -> Option<Decision> {
+        let Signs { trust, forward, flood, .. } = self.signs;
+        let claims = match self.party {
+            Party::Registered { .. } => !trust.holds(),
+            Party::Colleague { .. } => !trust.suffices(),
+            Party::Unregistered { .. } => false,
+        };
+        let pasted = forward.as_ref().is_some_and(|it| !it.attached && it.customer.is_some());
+        match () {
+            () if flood.is_some() => Some(ask(Reason::TooMany)),
+            () if claims => Some(ask(Reason::ClaimsToBe)),
+            () if pasted => Some(ask(Reason::LooksForwarded)),
+            () => None,
+        }
+    }
+
+    /// Where the thread is.
+    fn by_thread(self) -> Option<Decision> {
+        let thread = self.signs.thread.as_ref().filter(|thread| thread.follows())?;
+        Some(Decision { target: thread.now.clone(), reason: Reason::FollowUp })
+    }
+
+    /// What the contact ladder says.
+    fn by_ladder(self) -> Option<Decision> {
+        let Party::Registered { ladder, .. } = self.party else { return None };
+        let mut decision = climbed(ladder.taken_by(), ladder.nobody_free)?;
+        if self.signs.forward.is_some() && decision.reason != Reason::NobodyFree {
+            decision.reason = Reason::Forwarded;
+        }
+        Some(decision)
+    }
+}
+
+fn ask(reason: Reason) -> Decision {
+    Decision { target: Target::Assist, reason }
+}
+
+fn treated(treatment: Treatment, reason: Reason) -> Option<Decision> {
+    match treatment {
+        Treatment::File => Some(Decision { target: Target::Filed, reason }),
+        Treatment::Ask => Some(ask(reason)),
+        Treatment::Classify => None,
     }
 }
 
@@ -216,15 +386,25 @@ fn climbed(rung: Option<&Rung>, nobody_free: bool) -> Option<Decision> {
     })
 }
 
-/// What the dictionaries say.
-fn by_words(verdict: &Verdict, threshold: impl Fn(&TeamId) -> f64) -> Decision {
-    let assist = |reason| Decision { target: Target::Assist, reason };
+/// What the dictionaries say. `hinted` is the team that owns the address that the mail came to: it
+/// gets what nothing speaks against.
+fn by_words(
+    verdict: &Verdict,
+    hinted: Option<&TeamId>,
+    threshold: impl Fn(&TeamId) -> f64,
+) -> Decision {
+    let team = |team: &TeamId, reason| Decision { target: Target::Team(team.clone()), reason };
+    let unless_hinted = |reason| match hinted {
+        Some(hinted) => team(hinted, Reason::Alias),
+        None => ask(reason),
+    };
     match verdict.best() {
-        _ if verdict.words == 0.0 => assist(Reason::NoText),
-        _ if verdict.hits.is_empty() => assist(Reason::NoEvidence),
+        _ if verdict.words == 0.0 => unless_hinted(Reason::NoText),
+        _ if verdict.hits.is_empty() => unless_hinted(Reason::NoEvidence),
         Some(best) if verdict.confidence >= threshold(&best.team) => {
-            Decision { target: Target::Team(best.team.clone()), reason: Reason::Confident }
+            team(&best.team, Reason::Confident)
         }
-        _ => assist(Reason::BelowThreshold),
+        Some(best) if hinted == Some(&best.team) => team(&best.team, Reason::Alias),
+        _ => ask(Reason::BelowThreshold),
     }
 }

@@ -9,10 +9,12 @@ use jiff::civil::Date;
 use postroom::classify::{Hit, Scratch, Span};
 use postroom::dictionary::TeamId;
 use postroom::directory::Party;
+use postroom::mail::trust::Trust;
 use postroom::mail::{EmailAddress, TextPlace};
-use postroom::pipeline::Judgement;
+use postroom::pipeline::{Arrival, Judgement};
 use postroom::rim::archive;
 use postroom::rim::clock::SystemClock;
+use postroom::route::{CameTo, Forward};
 use postroom::seams::Clock;
 use serde::Serialize;
 
@@ -50,6 +52,11 @@ struct Answer<'a> {
     confidence: Option<f64>,
     threshold: Option<f64>,
     party: &'a Party,
+    trust: &'a Trust,
+    came_to: Option<&'a CameTo>,
+    recipients: &'a [EmailAddress],
+    forward: Option<&'a Forward>,
+    spam: Option<&'a str>,
     evidence: Vec<Matched>,
     failure: Option<&'a str>,
     text_chars: usize,
@@ -103,6 +110,11 @@ impl<'a> Answer<'a> {
             confidence: verdict.map(|verdict| verdict.confidence),
             threshold: evidence.threshold,
             party: &evidence.party,
+            trust: &evidence.signs.trust,
+            came_to: evidence.signs.came_to.as_ref(),
+            recipients: &mail.recipients,
+            forward: evidence.signs.forward.as_ref(),
+            spam: mail.spam.as_deref(),
             evidence: verdict.map_or(Vec::new(), |v| v.hits.iter().map(Matched::of).collect()),
             failure: evidence.failure.as_deref(),
             text_chars: mail.text.body.chars().count(),
@@ -112,7 +124,7 @@ impl<'a> Answer<'a> {
 
 /// Classifies every mail at the paths. What can't be read is named, and the rest goes on.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
-    let rules = global.rules(options.dictionaries.as_deref())?;
+    let (rules, door) = global.rules(options.dictionaries.as_deref())?;
     let today = options.on.unwrap_or_else(today);
     // Counting looks through all folders: only for a bar that somebody sees.
     let watched = io::stderr().is_terminal();
@@ -126,7 +138,8 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
         match mail {
             Ok(mail) => {
                 let size = u64::try_from(mail.raw.len()).unwrap_or(u64::MAX);
-                let judgement = rules.judge(&mut scratch, &mail.raw, size, today);
+                let arrival = Arrival { raw: &mail.raw, size, today, door: &door };
+                let judgement = rules.judge(&mut scratch, arrival);
                 bar.suspend(|| report.add(&mail.source, &judgement))?;
             }
             Err(failure) => {

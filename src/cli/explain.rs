@@ -10,14 +10,14 @@ use postroom::classify::explain::{explain, render};
 use postroom::dictionary::{Calibration, Dictionaries};
 use postroom::directory::{MatchedBy, NoMatch, Party, Receipt, Rung, Skipped};
 use postroom::mail::{EmailAddress, Text};
-use postroom::pipeline::{Judgement, Rules};
+use postroom::pipeline::{Arrival, Judgement, Rules};
 use postroom::rim::archive;
 use postroom::route::{Decision, Target};
 use postroom::seams::{Evidence, Store, StoreError, TicketId};
 use serde::Serialize;
 
 use super::output::{json_line, text};
-use super::{Failure, Global, classify::today};
+use super::{Failure, Global, classify::today, signs};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -58,7 +58,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
 }
 
 fn explain_mails(global: &Global, path: &PathBuf, options: &Options) -> Result<(), Failure> {
-    let rules = global.rules(options.dictionaries.as_deref())?;
+    let (rules, door) = global.rules(options.dictionaries.as_deref())?;
     let on = options.on.unwrap_or_else(today);
     let mut scratch = Scratch::default();
     let (mut explained, mut unreadable) = (0, false);
@@ -72,7 +72,8 @@ fn explain_mails(global: &Global, path: &PathBuf, options: &Options) -> Result<(
             }
         };
         let size = u64::try_from(mail.raw.len()).unwrap_or(u64::MAX);
-        let judgement = rules.judge(&mut scratch, &mail.raw, size, on);
+        let judgement =
+            rules.judge(&mut scratch, Arrival { raw: &mail.raw, size, today: on, door: &door });
         if options.json {
             json_line(&Explained {
                 source: &mail.source,
@@ -156,6 +157,7 @@ pub(super) fn decision(
     }
     out += "\nWho sent it\n";
     out += &party(&evidence.party);
+    out += &signs::lines(&evidence.party, &evidence.signs);
     if let Some(verdict) = &evidence.verdict {
         out += "\nWhat the dictionaries say\n";
         let threshold = evidence.threshold.unwrap_or(1.0);

@@ -14,6 +14,7 @@ mod replay;
 mod serve;
 mod setup;
 mod shell;
+mod signs;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

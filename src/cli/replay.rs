@@ -108,6 +108,7 @@ fn decided(kept: &TicketDetail) -> Option<&Decision> {
         | Happening::Delivered { .. }
         | Happening::DeliveryFailed { .. }
         | Happening::DeliveryGivenUp { .. }
+        | Happening::Bounced { .. }
         | Happening::RetryAsked { .. } => None,
     })
 }

@@ -6,6 +6,7 @@
 pub mod folders;
 pub mod parse;
 mod mailbox;
+mod policy;
 mod raw;
 mod values;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::mail::trust::Door;
 use crate::route::Policy;
 use crate::seams::SourceId;
 pub use folders::Folders;
@@ -74,6 +76,8 @@ pub struct Mailbox {
     pub inbox: String,
     /// How it is reached.
     pub access: Access,
+    /// Which server receives its mail, and what that server's word is worth.
+    pub door: Door,
     /// Where its mail goes.
     pub folders: Folders,
     /// Whether missing folders are created.

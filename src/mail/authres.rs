@@ -2,6 +2,8 @@
 //!
 //! It reads what a field says; whose field it is, and what that is worth, is for `trust` to know.
 
+use std::fmt;
+
 /// What one field says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Results {
@@ -29,9 +31,24 @@ impl Finding {
     }
 }
 
+/// As it stands in a field, without comments.
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.method, self.result)?;
+        self.properties.iter().try_for_each(|(name, value)| write!(f, " {name}={value}"))
+    }
+}
+
 /// Reads the value of a field. `None` if it is not one that this version of the standard
 /// describes: half of an answer is none.
 pub(super) fn read(value: &str) -> Option<Results> {
+    read_whole(value).ok().flatten()
+}
+
+/// A comment or a quoted string has no end: what would follow is anybody's guess.
+struct Unfinished;
+
+fn read_whole(value: &str) -> Result<Option<Results>, Unfinished> {
     let mut reader = Reader { rest: value };
     reader.skip()?;
     let start = reader.rest;
@@ -40,19 +57,19 @@ pub(super) fn read(value: &str) -> Option<Results> {
     if reader.rest.starts_with('=') {
         // No server's name: what comes first is a result already.
         let mut reader = Reader { rest: start };
-        return Some(Results { authserv_id: String::new(), results: reader.results()? });
+        return Ok(Some(Results { authserv_id: String::new(), results: reader.results()? }));
     }
     if !reader.rest.is_empty() && !reader.rest.starts_with(';') {
         // RFC 8601 §2.2: a version other than 1 may mean anything.
         let version = reader.value(&[';'])?;
         reader.skip()?;
         if version != "1" || !(reader.rest.is_empty() || reader.rest.starts_with(';')) {
-            return None;
+            return Ok(None);
         }
     }
     reader.eat(';');
     let results = reader.results()?;
-    Some(Results { authserv_id: first.to_lowercase(), results })
+    Ok(Some(Results { authserv_id: first.to_lowercase(), results }))
 }
 
 /// What is left to read.
@@ -62,7 +79,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// Results up to the end, separated by `;`.
-    fn results(&mut self) -> Option<Vec<Finding>> {
+    fn results(&mut self) -> Result<Vec<Finding>, Unfinished> {
         let mut results = Vec::new();
         loop {
             results.extend(self.result()?);
@@ -72,26 +89,25 @@ impl Reader<'_> {
                 self.skip()?;
             }
             if !self.eat(';') {
-                return Some(results);
+                return Ok(results);
             }
         }
     }
 
     /// `method[/version] = result [reason = value] *(ptype.property = value)`; nothing for `none`
     /// and for what is not of this form.
-    fn result(&mut self) -> Option<Option<Finding>> {
-        let Some((method, result)) = self.pair()? else { return Some(None) };
+    fn result(&mut self) -> Result<Option<Finding>, Unfinished> {
+        let Some((method, result)) = self.pair()? else { return Ok(None) };
         let method = method.split('/').next().unwrap_or_default().trim().to_owned();
-        let mut finding =
-            Finding { method, result: result.to_lowercase(), properties: Vec::new() };
+        let mut finding = Finding { method, result: result.to_lowercase(), properties: Vec::new() };
         while let Some(property) = self.pair()? {
             finding.properties.push(property);
         }
-        Some(Some(finding))
+        Ok(Some(finding))
     }
 
     /// `name = value`, with comments anywhere; nothing, and nothing read, where none follows.
-    fn pair(&mut self) -> Option<Option<(String, String)>> {
+    fn pair(&mut self) -> Result<Option<(String, String)>, Unfinished> {
         self.skip()?;
         let before = self.rest;
         let mut name = String::new();
@@ -102,16 +118,16 @@ impl Reader<'_> {
         }
         if name.is_empty() || !self.eat('=') {
             self.rest = before;
-            return Some(None);
+            return Ok(None);
         }
         self.skip()?;
         let value = self.value(&[';'])?;
-        Some(Some((name.to_lowercase(), value)))
+        Ok(Some((name.to_lowercase(), value)))
     }
 
     /// A quoted string, or what goes on to white space, a comment or one of `stops`; both in one,
     /// as in `"a b"@acme.example`. May be empty.
-    fn value(&mut self, stops: &[char]) -> Option<String> {
+    fn value(&mut self, stops: &[char]) -> Result<String, Unfinished> {
         let mut value = String::new();
         loop {
             if self.eat('"') {
@@ -121,42 +137,42 @@ impl Reader<'_> {
             let ends = |c: char| c.is_whitespace() || matches!(c, '(' | '"') || stops.contains(&c);
             let end = self.rest.find(ends).unwrap_or(self.rest.len());
             if end == 0 {
-                return Some(value);
+                return Ok(value);
             }
-            let (word, rest) = self.rest.split_at_checked(end)?;
+            let (word, rest) = self.rest.split_at_checked(end).ok_or(Unfinished)?;
             value += word;
             self.rest = rest;
         }
     }
 
-    /// The rest of a quoted string. `None` if it has no end.
-    fn quoted(&mut self, value: &mut String) -> Option<()> {
+    /// The rest of a quoted string.
+    fn quoted(&mut self, value: &mut String) -> Result<(), Unfinished> {
         let mut chars = self.rest.chars();
         loop {
-            match chars.next()? {
+            match chars.next().ok_or(Unfinished)? {
                 '"' => break,
-                '\\' => value.push(chars.next()?),
+                '\\' => value.push(chars.next().ok_or(Unfinished)?),
                 c => value.push(c),
             }
         }
         self.rest = chars.as_str();
-        Some(())
+        Ok(())
     }
 
-    /// Passes over white space and comments, which nest. `None` if a comment has no end.
-    fn skip(&mut self) -> Option<()> {
+    /// Passes over white space and comments, which nest.
+    fn skip(&mut self) -> Result<(), Unfinished> {
         loop {
             self.rest = self.rest.trim_start();
             if !self.eat('(') {
-                return Some(());
+                return Ok(());
             }
             let mut depth = 1;
             let mut chars = self.rest.chars();
             while depth > 0 {
-                match chars.next()? {
+                match chars.next().ok_or(Unfinished)? {
                     '(' => depth += 1,
                     ')' => depth -= 1,
-                    '\\' => drop(chars.next()?),
+                    '\\' => drop(chars.next().ok_or(Unfinished)?),
                     _ => {}
                 }
             }
@@ -175,65 +191,84 @@ impl Reader<'_> {
 mod tests {
     use super::*;
 
+    /// What shows, the value, what was read. The first five are from RFC 8601, Appendix B.
+    const CASES: [(&str, &str, &str); 20] = [
+        ("nothing was checked", "example.org 1; none", "example.org"),
+        (
+            "one method",
+            "example.com;\r\n spf=pass smtp.mailfrom=example.net",
+            "example.com; spf=pass smtp.mailfrom=example.net",
+        ),
+        (
+            "several, with comments",
+            "example.com;\r\n\tauth=pass (cram-md5) smtp.auth=sender@example.net;\r\n\t\
+                 spf=pass smtp.mailfrom=example.net",
+            "example.com; auth=pass smtp.auth=sender@example.net; \
+                 spf=pass smtp.mailfrom=example.net",
+        ),
+        (
+            "a comment in the middle of everything",
+            "foo.example.net (foobar) 1 (baz); dkim (Because I like it) / 1 (One yay) = \
+                 (wait for it) fail policy (A dot can go here) . (like that) expired (this \
+                 surprised me) = (as I wasn't expecting it) 1362471462",
+            "foo.example.net; dkim=fail policy.expired=1362471462",
+        ),
+        (
+            "a property that is an address without a name",
+            "example.com; dkim=pass reason=\"good signature\" header.i=@mail-router.example.net",
+            "example.com; dkim=pass reason=good signature header.i=@mail-router.example.net",
+        ),
+        (
+            "capitals",
+            "Example.COM; DMARC=Pass Header.From=A.example",
+            "example.com; dmarc=pass header.from=A.example",
+        ),
+        (
+            "no server's name",
+            "spf=pass (sender IP is 192.0.2.1) smtp.mailfrom=a.example;dmarc=pass action=none header.from=a.example;compauth=pass reason=100",
+            "; spf=pass smtp.mailfrom=a.example; dmarc=pass action=none header.from=a.example; compauth=pass reason=100",
+        ),
+        (
+            "quoted in a comment's place",
+            "a.example; dkim=fail reason=\"; dmarc=pass\" (; dmarc=pass) header.d=b.example",
+            "a.example; dkim=fail reason=; dmarc=pass header.d=b.example",
+        ),
+        ("nested comments", "a.example; (x (y; dmarc=pass) \\) z) spf=none", "a.example; spf=none"),
+        (
+            "a quoted local part",
+            "a.example; spf=pass smtp.mailfrom=\"a; b\"@c.example",
+            "a.example; spf=pass smtp.mailfrom=a; b@c.example",
+        ),
+        (
+            "an equals sign in a value",
+            "a.example; dkim=pass header.b=ab/c= header.d=d.example",
+            "a.example; dkim=pass header.b=ab/c= header.d=d.example",
+        ),
+        (
+            "words that mean nothing",
+            "a.example; what is this; spf=pass smtp.mailfrom=c.example",
+            "a.example; spf=pass smtp.mailfrom=c.example",
+        ),
+        ("a quoted name of a server", "\"a.example\"; none", "a.example"),
+        ("a server alone", "a.example", "a.example"),
+        ("a semicolon at the end", "a.example; spf=none;", "a.example; spf=none"),
+        ("another version", "a.example 2; dmarc=pass", "not understood"),
+        ("a comment without end", "a.example; (spf=pass", "not understood"),
+        ("a quote without end", "a.example; spf=pass reason=\"x", "not understood"),
+        ("nothing", "", ""),
+        ("white space", " \r\n ", ""),
+    ];
+
     /// What was read, as one line: the server, then each result with its properties.
     fn said(value: &str) -> String {
         let Some(read) = read(value) else { return "not understood".to_owned() };
-        let results = read.results.iter().map(|finding| {
-            let properties =
-                finding.properties.iter().map(|(name, value)| format!(" {name}={value}"));
-            format!("; {}={}{}", finding.method, finding.result, properties.collect::<String>())
-        });
-        read.authserv_id.clone() + &results.collect::<String>()
+        let results = read.results.iter().map(|finding| format!("; {finding}"));
+        read.authserv_id.clone() + &results.collect::<Vec<_>>().concat()
     }
 
     #[test]
     fn fields_are_read_as_the_standard_has_them() {
-        // The first six are the forms of RFC 8601, Appendix B.
-        let cases = [
-            ("nothing was checked", "example.org 1; none", "example.org"),
-            (
-                "one method",
-                "example.com;\r\n spf=pass smtp.mailfrom=example.net",
-                "example.com; spf=pass smtp.mailfrom=example.net",
-            ),
-            (
-                "several, with comments",
-                "example.com;\r\n\tauth=pass (cram-md5) smtp.auth=sender@example.net;\r\n\t\
-                 spf=pass smtp.mailfrom=example.net",
-                "example.com; auth=pass smtp.auth=sender@example.net; \
-                 spf=pass smtp.mailfrom=example.net",
-            ),
-            (
-                "a comment in the middle of everything",
-                "foo.example.net (foobar) 1 (baz); dkim (Because I like it) / 1 (One yay) = \
-                 (wait for it) fail policy (A dot can go here) . (like that) expired (this \
-                 surprised me) = (as I wasn't expecting it) 1362471462",
-                "foo.example.net; dkim=fail policy.expired=1362471462",
-            ),
-            (
-                "a property that is an address without a name",
-                "example.com; dkim=pass reason=\"good signature\" header.i=@mail-router.example.net",
-                "example.com; dkim=pass reason=good signature header.i=@mail-router.example.net",
-            ),
-            ("capitals", "Example.COM; DMARC=Pass Header.From=A.example", "example.com; dmarc=pass header.from=A.example"),
-            ("no server's name", "spf=pass (sender IP is 192.0.2.1) smtp.mailfrom=a.example;dmarc=pass action=none header.from=a.example;compauth=pass reason=100",
-             "; spf=pass smtp.mailfrom=a.example; dmarc=pass action=none header.from=a.example; compauth=pass reason=100"),
-            ("quoted in a comment's place", "a.example; dkim=fail reason=\"; dmarc=pass\" (; dmarc=pass) header.d=b.example",
-             "a.example; dkim=fail reason=; dmarc=pass header.d=b.example"),
-            ("nested comments", "a.example; (x (y; dmarc=pass) \\) z) spf=none", "a.example; spf=none"),
-            ("a quoted local part", "a.example; spf=pass smtp.mailfrom=\"a; b\"@c.example", "a.example; spf=pass smtp.mailfrom=a; b@c.example"),
-            ("an equals sign in a value", "a.example; dkim=pass header.b=ab/c= header.d=d.example", "a.example; dkim=pass header.b=ab/c= header.d=d.example"),
-            ("words that mean nothing", "a.example; what is this; spf=pass smtp.mailfrom=c.example", "a.example; spf=pass smtp.mailfrom=c.example"),
-            ("a quoted name of a server", "\"a.example\"; none", "a.example"),
-            ("a server alone", "a.example", "a.example"),
-            ("a semicolon at the end", "a.example; spf=none;", "a.example; spf=none"),
-            ("another version", "a.example 2; dmarc=pass", "not understood"),
-            ("a comment without end", "a.example; (spf=pass", "not understood"),
-            ("a quote without end", "a.example; spf=pass reason=\"x", "not understood"),
-            ("nothing", "", ""),
-            ("white space", " \r\n ", ""),
-        ];
-        for (name, value, expected) in cases {
+        for (name, value, expected) in CASES {
             assert_eq!(said(value), expected, "{name}");
         }
     }

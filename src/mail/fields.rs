@@ -56,11 +56,7 @@ impl<'a> Fields<'a> {
 
     /// The values of every field with this name, in order, each with whether it stands above the
     /// first field called `other`; false where there is none. The names in lower case.
-    pub(super) fn above(
-        &self,
-        name: &str,
-        other: &str,
-    ) -> impl Iterator<Item = (&'a [u8], bool)> {
+    pub(super) fn above(&self, name: &str, other: &str) -> impl Iterator<Item = (&'a [u8], bool)> {
         let (name, other) = (name.as_bytes(), other.as_bytes());
         let is_other = |(field, _): &(&[u8], _)| field.eq_ignore_ascii_case(other);
         let mut fields = self.fields.iter().enumerate();

@@ -15,7 +15,10 @@ use sha2::{Digest, Sha256};
 
 use super::fields::{Fields, header_too_large};
 use super::nesting::nested_too_deep;
-use super::{EmailAddress, Kind, Mail, MailKey, Oddity, Text, charset, html, kind, text, trust};
+use super::{
+    EmailAddress, Kind, Mail, MailKey, Oddity, Text, charset, html, kind, original, pgp, text,
+    thread, trust,
+};
 
 /// More levels of nested parts than this are not read.
 pub const MAX_NESTING: usize = 100;
@@ -24,8 +27,6 @@ pub const MAX_HEADER: usize = 256 * 1024;
 
 /// How much of the body the key covers.
 const KEYED_BODY: usize = 64 * 1024;
-/// More ids of mails that are answered than this are not kept.
-const MAX_ANSWERS: usize = 50;
 /// More recipients than this are not kept, nor looked at.
 const MAX_RECIPIENTS: usize = 200;
 
@@ -37,12 +38,12 @@ static PARSER: LazyLock<MessageParser> = LazyLock::new(|| {
         .header_address(HeaderName::ReplyTo)
         .header_address(HeaderName::To)
         .header_address(HeaderName::Cc)
-        .header_address("Delivered-To")
         .header_address("X-Original-To")
+        .header_address("Envelope-To")
+        .header_address("X-Envelope-To")
+        .header_address("Delivered-To")
+        .header_address("X-Delivered-To")
         .header_text(HeaderName::Subject)
-        .header_id(HeaderName::MessageId)
-        .header_id(HeaderName::InReplyTo)
-        .header_id(HeaderName::References)
         .header_date(HeaderName::Date)
         .default_header_ignore()
 });
@@ -72,10 +73,11 @@ pub fn parse(raw: &[u8], size: u64) -> Mail {
         PARSER.parse(raw)
     };
     if let Some(message) = &message {
-        read_header(message, &mut mail);
+        read_header(message, &fields, &mut mail);
         mend_subject(&fields, &mut mail);
         if !header_only {
             read_text(message, raw, &mut mail);
+            mail.attached = original::attached(message);
         }
     }
     let sender = mail.sender.as_ref().map(EmailAddress::as_str);
@@ -83,6 +85,13 @@ pub fn parse(raw: &[u8], size: u64) -> Mail {
     if mail.kind == Kind::Person && message.as_ref().is_some_and(asks_a_calendar) {
         mail.kind = Kind::Calendar;
     }
+    if mail.kind == Kind::Person && pgp::is_encrypted(&mail.text.body) {
+        mail.kind = Kind::Encrypted;
+    }
+    if mail.kind == Kind::Bounce {
+        mail.returned = original::returned(raw, fields.end);
+    }
+    mail.spam = kind::spam_flag(&fields);
     mail.list_id = fields.first("list-id").map(list_id);
     mail.authentication = trust::fields(fields.above("authentication-results", "received"));
     note_absences(&fields, &mut mail);
@@ -110,6 +119,9 @@ fn blank(key: MailKey, size: u64) -> Mail {
         kind: Kind::Person,
         list_id: None,
         authentication: Vec::new(),
+        spam: None,
+        attached: Vec::new(),
+        returned: None,
         oddities: BTreeSet::new(),
         size,
     }
@@ -174,8 +186,9 @@ fn note_absences(fields: &Fields<'_>, mail: &mut Mail) {
     mail.oddities.extend(missing.into_iter().filter(|(holds, _)| *holds).map(|(_, oddity)| oddity));
 }
 
-fn read_header(message: &Message<'_>, mail: &mut Mail) {
-    mail.message_id = message.message_id().map(str::trim).filter(|id| !id.is_empty()).map(plain);
+fn read_header(message: &Message<'_>, fields: &Fields<'_>, mail: &mut Mail) {
+    mail.message_id = thread::message_id(fields);
+    mail.answers = thread::answers(fields, mail.message_id.as_deref());
     if let Some(from) = message.from() {
         let first = from.iter().next();
         mail.sender = first.and_then(|from| EmailAddress::parse(from.address()?).ok());
@@ -188,17 +201,12 @@ fn read_header(message: &Message<'_>, mail: &mut Mail) {
     mail.recipients = recipients(message);
     mail.subject = one_line(message.subject().unwrap_or_default());
     mail.date = message.date().map(|date| date.to_timestamp().saturating_mul(1000));
-    let newest_first = ids(message.references()).into_iter().rev();
-    for id in ids(message.in_reply_to()).into_iter().chain(newest_first) {
-        if mail.answers.len() < MAX_ANSWERS && !mail.answers.contains(&id) {
-            mail.answers.push(id);
-        }
-    }
 }
 
 fn recipients(message: &Message<'_>) -> Vec<EmailAddress> {
     let mut recipients: Vec<EmailAddress> = Vec::new();
-    let fields = ["Delivered-To", "X-Original-To"].map(|name| HeaderName::Other(name.into()));
+    let noted = ["X-Original-To", "Envelope-To", "X-Envelope-To", "Delivered-To", "X-Delivered-To"];
+    let fields = noted.map(|name| HeaderName::Other(name.into()));
     let values = fields.into_iter().chain([HeaderName::To, HeaderName::Cc]).flat_map(|name| {
         message.header_values(name).filter_map(HeaderValue::as_address).flat_map(Address::iter)
     });
@@ -213,26 +221,6 @@ fn recipients(message: &Message<'_>) -> Vec<EmailAddress> {
 
 fn first_address(addresses: &Address<'_>) -> Option<EmailAddress> {
     addresses.iter().take(MAX_RECIPIENTS).find_map(|addr| EmailAddress::parse(addr.address()?).ok())
-}
-
-fn ids(value: &HeaderValue<'_>) -> Vec<String> {
-    match value {
-        HeaderValue::Text(id) => vec![plain(id)],
-        HeaderValue::TextList(ids) => {
-            let last = ids.get(ids.len().saturating_sub(MAX_ANSWERS)..).unwrap_or_default();
-            last.iter().map(|id| plain(id)).collect()
-        }
-        HeaderValue::Address(_)
-        | HeaderValue::DateTime(_)
-        | HeaderValue::ContentType(_)
-        | HeaderValue::Received(_)
-        | HeaderValue::Empty => Vec::new(),
-    }
-}
-
-/// An id without control characters, which have no place in one.
-fn plain(id: &str) -> String {
-    id.chars().filter(|c| !c.is_control()).collect()
 }
 
 /// A text on one line, without the characters that would break it.
@@ -305,6 +293,9 @@ fn read_text(message: &Message<'_>, raw: &[u8], mail: &mut Mail) {
         let start = message.root_part().offset_body as usize;
         let shown = raw.get(start..raw.len().min(start + Text::LIMIT)).unwrap_or_default();
         body = charset::guess(shown);
+    }
+    if !from_html {
+        marked = pgp::armor(&body);
     }
     mail.text = text::mark(body, &marked);
 }

@@ -135,8 +135,7 @@ impl Trust {
     /// Whether the sender may be taken for who they say they are.
     #[must_use]
     pub fn holds(&self) -> bool {
-        let found =
-            matches!(self.verdict, TrustVerdict::Unchecked | TrustVerdict::Verified { .. });
+        let found = matches!(self.verdict, TrustVerdict::Unchecked | TrustVerdict::Verified { .. });
         found || self.policy == TrustPolicy::Ignore
     }
 
@@ -227,12 +226,8 @@ fn our_results(all: &[AuthField], ours: &[String]) -> Result<Vec<(usize, Results
 }
 
 fn basis(field: usize, of: &Results, findings: &[Finding]) -> Basis {
-    let one = |finding: &Finding| {
-        let properties: String =
-            finding.properties.iter().map(|(name, value)| format!(" {name}={value}")).collect();
-        format!("{}={}{properties}", finding.method, finding.result)
-    };
-    let says = findings.iter().map(one).collect::<Vec<_>>().join("; ");
+    let says: Vec<String> = findings.iter().map(Finding::to_string).collect();
+    let says = says.join("; ");
     let says = says.chars().filter(|c| !c.is_control()).take(MAX_SAID).collect();
     Basis { field, server: of.authserv_id.clone(), says }
 }

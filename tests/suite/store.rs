@@ -19,7 +19,7 @@ use postroom::dictionary::{TeamId, Version};
 use postroom::directory::{NoMatch, Party};
 use postroom::mail::{EmailAddress, Kind, Mail, MailKey, Text, TextPart, TextPlace};
 use postroom::rim::store::open;
-use postroom::route::{Decision, Reason, Target};
+use postroom::route::{Decision, Reason, Signs, Target};
 use postroom::seams::{
     Action, Cursor, Entry, Evidence, Fence, Happening, Job, Place, Recorded, SourceId, Store,
     StoreError, TicketId,
@@ -236,6 +236,9 @@ fn mail(n: u32) -> Mail {
         kind: Kind::Person,
         list_id: None,
         authentication: Vec::new(),
+        spam: None,
+        attached: Vec::new(),
+        returned: None,
         oddities: BTreeSet::new(),
         size: 5_000,
     }
@@ -246,6 +249,7 @@ fn evidence() -> Evidence {
     let span = Span { place: TextPlace::New, start: 3, end: 27 };
     Evidence {
         party: Party::Unregistered { why: NoMatch::NotListed },
+        signs: Signs::default(),
         verdict: Some(Verdict {
             version: Version("0123456789abcdef".to_owned()),
             words: 16.1,

@@ -7,9 +7,10 @@ use tokio::time::Instant;
 use tracing::{debug, error, warn};
 
 use super::Desk;
+use super::found::{self, Rates};
 use super::read::Work;
 use crate::classify::Scratch;
-use crate::pipeline::{self, Judgement};
+use crate::pipeline::{self, Arrival, Judgement};
 use crate::rim::backoff::backoff;
 use crate::route::{Decision, Reason, Target};
 use crate::seams::{Amendment, Cursor, Entry, Fetched, Recorded, StoreError, TicketId};
@@ -88,7 +89,8 @@ fn judge_one(
 fn judge_mail(desk: &Desk, scratch: &mut Scratch, fetched: &Fetched) -> Judgement {
     let rules = desk.shared.rules.borrow().clone();
     let today = desk.shared.clock.now().to_zoned(jiff::tz::TimeZone::system()).date();
-    rules.judge(scratch, &fetched.raw, fetched.size, today)
+    let door = &desk.mailbox.door;
+    rules.judge(scratch, Arrival { raw: &fetched.raw, size: fetched.size, today, door })
 }
 
 /// When delivery is rung for: at once for what comes alone, in batches while there is much.
@@ -125,6 +127,7 @@ impl Bell {
 /// Records what was judged until the stages end.
 pub(super) async fn record(desk: Desk, mut recording: mpsc::Receiver<Judged>) {
     let mut bell = Bell::default();
+    let mut rates = Rates::default();
     loop {
         let judged = tokio::select! {
             () = desk.stop.cancelled() => return,
@@ -138,7 +141,7 @@ pub(super) async fn record(desk: Desk, mut recording: mpsc::Receiver<Judged>) {
             None => return,
             Some(Judged::Batch { entries, upto, more }) => {
                 let count = entries.len();
-                let done = record_batch(&desk, entries, upto).await;
+                let done = record_threads(&desk, &mut rates, entries, upto).await;
                 bell.note(count, more, &desk.outbox);
                 done
             }
@@ -152,6 +155,32 @@ pub(super) async fn record(desk: Desk, mut recording: mpsc::Receiver<Judged>) {
             desk.stop.cancel();
             return;
         }
+    }
+}
+
+/// Records a batch whose mails may answer each other; `false` when the right to is lost.
+async fn record_threads(
+    desk: &Desk,
+    rates: &mut Rates,
+    mut entries: Vec<Entry>,
+    upto: Option<Cursor>,
+) -> bool {
+    let now = desk.shared.clock.now();
+    rates.limit(desk, &mut entries, now);
+    loop {
+        let rest = entries.split_off(found::independent(&entries));
+        if !found::look_up(desk, &mut entries, now).await {
+            return false;
+        }
+        // The cursor moves only with the last mail: what it passes is recorded.
+        let upto = if rest.is_empty() { upto } else { None };
+        if !record_batch(desk, entries, upto).await {
+            return false;
+        }
+        if rest.is_empty() {
+            return true;
+        }
+        entries = rest;
     }
 }
 
@@ -215,6 +244,8 @@ fn note(desk: &Desk, entries: &[Entry], recorded: &[Recorded]) {
             warn!(mailbox = %desk.mailbox.id, ticket = ticket.0, "nobody on the ladder is free");
         } else if entry.decision.reason == Reason::Loop {
             warn!(mailbox = %desk.mailbox.id, ticket = ticket.0, "a mail of our own came back");
+        } else if entry.decision.reason == Reason::DeliveryBounced {
+            warn!(mailbox = %desk.mailbox.id, ticket = ticket.0, "a mail of our own bounced");
         } else {
             debug!(mailbox = %desk.mailbox.id, ticket = ticket.0, target, reason, "recorded");
         }
@@ -251,7 +282,11 @@ async fn amend(
     let store = &desk.shared.store;
     let detail = store.ticket(ticket).await?;
     let (decision, evidence) = if let Some(judgement) = judgement {
-        (judgement.decision.clone(), judgement.evidence.clone())
+        let (mut decision, mut evidence) = (judgement.decision.clone(), judgement.evidence.clone());
+        let at = detail.received.unwrap_or(detail.ticket.recorded);
+        let of = (&mut decision, &mut evidence);
+        found::look_up_again(desk, ticket, &judgement.mail, of, at).await?;
+        (decision, evidence)
     } else {
         let mut evidence = detail.evidence.clone();
         evidence.failure = Some("the mail is no longer in its folder".to_owned());
