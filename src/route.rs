@@ -195,7 +195,7 @@ impl Default for Policy {
             treatments: Treatments::default(),
             aliases: BTreeMap::new(),
             thread_rests: Some(Duration::from_hours(180 * 24)),
-            sender_cap: 100,
+            sender_cap: 300,
             sender_window: Duration::from_hours(1),
         }
     }

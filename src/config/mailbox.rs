@@ -88,7 +88,8 @@ fn door(section: &Section<'_>, has_customers: bool) -> Door {
     let ids = section.texts("authserv_id");
     let name = |text: &str| {
         let whole = text.split_whitespace().count() <= 1 && !text.contains([';', '(', '"', '=']);
-        let wrong = format!("`{text}` is no server's name: it stands before the first `;`");
+        let wrong =
+            format!("`{text}` is not a server's name: write what stands before the first `;`");
         if whole { Ok(text.trim().to_lowercase()) } else { Err(wrong) }
     };
     let authserv_ids: Vec<String> =

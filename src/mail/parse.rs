@@ -189,7 +189,9 @@ fn note_absences(fields: &Fields<'_>, mail: &mut Mail) {
 fn read_header(message: &Message<'_>, fields: &Fields<'_>, mail: &mut Mail) {
     mail.message_id = thread::message_id(fields);
     mail.answers = thread::answers(fields, mail.message_id.as_deref());
-    if let Some(from) = message.from() {
+    // The first field, as everywhere: mail-parser's own choice is the last.
+    let from = message.header_values(HeaderName::From).find_map(HeaderValue::as_address);
+    if let Some(from) = from {
         let first = from.iter().next();
         mail.sender = first.and_then(|from| EmailAddress::parse(from.address()?).ok());
         mail.sender_name = first.and_then(|from| from.name()).map(one_line);

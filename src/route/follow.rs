@@ -24,8 +24,8 @@ pub struct Earlier {
     pub thread: i64,
     /// Where that one is now.
     pub now: Target,
-    /// When it was recorded.
-    pub recorded: Timestamp,
+    /// When it came, as its server says, or when it was recorded.
+    pub came: Timestamp,
     /// Who sent it, and who sent the one that it follows.
     pub senders: Vec<EmailAddress>,
     /// The customers whose mail they are.
@@ -110,7 +110,7 @@ pub fn thread(
         .flat_map(|id| earlier.iter().filter(move |earlier| earlier.message_id == *id));
     let mut first = None;
     for earlier in named {
-        let age = at.duration_since(earlier.recorded);
+        let age = at.duration_since(earlier.came);
         let too_old = rests.is_some_and(|rests| age > rests.try_into().unwrap_or(age));
         let outcome = match tie(mail, (party, signs), earlier) {
             _ if signs.forward.is_some() => Outcome::Forwarded,

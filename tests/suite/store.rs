@@ -6,6 +6,7 @@ mod outbox;
 mod reading;
 mod recording;
 mod replicas;
+mod threads;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -82,6 +83,12 @@ cases! {
         forgetting_texts_leaves_questions_alone,
         a_ledger_opens_again,
         a_ledger_of_a_newer_version_is_refused;
+    threads:
+        a_thread_is_found_by_any_message_id_in_it,
+        a_follow_up_belongs_to_the_beginning_until_it_is_corrected,
+        a_mail_that_is_read_again_may_join_a_thread,
+        an_id_of_any_length_and_make_is_taken,
+        a_ticket_hears_of_its_bounce;
 }
 
 /// A store to test on, and the means to look behind it.

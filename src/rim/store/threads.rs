@@ -18,7 +18,7 @@ pub(super) async fn threads(
     let mut found: Vec<Earlier> = tx
         .each(
             "SELECT thread.target, thread.addressee, thread.reason, tickets.id, thread.id, \
-                 tickets.message_id, tickets.recorded, tickets.sender, thread.sender, \
+                 tickets.message_id, coalesce(tickets.received, tickets.recorded), tickets.sender, thread.sender, \
                  tickets.customer, thread.customer \
              FROM tickets JOIN tickets AS thread ON thread.id = \
                  CASE WHEN tickets.reason = 'follow_up' THEN coalesce(tickets.follows, tickets.id) \
@@ -50,7 +50,7 @@ fn earlier(row: &Row) -> Result<Earlier, StoreError> {
         ticket: row.int(3)?,
         thread: row.int(4)?,
         now: rows::decision(row, 0)?.target,
-        recorded: rows::time(row.int(6)?)?,
+        came: rows::time(row.int(6)?)?,
         senders,
         customers,
     })

@@ -1,0 +1,215 @@
+//! Who is believed to be who they say they are: what our own server's `Authentication-Results`
+//! prove, and what nothing proves.
+
+use std::path::Path;
+
+use jiff::civil::date;
+use postroom::classify::Scratch;
+use postroom::config::parse::parse;
+use postroom::mail::trust::{Door, Method, Trust, TrustPolicy, TrustVerdict, trust};
+use postroom::pipeline::{Arrival, Judgement, Rules};
+use postroom::route::{Reason, Target};
+use postroom::serve::rules;
+
+/// What our own server calls itself here.
+const OURS: &str = "mx.callwise.example";
+/// As every mail is received.
+const RECEIVED: &str = "Received: from x by mx.callwise.example; Mon, 9 Nov 2026 10:00:00 +0000\n";
+
+fn door(policy: TrustPolicy) -> Door {
+    Door { authserv_ids: vec![OURS.to_owned(), "mx2.callwise.example".to_owned()], policy }
+}
+
+/// A mail with these fields above those that every mail has.
+fn mail(fields: &str, from: &str) -> String {
+    format!("{fields}From: {from}\nTo: support@callwise.example\nSubject: Hi\n\nHello, it is me.\n")
+}
+
+fn judge(rules: &Rules, door: &Door, mail: &str) -> Judgement {
+    let (raw, size) = (mail.as_bytes(), mail.len() as u64);
+    let today = date(2026, 11, 23);
+    rules.judge(&mut Scratch::default(), Arrival { raw, size, today, door })
+}
+
+/// The verdict in a word or two.
+fn word(trust: &Trust) -> &'static str {
+    match trust.verdict {
+        TrustVerdict::Unchecked => "unchecked",
+        TrustVerdict::Failed => "failed",
+        TrustVerdict::Unverified { .. } => "unverified",
+        TrustVerdict::Verified { by } => match by {
+            Method::Dmarc => "dmarc",
+            Method::Dkim => "dkim",
+            Method::Spf => "spf",
+            Method::Auth => "auth",
+        },
+    }
+}
+
+/// What shows, the fields above `From: ann@mail.acme.co.uk`, and the verdict.
+const CASES: [(&str, &str, &str); 36] = [
+    ("DMARC", "AR: OURS; dmarc=pass header.from=mail.acme.co.uk", "dmarc"),
+    ("DMARC for the domain above", "AR: OURS; dmarc=pass header.from=acme.co.uk", "dmarc"),
+    ("DMARC for a public suffix", "AR: OURS; dmarc=pass header.from=co.uk", "unverified"),
+    ("DMARC for another company", "AR: OURS; dmarc=pass header.from=evil.co.uk", "unverified"),
+    ("DMARC for nobody in particular", "AR: OURS; dmarc=pass", "unverified"),
+    (
+        "DMARC that failed beside DKIM",
+        "AR: OURS; dkim=pass header.d=acme.co.uk; dmarc=fail",
+        "failed",
+    ),
+    ("DMARC that guesses", "AR: OURS; dmarc=bestguesspass header.from=acme.co.uk", "unverified"),
+    ("DKIM", "AR: OURS; dkim=pass header.d=acme.co.uk", "dkim"),
+    ("DKIM by the address", "AR: OURS; dkim=pass header.i=@news.acme.co.uk", "dkim"),
+    ("DKIM of somebody else", "AR: OURS; dkim=pass header.d=esp.example", "unverified"),
+    (
+        "DKIM of two, one of them theirs",
+        "AR: OURS; dkim=pass header.d=esp.example; dkim=pass header.d=acme.co.uk",
+        "dkim",
+    ),
+    (
+        "DKIM that disagrees with itself",
+        "AR: OURS; dkim=pass header.d=esp.example header.i=@acme.co.uk",
+        "unverified",
+    ),
+    ("DKIM that failed", "AR: OURS; dkim=fail header.d=acme.co.uk", "unverified"),
+    ("SPF", "AR: OURS; spf=pass smtp.mailfrom=bounce@mail.acme.co.uk", "spf"),
+    ("SPF of a domain alone", "AR: OURS; spf=pass smtp.mailfrom=acme.co.uk", "spf"),
+    ("SPF of the greeting alone", "AR: OURS; spf=pass smtp.helo=mail.acme.co.uk", "unverified"),
+    ("SPF of somebody else", "AR: OURS; spf=pass smtp.mailfrom=x@esp.example", "unverified"),
+    ("SPF in a neutral mood", "AR: OURS; spf=neutral smtp.mailfrom=acme.co.uk", "unverified"),
+    ("a login", "AR: OURS; auth=pass smtp.auth=ann@mail.acme.co.uk", "auth"),
+    ("a login of somebody else's", "AR: OURS; auth=pass smtp.auth=eve@evil.example", "unverified"),
+    ("nothing was checked", "AR: OURS; none", "unverified"),
+    ("no field at all", "", "unverified"),
+    ("another server", "AR: mx.evil.example; dmarc=pass header.from=acme.co.uk", "unverified"),
+    (
+        "a server whose name begins as ours",
+        "AR: OURS.evil.example; dmarc=pass header.from=acme.co.uk",
+        "unverified",
+    ),
+    (
+        "our name in a comment",
+        "AR: (OURS) evil.example; dmarc=pass header.from=acme.co.uk",
+        "unverified",
+    ),
+    ("our other name", "AR: mx2.callwise.example; dmarc=pass header.from=acme.co.uk", "dmarc"),
+    ("our name in capitals", "AR: MX.Callwise.EXAMPLE; dmarc=pass header.from=acme.co.uk", "dmarc"),
+    ("a version that is to come", "AR: OURS 2; dmarc=pass header.from=acme.co.uk", "unverified"),
+    ("a field that has no end", "AR: OURS; (dmarc=pass header.from=acme.co.uk", "unverified"),
+    (
+        "forged below ours",
+        "AR: OURS; dmarc=fail\nRECEIVED\nAR: OURS; dmarc=pass header.from=acme.co.uk",
+        "failed",
+    ),
+    (
+        "forged right below ours",
+        "RECEIVED\nAR: OURS; spf=none\nAR: OURS; dmarc=pass header.from=acme.co.uk",
+        "unverified",
+    ),
+    (
+        "forged with our other name",
+        "RECEIVED\nAR: OURS; spf=none\nAR: mx2.callwise.example; dmarc=pass header.from=acme.co.uk",
+        "unverified",
+    ),
+    (
+        "another's above ours",
+        "AR: mx.evil.example; dmarc=fail\nAR: OURS; dmarc=pass header.from=acme.co.uk\nRECEIVED",
+        "dmarc",
+    ),
+    (
+        "two of ours where only we can write",
+        "AR: OURS; spf=none\nAR: OURS; dkim=pass header.d=acme.co.uk\nRECEIVED",
+        "dkim",
+    ),
+    (
+        "a result in a reason",
+        "AR: OURS; spf=none reason=\"; dmarc=pass header.from=acme.co.uk\"",
+        "unverified",
+    ),
+    ("a field of ours that nobody writes", "X-Postroom-Trust: verified", "unverified"),
+];
+
+#[test]
+fn only_what_our_own_server_says_of_the_senders_own_domain_proves_anything() {
+    for (name, fields, expected) in CASES {
+        let fields = fields.replace("AR:", "Authentication-Results:").replace("OURS", OURS);
+        let fields = fields.replace("RECEIVED", RECEIVED.trim_end()).replace('\n', "\r\n");
+        let fields = if fields.is_empty() { fields } else { fields + "\r\n" };
+        let raw = mail(&fields, "ann@mail.acme.co.uk");
+        let read = postroom::mail::parse::parse(raw.as_bytes(), raw.len() as u64);
+        let found = trust(&read, &door(TrustPolicy::Prefer));
+        assert_eq!(word(&found), expected, "{name}: {found:?}");
+        let unchecked = trust(&read, &Door::default());
+        assert_eq!(word(&unchecked), "unchecked", "{name}");
+    }
+}
+
+#[test]
+fn a_server_that_names_itself_nowhere_can_be_believed_too() {
+    let raw = mail(
+        "Authentication-Results: spf=pass (sender IP is 192.0.2.7) smtp.mailfrom=acme.example; \
+         dkim=pass (signature was verified) header.d=acme.example;dmarc=pass action=none \
+         header.from=acme.example;compauth=pass reason=100\n",
+        "wile@acme.example",
+    );
+    let read = postroom::mail::parse::parse(raw.as_bytes(), raw.len() as u64);
+    let nameless = Door { authserv_ids: vec![String::new()], policy: TrustPolicy::Prefer };
+    assert_eq!(word(&trust(&read, &nameless)), "dmarc");
+    assert_eq!(word(&trust(&read, &door(TrustPolicy::Prefer))), "unverified");
+}
+
+#[test]
+fn no_forged_sender_reaches_an_account_manager_and_each_is_explained() {
+    let rules = sample_rules();
+    let forgeries = [
+        "",
+        "Authentication-Results: mx.evil.example; dmarc=pass header.from=acme.example\n",
+        "Authentication-Results: mx.callwise.example; dmarc=fail header.from=acme.example\n",
+        "Authentication-Results: mx.callwise.example; dmarc=pass header.from=evil.example\n",
+        "Authentication-Results: mx.callwise.example; dkim=pass header.d=evil.example\n",
+        "Authentication-Results: mx.callwise.example; spf=pass smtp.mailfrom=evil.example\n",
+    ];
+    let senders =
+        ["wile@acme.example", "\"Amira\" <gavin.belson@gmail.com>", "a@labs.umbrella.example"];
+    for policy in [TrustPolicy::Require, TrustPolicy::Prefer] {
+        for (fields, from) in forgeries.iter().flat_map(|f| senders.map(|from| (f, from))) {
+            let judged = judge(&rules, &door(policy), &mail(&format!("{fields}{RECEIVED}"), from));
+            let shown = format!("{policy:?} {fields} {from}");
+            assert_eq!(judged.decision.target, Target::Assist, "{shown}");
+            assert_eq!(judged.decision.reason, Reason::ClaimsToBe, "{shown}");
+            assert!(!judged.evidence.signs.trust.holds(), "{shown}");
+        }
+    }
+    // Where the mailbox asks for nothing, or it is not known whom to believe, nobody is held up.
+    for door in [door(TrustPolicy::Ignore), Door::default()] {
+        let judged = judge(&rules, &door, &mail(RECEIVED, "wile@acme.example"));
+        assert_eq!(judged.decision.reason, Reason::AccountManager);
+    }
+}
+
+#[test]
+fn a_colleague_needs_proof_only_where_it_is_required() {
+    let rules = sample_rules();
+    let fields =
+        "Authentication-Results: mx.callwise.example; dmarc=pass header.from=callwise.example\n";
+    for (policy, fields, expected) in [
+        (TrustPolicy::Prefer, "", Reason::NoEvidence),
+        (TrustPolicy::Require, "", Reason::ClaimsToBe),
+        (TrustPolicy::Require, fields, Reason::NoEvidence),
+    ] {
+        let judged = judge(&rules, &door(policy), &mail(fields, "mara@callwise.example"));
+        assert_eq!(judged.decision.reason, expected, "{policy:?} {fields}");
+    }
+}
+
+fn sample_rules() -> Rules {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let text = format!(
+        "dictionaries = \"{root}/dictionaries\"\n[directory]\n\
+         customers = \"{root}/fixtures/customers.csv\"\npeople = \"{root}/fixtures/people.csv\"\n\
+         own_domains = [\"callwise.example\"]\n"
+    );
+    let (config, _) = parse("postroom.toml", &text, Path::new("/")).expect("a good configuration");
+    rules::load(&config).map_err(|findings| format!("{findings:?}")).expect("good files").rules
+}
