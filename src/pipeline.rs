@@ -11,7 +11,7 @@ use jiff::civil::Date;
 use crate::classify::{Scratch, Verdict, classify};
 use crate::config::Folders;
 use crate::dictionary::Dictionaries;
-use crate::directory::{Directory, NoMatch, Party};
+use crate::directory::{Directory, NoMatch, Party, Rung};
 use crate::mail::trust::{Door, trust};
 use crate::mail::{Kind, Mail, original, parse};
 use crate::route::{Case, Decision, Forward, Policy, Reason, ReturnedMail, Signs, Target, came_to};
@@ -126,12 +126,15 @@ impl Rules {
             _ => return (party, signs),
         };
         let theirs = self.directory.identify(Some(&from), today);
-        let customer = match &theirs {
-            Party::Registered { customer, .. } => Some(customer.clone()),
-            Party::Colleague { .. } | Party::Unregistered { .. } => None,
+        let (customer, takes) = match &theirs {
+            Party::Registered { customer, ladder, .. } => {
+                let takes = ladder.taken_by().and_then(Rung::person);
+                (Some(customer.clone()), takes.cloned())
+            }
+            Party::Colleague { .. } | Party::Unregistered { .. } => (None, None),
         };
         let counts = attached && customer.is_some();
-        signs.forward = Some(Forward { from, attached, customer });
+        signs.forward = Some(Forward { from, attached, customer, takes });
         (if counts { theirs } else { party }, signs)
     }
 

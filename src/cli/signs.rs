@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use postroom::directory::Party;
+use postroom::directory::{Party, Rung};
 use postroom::mail::trust::{Doubt, Method, Trust, TrustPolicy, TrustVerdict};
 use postroom::route::Signs;
 use postroom::route::follow::{Outcome, Thread, Tie};
@@ -21,6 +21,9 @@ pub(super) fn lines(party: &Party, signs: &Signs) -> String {
         } else {
             format!("looks forwarded from {from}{of}; pasted text may say anything")
         });
+        if let Some(takes) = forward.takes.as_ref().filter(|_| !forward.attached) {
+            line(format!("  if it is, `postroom assist answer N {takes}`"));
+        }
     }
     if let Some(came_to) = &signs.came_to {
         let owner = came_to.team.as_ref().map_or(String::new(), |team| format!(", {team}'s"));
@@ -75,8 +78,12 @@ fn trust(party: &Party, signs: &Signs) -> String {
     }
     if *policy == TrustPolicy::Ignore {
         out += "    (this mailbox asks for no proof)\n";
-    } else if let (Party::Registered { customer, .. }, false) = (party, signs.trust.holds()) {
+    } else if let (Party::Registered { customer, ladder, .. }, false) = (party, signs.trust.holds())
+    {
         let _ = writeln!(out, "    claims to be {customer}: a person has to see");
+        if let Some(takes) = ladder.taken_by().and_then(Rung::person) {
+            let _ = writeln!(out, "    if it is, `postroom assist answer N {takes}`");
+        }
     }
     out
 }

@@ -147,6 +147,12 @@ impl Directory {
         self.people.find(person).map(|person| &*person.name).filter(|name| !name.is_empty())
     }
 
+    /// Whether somebody is among our people.
+    #[must_use]
+    pub fn knows(&self, person: &EmailAddress) -> bool {
+        self.people.find(person).is_some()
+    }
+
     /// How many rows the customers' file has.
     #[must_use]
     pub fn customer_rows(&self) -> usize {
@@ -267,6 +273,17 @@ pub enum Rung {
     Manager(EmailAddress),
     /// The team at the end, which is never skipped.
     Team(TeamId),
+}
+
+impl Rung {
+    /// The person on it; nobody on a team's.
+    #[must_use]
+    pub fn person(&self) -> Option<&EmailAddress> {
+        match self {
+            Self::AccountManager(person) | Self::Manager(person) => Some(person),
+            Self::Team(_) => None,
+        }
+    }
 }
 
 /// Why a rung was skipped.

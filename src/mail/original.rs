@@ -33,6 +33,15 @@ pub struct Returned {
 
 /// The senders of the mails that are attached, in order; nothing for one that names none.
 pub(super) fn attached(message: &Message<'_>) -> Vec<Option<EmailAddress>> {
+    let sender = |inner: &Message<'_>| {
+        let from = inner.from()?.iter().next()?;
+        EmailAddress::parse(from.address()?).ok()
+    };
+    inner(message).map(sender).collect()
+}
+
+/// The mails that are attached.
+pub(super) fn inner<'a, 'x>(message: &'a Message<'x>) -> impl Iterator<Item = &'a Message<'x>> {
     let inner = message.parts.iter().filter_map(|part| match &part.body {
         PartType::Message(inner) => Some(inner),
         PartType::Text(_)
@@ -41,11 +50,7 @@ pub(super) fn attached(message: &Message<'_>) -> Vec<Option<EmailAddress>> {
         | PartType::InlineBinary(_)
         | PartType::Multipart(_) => None,
     });
-    let sender = |inner: &Message<'_>| {
-        let from = inner.from()?.iter().next()?;
-        EmailAddress::parse(from.address()?).ok()
-    };
-    inner.take(MAX_ATTACHED).map(sender).collect()
+    inner.take(MAX_ATTACHED)
 }
 
 /// Reads what comes back in a bounce. The original, or its header, is a part of its own or just

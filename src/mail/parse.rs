@@ -16,8 +16,8 @@ use sha2::{Digest, Sha256};
 use super::fields::{Fields, header_too_large};
 use super::nesting::nested_too_deep;
 use super::{
-    EmailAddress, Kind, Mail, MailKey, Oddity, Text, charset, html, kind, original, pgp, text,
-    thread, trust,
+    EmailAddress, Kind, Mail, MailKey, Oddity, Text, TextPlace, charset, html, kind, original, pgp,
+    text, thread, trust,
 };
 
 /// More levels of nested parts than this are not read.
@@ -284,6 +284,13 @@ fn read_text(message: &Message<'_>, raw: &[u8], mail: &mut Mail) {
     }
     if from_html {
         mail.oddities.insert(Oddity::HtmlOnly);
+    } else {
+        marked = pgp::armor(&body);
+    }
+    let own = body.len();
+    add_attached(message, &mut body);
+    if body.len() > own {
+        marked.push((own..body.len(), TextPlace::Quoted));
     }
     if body.len() > Text::LIMIT {
         body.truncate(body.floor_char_boundary(Text::LIMIT));
@@ -296,10 +303,31 @@ fn read_text(message: &Message<'_>, raw: &[u8], mail: &mut Mail) {
         let shown = raw.get(start..raw.len().min(start + Text::LIMIT)).unwrap_or_default();
         body = charset::guess(shown);
     }
-    if !from_html {
-        marked = pgp::armor(&body);
-    }
     mail.text = text::mark(body, &marked);
+}
+
+/// Adds the subject and the text of the first mail that is attached: what somebody sends on is
+/// what their mail is about. A report's is for machines.
+fn add_attached(message: &Message<'_>, body: &mut String) {
+    let content = message.content_type().and_then(|content| content.subtype());
+    let report = content.is_some_and(|kind| kind.eq_ignore_ascii_case("report"));
+    let Some(inner) = original::inner(message).next().filter(|_| !report) else { return };
+    if !body.is_empty() && !body.ends_with('\n') {
+        body.push('\n');
+    }
+    body.push_str(&one_line(inner.subject().unwrap_or_default()));
+    for part in text_parts(inner) {
+        body.push('\n');
+        let (shown, _) = charset::text_of(part, &inner.raw_message);
+        if part.is_text_html() {
+            body.push_str(&html::visible(&shown).text);
+        } else {
+            body.push_str(&shown);
+        }
+        if body.len() > Text::LIMIT {
+            return;
+        }
+    }
 }
 
 /// Whether a part says to be a multipart and was read as something else: it names no boundary, or

@@ -139,10 +139,12 @@ impl Trust {
         found || self.policy == TrustPolicy::Ignore
     }
 
-    /// Whether they may, or are nobody of whom proof is asked.
+    /// Whether they may, or are nobody of whom proof is asked. Whom their own domain disowns is
+    /// not even that.
     #[must_use]
     pub fn suffices(&self) -> bool {
-        self.holds() || self.policy != TrustPolicy::Require
+        let disowned = self.verdict == TrustVerdict::Failed;
+        self.holds() || (self.policy == TrustPolicy::Prefer && !disowned)
     }
 
     /// Whether it is as if nobody had ever thought of trust.

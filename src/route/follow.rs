@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Signs, Target};
-use crate::directory::{Party, Rung};
+use crate::directory::Party;
 use crate::mail::{EmailAddress, Mail};
 
 /// A recorded mail that another may answer.
@@ -157,11 +157,6 @@ fn is_busy(party: &Party, now: &Target) -> bool {
     let (Party::Registered { ladder, .. }, Target::Person(holder)) = (party, now) else {
         return false;
     };
-    ladder.steps.iter().any(|step| {
-        let skipped = step.skipped.is_some();
-        match &step.rung {
-            Rung::AccountManager(person) | Rung::Manager(person) => skipped && person == holder,
-            Rung::Team(_) => false,
-        }
-    })
+    let skipped = ladder.steps.iter().filter(|step| step.skipped.is_some());
+    skipped.filter_map(|step| step.rung.person()).any(|person| person == holder)
 }

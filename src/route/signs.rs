@@ -94,6 +94,9 @@ pub struct Forward {
     /// The customer whose address that is, if it is one's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer: Option<String>,
+    /// Who of us would get that customer's mail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takes: Option<EmailAddress>,
 }
 
 /// The mail that a bounce is about.

@@ -67,7 +67,7 @@ const CASES: [(&str, &str, &[&str], &str, &str); 10] = [
         "mara@callwise.example",
         &["first"],
         "dmarc=fail header.from=callwise.example",
-        "assist no_evidence unproven",
+        "assist claims_to_be unproven",
     ),
     ("corrected meanwhile", "ute@unclear.example", &["unclear"], "", "sales follow_up follows"),
     (

@@ -9,7 +9,10 @@ use postroom::config::parse::parse;
 use postroom::mail::trust::{Door, Method, Trust, TrustPolicy, TrustVerdict, trust};
 use postroom::pipeline::{Arrival, Judgement, Rules};
 use postroom::route::{Reason, Target};
+use postroom::seams::Evidence;
 use postroom::serve::rules;
+
+use crate::support::office::Office;
 
 /// What our own server calls itself here.
 const OURS: &str = "mx.callwise.example";
@@ -193,14 +196,75 @@ fn a_colleague_needs_proof_only_where_it_is_required() {
     let rules = sample_rules();
     let fields =
         "Authentication-Results: mx.callwise.example; dmarc=pass header.from=callwise.example\n";
+    let disowned = &fields.replace("pass", "fail");
     for (policy, fields, expected) in [
         (TrustPolicy::Prefer, "", Reason::NoEvidence),
+        (TrustPolicy::Prefer, disowned, Reason::ClaimsToBe),
+        (TrustPolicy::Ignore, disowned, Reason::NoEvidence),
         (TrustPolicy::Require, "", Reason::ClaimsToBe),
         (TrustPolicy::Require, fields, Reason::NoEvidence),
     ] {
         let judged = judge(&rules, &door(policy), &mail(fields, "mara@callwise.example"));
         assert_eq!(judged.decision.reason, expected, "{policy:?} {fields}");
     }
+}
+
+#[test]
+fn a_claim_is_shown_with_what_it_rests_on_and_can_be_confirmed() {
+    let office = Office::open_with("sqlite:ledger.db", "authserv_id = \"mx.callwise.example\"");
+    let fields =
+        "Authentication-Results: mx.callwise.example; spf=pass smtp.mailfrom=x@vps.example\n";
+    let forged = mail(fields, "wile@acme.example");
+    office.write("forged.eml", &forged);
+    let told = office.run(&["classify", "--json", "forged.eml"]).objects().remove(0);
+    assert_eq!(told["reason"], "claims_to_be");
+    assert_eq!(told["trust"]["verdict"], "unverified");
+    assert_eq!(told["trust"]["basis"]["says"], "spf=pass smtp.mailfrom=x@vps.example");
+    let shown = office.run(&["explain", "forged.eml"]).well();
+    for words in [
+        "Goes to assist: claims to be",
+        "not verified: nothing passed for the sender's domain",
+        "Authentication-Results 1 from the top, of mx.callwise.example: spf=pass",
+        "claims to be Acme",
+    ] {
+        assert!(shown.contains(words), "{words} in {shown}");
+    }
+    office.post(&forged);
+    let service = office.serve(&[]);
+    office.settled(1);
+    let refused = office.run(&["assist", "answer", "1", "nobody@callwise.example"]);
+    assert!(refused.code == 2 && refused.err.contains("not among our people"), "{refused:?}");
+    office.run(&["assist", "answer", "1", "amira@callwise.example"]).well();
+    office.settled(1);
+    let ticket = office.ticket(1);
+    assert_eq!(ticket["ticket"]["decision"]["target"]["to"], "amira@callwise.example");
+    assert_eq!(office.lie_in(".People.amira"), 1);
+    service.stop();
+}
+
+#[test]
+fn a_fresh_installation_routes_customers_and_is_told_what_it_lacks() {
+    let office = Office::open();
+    let config = std::fs::read_to_string(office.path("postroom.toml")).unwrap();
+    office.write("postroom.toml", &config.replace("trust = \"ignore\"\n", ""));
+    let checked = office.run(&["check"]);
+    assert_eq!(checked.code, 0, "{checked:?}");
+    let warning = "nobody checks whether mail is from the customer that it names";
+    assert!(checked.out.contains(warning), "{checked:?}");
+    office.write("mail.eml", &mail("", "wile@acme.example"));
+    let told = office.run(&["classify", "--json", "mail.eml"]).objects().remove(0);
+    assert_eq!(
+        (&told["to"], &told["trust"]["verdict"]),
+        (&"amira@callwise.example".into(), &"unchecked".into())
+    );
+}
+
+#[test]
+fn evidence_of_before_reads_and_writes_to_the_same_bytes() {
+    let old = r#"{"party":{"party":"unregistered","why":"not_listed"},"verdict":null,"threshold":null,"failure":null}"#;
+    let evidence: Evidence = serde_json::from_str(old).unwrap();
+    assert!(evidence.signs.is_empty());
+    assert_eq!(serde_json::to_string(&evidence).unwrap(), old);
 }
 
 fn sample_rules() -> Rules {
