@@ -133,7 +133,7 @@ impl Rules {
             }
             Party::Colleague { .. } | Party::Unregistered { .. } => (None, None),
         };
-        let counts = attached && customer.is_some();
+        let counts = attached && customer.is_some() && signs.trust.holds();
         signs.forward = Some(Forward { from, attached, customer, takes });
         (if counts { theirs } else { party }, signs)
     }

@@ -332,12 +332,15 @@ impl Case<'_> {
             Party::Colleague { .. } => !trust.suffices(),
             Party::Unregistered { .. } => false,
         };
-        let pasted = forward.as_ref().is_some_and(|it| !it.attached && it.customer.is_some());
-        match () {
-            () if flood.is_some() => Some(ask(Reason::TooMany)),
-            () if claims => Some(ask(Reason::ClaimsToBe)),
-            () if pasted => Some(ask(Reason::LooksForwarded)),
-            () => None,
+        let colleague = matches!(self.party, Party::Colleague { .. });
+        let sent_on = forward.as_ref().filter(|it| colleague && it.customer.is_some());
+        match sent_on {
+            _ if flood.is_some() => Some(ask(Reason::TooMany)),
+            _ if claims => Some(ask(Reason::ClaimsToBe)),
+            // It would count as the customer's if its sender counted as a colleague.
+            Some(forward) if forward.attached => Some(ask(Reason::ClaimsToBe)),
+            Some(_) => Some(ask(Reason::LooksForwarded)),
+            None => None,
         }
     }
 

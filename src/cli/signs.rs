@@ -21,7 +21,8 @@ pub(super) fn lines(party: &Party, signs: &Signs) -> String {
         } else {
             format!("looks forwarded from {from}{of}; pasted text may say anything")
         });
-        if let Some(takes) = forward.takes.as_ref().filter(|_| !forward.attached) {
+        let counted = matches!(party, Party::Registered { .. });
+        if let Some(takes) = forward.takes.as_ref().filter(|_| !counted) {
             line(format!("  if it is, `postroom assist answer N {takes}`"));
         }
     }
@@ -78,14 +79,27 @@ fn trust(party: &Party, signs: &Signs) -> String {
     }
     if *policy == TrustPolicy::Ignore {
         out += "    (this mailbox asks for no proof)\n";
-    } else if let (Party::Registered { customer, ladder, .. }, false) = (party, signs.trust.holds())
-    {
-        let _ = writeln!(out, "    claims to be {customer}: a person has to see");
-        if let Some(takes) = ladder.taken_by().and_then(Rung::person) {
-            let _ = writeln!(out, "    if it is, `postroom assist answer N {takes}`");
-        }
+    } else if !signs.trust.holds() {
+        out += &claim(party, signs);
     }
     out
+}
+
+/// Whom a mail claims to be from, where nothing shows that it is.
+fn claim(party: &Party, signs: &Signs) -> String {
+    match party {
+        Party::Registered { customer, ladder, .. } => {
+            let takes =
+                ladder.taken_by().and_then(Rung::person).map_or_else(String::new, |takes| {
+                    format!("    if it is, `postroom assist answer N {takes}`\n")
+                });
+            format!("    claims to be {customer}: a person has to see\n{takes}")
+        }
+        Party::Colleague { .. } if !signs.trust.suffices() || signs.forward.is_some() => {
+            "    claims to be a colleague: a person has to see\n".to_owned()
+        }
+        Party::Colleague { .. } | Party::Unregistered { .. } => String::new(),
+    }
 }
 
 fn follow_up(thread: &Thread) -> String {

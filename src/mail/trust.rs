@@ -11,7 +11,7 @@ use super::authres::{self, Finding, Results};
 use super::{EmailAddress, Mail, Oddity};
 
 /// More fields than these are not kept: our own server's is the topmost or close to it.
-const MAX_FIELDS: usize = 20;
+const MAX_FIELDS: usize = 10;
 /// A longer field is not understood.
 const MAX_FIELD: usize = 8 * 1024;
 /// What a field said is kept up to this many characters.
