@@ -138,12 +138,10 @@ impl Rules {
         (if counts { theirs } else { party }, signs)
     }
 
-    /// How sure the dictionaries must be to send a mail to `team`: what the configuration says
-    /// of the team, else what was calibrated for it, else what the configuration says of all.
+    /// How sure the dictionaries must be to send a mail to `team`.
     #[must_use]
     pub fn threshold(&self, team: &crate::dictionary::TeamId) -> f64 {
-        let configured = self.policy.thresholds.get(team).copied();
-        configured.or_else(|| self.dictionaries.threshold(team)).unwrap_or(self.policy.threshold)
+        self.policy.threshold_for(&self.dictionaries, team)
     }
 }
 

@@ -1,11 +1,14 @@
 //! The command line: one file a subcommand. Errors become one line and an exit code.
 
 mod assist;
+mod calibrate;
 mod check;
 mod classify;
 mod demo;
+mod eval;
 mod explain;
 mod failure;
+mod files;
 mod ledger;
 mod lint;
 mod logging;
@@ -15,6 +18,7 @@ mod serve;
 mod setup;
 mod shell;
 mod signs;
+mod suggest;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -144,6 +148,32 @@ enum Command {
         "postroom lint --strict --json .   for a pipeline"
     ])]
     Lint(lint::Options),
+    /// Measure how good the dictionaries are on labelled mail
+    #[command(after_help = examples![
+        "postroom eval --data answers.jsonl",
+        "postroom eval --dictionaries new/ --data archive/   folders named after teams",
+        "postroom eval --data answers.jsonl.gz --json | jq .auto_routed",
+        "",
+        "A line of JSONL is a mail: {\"id\": \"7\", \"label\": \"billing\", \"subject\": \"…\", \"body\": \"…\"},",
+        "or with \"text\" in place of subject and body, or \"raw\" with the whole mail. The label",
+        "`other` is for mail that is nobody's."
+    ])]
+    Eval(eval::Options),
+    /// Propose dictionary lines from labelled mail
+    #[command(after_help = examples![
+        "postroom suggest --from-scratch --train answers.jsonl --out new/"
+    ])]
+    Suggest(suggest::Options),
+    /// Fit the confidence, and the thresholds at a target precision, on confirmed answers
+    #[command(after_help = examples![
+        "postroom calibrate --data answers.jsonl",
+        "postroom calibrate --dictionaries new/ --data answers.jsonl --target-precision 0.98",
+        "",
+        "It writes calibration.toml beside the dictionaries. Use answers that the dictionaries were",
+        "not learned from, and a random sample: the mails that a person was asked about are the",
+        "hard ones, and would make the thresholds too careful."
+    ])]
+    Calibrate(calibrate::Options),
     /// List and answer the questions that wait for a person
     #[command(subcommand, after_help = examples![
         "postroom assist list",
@@ -184,6 +214,9 @@ pub(crate) fn run() -> ExitCode {
         | Command::Classify(_)
         | Command::Explain(_)
         | Command::Lint(_)
+        | Command::Eval(_)
+        | Command::Suggest(_)
+        | Command::Calibrate(_)
         | Command::Assist(_)
         | Command::Ledger(_)
         | Command::Completions(_)
@@ -200,6 +233,9 @@ pub(crate) fn run() -> ExitCode {
         Command::Classify(options) => classify::run(global, &options),
         Command::Explain(options) => explain::run(global, &options),
         Command::Lint(options) => lint::run(global, &options),
+        Command::Eval(options) => eval::run(global, &options),
+        Command::Suggest(options) => suggest::run(global, &options),
+        Command::Calibrate(options) => calibrate::run(global, &options),
         Command::Assist(command) => assist::run(global, &command),
         Command::Ledger(command) => ledger::run(global, &command),
         Command::Completions(options) => shell::completions(&options, &mut Cli::command()),

@@ -1,5 +1,6 @@
 //! From options to what the commands work with: the configuration, the rules, the store.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -69,6 +70,31 @@ impl Global {
         let (dictionaries, _) = Dictionaries::build(&files).map_err(Failure::Findings)?;
         let (directory, policy) = (Directory::default(), Policy::default());
         Ok((Rules { dictionaries, sources: files, directory, policy }, Door::default()))
+    }
+
+    /// The folder of the dictionaries, and the files in it by name: of `folder` if it names one,
+    /// else of the configuration, else `dictionaries/` here.
+    pub(crate) fn dictionary_files(
+        &self,
+        folder: Option<&Path>,
+    ) -> Result<(PathBuf, BTreeMap<String, String>), Failure> {
+        let folder = match (folder, self.config_if_any()?) {
+            (Some(folder), _) => folder.to_owned(),
+            (None, Some(config)) => config.dictionaries,
+            (None, None) => PathBuf::from("dictionaries"),
+        };
+        let files = read_dictionaries(&folder).map_err(Failure::Findings)?;
+        Ok((folder, files))
+    }
+
+    /// Dictionaries made of these files, and the policy of the configuration if there is one.
+    pub(crate) fn built(
+        &self,
+        files: &BTreeMap<String, String>,
+    ) -> Result<(Dictionaries, Policy), Failure> {
+        let (dictionaries, _) = Dictionaries::build(files).map_err(Failure::Findings)?;
+        let policy = self.config_if_any()?.map(|config| config.policy).unwrap_or_default();
+        Ok((dictionaries, policy))
     }
 
     /// The store of the configuration, and a runtime to use it on.

@@ -122,6 +122,15 @@ impl Text {
     /// and what is classified is also what is kept, so that a decision can be replayed.
     pub const LIMIT: usize = 64 * 1024;
 
+    /// The text of a mail whose body is this plain text.
+    #[must_use]
+    pub fn plain(mut body: String) -> Self {
+        if body.len() > Self::LIMIT {
+            body.truncate(body.floor_char_boundary(Self::LIMIT));
+        }
+        text::mark(body, &[])
+    }
+
     /// The pieces of `body` with their place, in order.
     pub fn pieces(&self) -> impl Iterator<Item = (TextPlace, &str)> {
         self.parts

@@ -11,6 +11,7 @@ pub mod imap;
 pub mod secret;
 pub mod clock;
 pub mod maildir;
+pub mod labelled;
 pub mod terminal;
 pub mod watch;
 

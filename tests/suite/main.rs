@@ -35,4 +35,5 @@ mod any_mail;
 mod public_mails;
 mod maildir;
 mod watch;
+mod workbench;
 mod store;
