@@ -1,17 +1,16 @@
 //! The stages of a mail, one after the other: parse, identify, classify, decide.
 //!
 //! [`Rules::judge`] is the one way from bytes to a decision: the service, the command line and
-//! the tests all take it. It does no I/O; what day it is comes with the call.
+//! the tests all take it. It does no I/O; what is true just now comes with the call.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use jiff::civil::Date;
+use std::sync::Arc;
 
 use crate::classify::{Scratch, Verdict, classify};
 use crate::config::Folders;
 use crate::dictionary::Dictionaries;
-use crate::directory::{Directory, NoMatch, Party};
+use crate::directory::{Directory, NoMatch, Party, Present};
 use crate::mail::{Kind, Mail, parse};
 use crate::route::{Decision, Policy, Reason, Target, decide};
 use crate::seams::{Entry, Evidence, Fetched, TicketDetail};
@@ -24,7 +23,7 @@ pub struct Rules {
     /// The files that they were made of, by name.
     pub sources: BTreeMap<String, String>,
     /// Who is a customer, and who of us knows them.
-    pub directory: Directory,
+    pub directory: Arc<Directory>,
     /// What the owner decided once for all mail.
     pub policy: Policy,
 }
@@ -44,21 +43,37 @@ impl Rules {
     /// Takes a mail through all stages. Answers for every mail: one that makes a stage fail is
     /// set aside with the failure named, and the next one is none the worse for it.
     ///
-    /// `raw` is the mail or its beginning, `size` the size of the whole, `today` decides who is
-    /// away.
+    /// `raw` is the mail or its beginning, `size` the size of the whole, `present` decides who is
+    /// free, and has what the directory service said.
     #[must_use]
-    pub fn judge(&self, scratch: &mut Scratch, raw: &[u8], size: u64, today: Date) -> Judgement {
-        // A panic may leave the scratch half written, so it is not used again.
-        let stages = AssertUnwindSafe(|| self.stages(scratch, raw, size, today));
-        catch_unwind(stages).unwrap_or_else(|panic| {
-            *scratch = Scratch::default();
-            failed(raw, size, &panic_message(panic.as_ref()))
+    pub fn judge(
+        &self,
+        scratch: &mut Scratch,
+        raw: &[u8],
+        size: u64,
+        present: &Present,
+    ) -> Judgement {
+        guarded(scratch, (raw, size), |scratch| {
+            crate::killpoint::read(raw);
+            self.decide(scratch, parse::parse(raw, size), present)
         })
     }
 
-    fn stages(&self, scratch: &mut Scratch, raw: &[u8], size: u64, today: Date) -> Judgement {
-        crate::killpoint::read(raw);
-        let mut mail = parse::parse(raw, size);
+    /// Decides again about a mail that was judged before the directory service answered, now that
+    /// `present` has what it said. `raw` is the mail as it was judged.
+    #[must_use]
+    pub fn judge_answered(
+        &self,
+        scratch: &mut Scratch,
+        judged: Judgement,
+        raw: &[u8],
+        present: &Present,
+    ) -> Judgement {
+        let size = judged.mail.size;
+        guarded(scratch, (raw, size), |scratch| self.decide(scratch, judged.mail, present))
+    }
+
+    fn decide(&self, scratch: &mut Scratch, mut mail: Mail, present: &Present) -> Judgement {
         // A support address is often a list of our own, as a group at Google is; then every mail
         // that comes in over it has a List-Id and is a person's all the same.
         if mail.kind == Kind::List
@@ -66,7 +81,7 @@ impl Rules {
         {
             mail.kind = Kind::Person;
         }
-        let party = self.directory.identify(mail.sender.as_ref(), today);
+        let party = self.directory.identify(mail.sender.as_ref(), present);
         let (decision, verdict) = decide(
             &mail,
             &party,
@@ -91,7 +106,33 @@ impl Rules {
     }
 }
 
+/// Runs the stages of a mail; a panic in one of them sets the mail aside.
+fn guarded(
+    scratch: &mut Scratch,
+    (raw, size): (&[u8], u64),
+    stages: impl FnOnce(&mut Scratch) -> Judgement,
+) -> Judgement {
+    let run = AssertUnwindSafe(|| stages(scratch));
+    // A panic may leave the scratch half written, so it is not used again.
+    catch_unwind(run).unwrap_or_else(|panic| {
+        *scratch = Scratch::default();
+        failed(raw, size, &panic_message(panic.as_ref()))
+    })
+}
+
 impl Judgement {
+    /// The address about which the directory service has to be asked before this mail can be
+    /// decided, if that is what it waits for.
+    #[must_use]
+    pub fn asks(&self) -> Option<&str> {
+        match &self.evidence.party {
+            Party::Unanswered { mailbox } if self.decision.reason == Reason::DirectoryAway => {
+                Some(mailbox)
+            }
+            _ => None,
+        }
+    }
+
     /// The entry for the ledger.
     #[must_use]
     pub fn entry(self, fetched: &Fetched, folders: &Folders) -> Entry {

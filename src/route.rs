@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::classify::Verdict;
 use crate::dictionary::TeamId;
-use crate::directory::{Party, Rung};
+use crate::directory::{Party, Receipt, Rung};
 use crate::mail::{EmailAddress, Kind, Mail, Oddity};
 
 /// Where a mail goes, and the reason by name.
@@ -97,6 +97,8 @@ pub enum Reason {
     NestedTooDeep,
     /// A header larger than is safe to read.
     HeaderTooLarge,
+    /// The directory service, which may know the sender, does not answer.
+    DirectoryAway,
     /// Something failed while this mail was read.
     Failed,
     /// The mail could not be delivered where it was to go.
@@ -128,6 +130,7 @@ impl Reason {
             Self::Loop => "loop",
             Self::NestedTooDeep => "nested_too_deep",
             Self::HeaderTooLarge => "header_too_large",
+            Self::DirectoryAway => "directory_away",
             Self::Failed => "failed",
             Self::Undeliverable => "undeliverable",
             Self::Answered => "answered",
@@ -167,9 +170,13 @@ pub fn decide(
         return (decision, None);
     }
     if let Party::Registered { ladder, .. } = party
-        && let Some(decision) = climbed(ladder.taken_by(), ladder.nobody_free)
+        && let Some(decision) = by_ladder(ladder)
     {
         return (decision, None);
+    }
+    // A customer must not be taken for a stranger because a service is away.
+    if let Party::Unanswered { .. } = party {
+        return (Decision { target: Target::Assist, reason: Reason::DirectoryAway }, None);
     }
     let verdict = verdict();
     (by_words(&verdict, threshold), Some(verdict))
@@ -186,7 +193,8 @@ fn settled_by_itself(mail: &Mail, party: &Party, policy: &Policy) -> Option<Deci
     if mail.oddities.contains(&Oddity::HeaderTooLarge) {
         return set_aside(Reason::HeaderTooLarge);
     }
-    let registered = matches!(party, Party::Registered { .. });
+    // Whom the directory service has yet to tell of may be one.
+    let registered = matches!(party, Party::Registered { .. } | Party::Unanswered { .. });
     match mail.kind {
         Kind::AutoReply => filed(Reason::AutoReply),
         Kind::Bounce => filed(Reason::Bounce),
@@ -200,9 +208,10 @@ fn settled_by_itself(mail: &Mail, party: &Party, policy: &Policy) -> Option<Deci
     }
 }
 
-/// What the contact ladder says.
-fn climbed(rung: Option<&Rung>, nobody_free: bool) -> Option<Decision> {
-    Some(match rung? {
+/// What the contact ladder says; `None` only for one without rungs.
+#[must_use]
+pub fn by_ladder(ladder: &Receipt) -> Option<Decision> {
+    Some(match ladder.taken_by()? {
         Rung::AccountManager(person) => {
             Decision { target: Target::Person(person.clone()), reason: Reason::AccountManager }
         }
@@ -211,7 +220,7 @@ fn climbed(rung: Option<&Rung>, nobody_free: bool) -> Option<Decision> {
         }
         Rung::Team(team) => Decision {
             target: Target::Team(team.clone()),
-            reason: if nobody_free { Reason::NobodyFree } else { Reason::LadderTeam },
+            reason: if ladder.nobody_free { Reason::NobodyFree } else { Reason::LadderTeam },
         },
     })
 }

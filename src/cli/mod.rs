@@ -4,11 +4,13 @@ mod assist;
 mod check;
 mod classify;
 mod demo;
+mod directory;
 mod explain;
 mod failure;
 mod ledger;
 mod lint;
 mod logging;
+mod moment;
 mod output;
 mod replay;
 mod serve;
@@ -143,6 +145,13 @@ enum Command {
         "postroom lint --strict --json .   for a pipeline"
     ])]
     Lint(lint::Options),
+    /// Ask the directory: who is a sender, who is free, what is wrong with it
+    #[command(subcommand, after_help = examples![
+        "postroom directory find joe@acme.example        the match and why, and near misses",
+        "postroom directory ladder joe@acme.example --at 2026-12-24T10:00",
+        "postroom directory lint"
+    ])]
+    Directory(directory::Command),
     /// List and answer the questions that wait for a person
     #[command(subcommand, after_help = examples![
         "postroom assist list",
@@ -183,6 +192,7 @@ pub(crate) fn run() -> ExitCode {
         | Command::Classify(_)
         | Command::Explain(_)
         | Command::Lint(_)
+        | Command::Directory(_)
         | Command::Assist(_)
         | Command::Ledger(_)
         | Command::Completions(_)
@@ -199,6 +209,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Classify(options) => classify::run(global, &options),
         Command::Explain(options) => explain::run(global, &options),
         Command::Lint(options) => lint::run(global, &options),
+        Command::Directory(command) => directory::run(global, &command),
         Command::Assist(command) => assist::run(global, &command),
         Command::Ledger(command) => ledger::run(global, &command),
         Command::Completions(options) => shell::completions(&options, &mut Cli::command()),

@@ -66,7 +66,7 @@ impl Global {
         Ok(Rules {
             dictionaries,
             sources: files,
-            directory: Directory::default(),
+            directory: Arc::new(Directory::default()),
             policy: Policy::default(),
         })
     }

@@ -9,6 +9,7 @@
 
 mod deliver;
 mod read;
+mod recheck;
 mod record;
 
 use std::sync::Arc;

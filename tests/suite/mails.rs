@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use jiff::civil::{Date, date};
+use jiff::Timestamp;
 use postroom::classify::Scratch;
 use postroom::config::parse::parse;
+use postroom::directory::Present;
 use postroom::mail::{EmailAddress, Kind, Oddity, TextPlace};
 use postroom::pipeline::{Judgement, Rules};
 use postroom::serve::rules;
@@ -15,7 +16,7 @@ use postroom::serve::rules;
 use crate::support::broken::fixtures;
 
 /// A day on which the people are away whom `people.csv` says to be away.
-const DAY: Date = date(2026, 11, 23);
+const DAY: &str = "2026-11-23T12:00:00Z";
 
 /// What only mails can show that are too large to lie in a folder.
 const OF_MONSTERS: [Oddity; 4] =
@@ -91,7 +92,8 @@ fn mails() -> Vec<PathBuf> {
 
 fn judge(rules: &Rules, path: &Path) -> Judgement {
     let raw = std::fs::read(path).unwrap();
-    rules.judge(&mut Scratch::default(), &raw, raw.len() as u64, DAY)
+    let present = Present::at(DAY.parse::<Timestamp>().unwrap());
+    rules.judge(&mut Scratch::default(), &raw, raw.len() as u64, &present)
 }
 
 /// What an `.expect` file says.

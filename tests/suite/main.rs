@@ -26,6 +26,7 @@ mod service;
 mod service_health;
 mod config;
 mod directory;
+mod ladder;
 mod random_words;
 mod words;
 mod monsters;

@@ -12,7 +12,7 @@ use postroom::route::{Reason, Target};
 use postroom::seams::{Evidence, Store, Ticket, TicketDetail, TicketFilter, TicketId};
 
 use super::home::{Home, program};
-use crate::cli::Failure;
+use crate::cli::{Failure, explain};
 use crate::cli::output::{row, short, table as new_table, text};
 
 /// More tickets than the demo ever has.
@@ -107,6 +107,7 @@ fn ladder(evidence: &Evidence) -> Option<String> {
                 Skipped::Away { until, .. } => format!("away until {until}"),
                 Skipped::AlreadyTried => "already tried".to_owned(),
                 Skipped::Unknown => "not one of us".to_owned(),
+                other => explain::skipped(other),
             };
             Some(format!("{who} {why}"))
         })

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tracing::{debug, error, warn};
@@ -12,7 +13,9 @@ use crate::classify::Scratch;
 use crate::pipeline::{self, Judgement};
 use crate::rim::backoff::backoff;
 use crate::route::{Decision, Reason, Target};
-use crate::seams::{Amendment, Cursor, Entry, Fetched, Recorded, StoreError, TicketId};
+use crate::seams::{
+    Amendment, Cursor, Entry, Fetched, Happening, Recorded, StoreError, TicketDetail, TicketId,
+};
 
 /// Tickets of one transaction. More gain little; fewer cost a disk flush each.
 const BATCH: usize = 50;
@@ -65,30 +68,30 @@ fn judge_one(
             let more = window.mails.len() >= BATCH;
             let mut mails = window.mails.into_iter();
             (1..=batches).all(|number| {
-                let entries = mails
-                    .by_ref()
-                    .take(BATCH)
-                    .map(|fetched| {
-                        let judgement = judge_mail(desk, scratch, &fetched);
-                        judgement.entry(&fetched, &desk.mailbox.folders)
-                    })
-                    .collect();
+                let batch: Vec<Fetched> = mails.by_ref().take(BATCH).collect();
+                let judged = judge_mails(desk, scratch, &batch);
+                let entry = |(judgement, fetched): (Judgement, &Fetched)| {
+                    judgement.entry(fetched, &desk.mailbox.folders)
+                };
+                let entries = judged.into_iter().zip(&batch).map(entry).collect();
                 // The cursor moves only with the last batch: what it passes is recorded.
                 let upto = (number == batches).then_some(window.upto);
                 to_record.blocking_send(Judged::Batch { entries, upto, more }).is_ok()
             })
         }
         Work::Again(mails) => mails.into_iter().all(|(ticket, fetched)| {
-            let judgement = fetched.map(|fetched| Box::new(judge_mail(desk, scratch, &fetched)));
+            let judged = fetched.map(|fetched| judge_mails(desk, scratch, &[fetched]));
+            let judgement = judged.into_iter().flatten().next().map(Box::new);
             to_record.blocking_send(Judged::Again(ticket, judgement)).is_ok()
         }),
     }
 }
 
-fn judge_mail(desk: &Desk, scratch: &mut Scratch, fetched: &Fetched) -> Judgement {
+fn judge_mails(desk: &Desk, scratch: &mut Scratch, fetched: &[Fetched]) -> Vec<Judgement> {
     let rules = desk.shared.rules.borrow().clone();
-    let today = desk.shared.clock.now().to_zoned(jiff::tz::TimeZone::system()).date();
-    rules.judge(scratch, &fetched.raw, fetched.size, today)
+    let mails: Vec<(&[u8], u64)> = fetched.iter().map(|it| (it.raw.as_slice(), it.size)).collect();
+    let when = (desk.shared.clock.now(), &Handle::current());
+    desk.shared.presence.judge(&rules, scratch, &mails, when)
 }
 
 /// When delivery is rung for: at once for what comes alone, in batches while there is much.
@@ -213,6 +216,7 @@ fn note(desk: &Desk, entries: &[Entry], recorded: &[Recorded]) {
             warn!(mailbox = %desk.mailbox.id, ticket = ticket.0, reason, "a mail was set aside");
         } else if entry.decision.reason == Reason::NobodyFree {
             warn!(mailbox = %desk.mailbox.id, ticket = ticket.0, "nobody on the ladder is free");
+            desk.shared.health.nobody_free(&desk.mailbox.id);
         } else if entry.decision.reason == Reason::Loop {
             warn!(mailbox = %desk.mailbox.id, ticket = ticket.0, "a mail of our own came back");
         } else {
@@ -243,6 +247,14 @@ async fn decide_again(desk: &Desk, ticket: TicketId, judgement: Option<Box<Judge
     }
 }
 
+/// Who asked last to read a ticket's mail again.
+fn asked_by(detail: &TicketDetail) -> Option<&str> {
+    detail.events.iter().rev().find_map(|event| match &event.what {
+        Happening::RetryAsked { by } => Some(by.as_str()),
+        _ => None,
+    })
+}
+
 async fn amend(
     desk: &Desk,
     ticket: TicketId,
@@ -250,6 +262,11 @@ async fn amend(
 ) -> Result<(), StoreError> {
     let store = &desk.shared.store;
     let detail = store.ticket(ticket).await?;
+    // Between the asking and now a person may have decided: nobody asked to undo that.
+    let waits = detail.ticket.decision.reason == Reason::DirectoryAway;
+    if !waits && asked_by(&detail) == Some(super::super::POSTROOM) {
+        return store.retry_done(ticket).await;
+    }
     let (decision, evidence) = if let Some(judgement) = judgement {
         (judgement.decision.clone(), judgement.evidence.clone())
     } else {
