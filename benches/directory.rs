@@ -19,9 +19,7 @@ use std::sync::LazyLock;
 use divan::Bencher;
 use jiff::Timestamp;
 use postroom::dictionary::TeamId;
-use postroom::directory::{
-    Directory, DirectoryFiles, DomainClaim, Present, Rules, SourceText,
-};
+use postroom::directory::{Directory, DirectoryFiles, DomainClaim, Present, Rules, SourceText};
 use postroom::mail::EmailAddress;
 
 const ROWS: u32 = 1_000_000;

@@ -13,8 +13,8 @@ use postroom::pipeline::Judgement;
 use postroom::rim::archive;
 use serde::Serialize;
 
-use super::output::{count, json_line, progress, row, short, table, text};
 use super::moment::When;
+use super::output::{count, json_line, progress, row, short, table, text};
 use super::{Failure, Global};
 
 #[derive(Debug, Args)]

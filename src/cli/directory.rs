@@ -182,7 +182,8 @@ fn unreadable_calendars(
     let mut calendars = Calendars::new(config.directory.calendars.clone());
     Runtime::new()?.block_on(calendars.refresh(directory, SystemClock.now()));
     let finding = |trouble: postroom::rim::directory::Trouble| {
-        let message = format!("the calendar of `{}` can't be read: {}", trouble.person, trouble.why);
+        let message =
+            format!("the calendar of `{}` can't be read: {}", trouble.person, trouble.why);
         Diagnostic::error(&config.file, "unreadable-calendar", message)
             .warning()
             .help("until it can be, only the people's file says when they are away")
@@ -197,9 +198,10 @@ fn unknown_teams(config: &Config) -> Vec<Diagnostic> {
     let Ok((dictionaries, _)) = built else { return Vec::new() };
     let known: Vec<&TeamId> = dictionaries.teams().map(|(team, _)| team).collect();
     let rules = &config.directory.rules;
-    let tiers = rules.tiers.iter().filter_map(|(tier, rule)| {
-        Some((format!("the tier `{tier}`"), rule.last_rung.as_ref()?))
-    });
+    let tiers = rules
+        .tiers
+        .iter()
+        .filter_map(|(tier, rule)| Some((format!("the tier `{tier}`"), rule.last_rung.as_ref()?)));
     let last = ("the ladder".to_owned(), &rules.last_rung);
     std::iter::once(last)
         .chain(tiers)

@@ -16,8 +16,8 @@ use postroom::route::{Decision, Target};
 use postroom::seams::{Evidence, Store, StoreError, TicketId};
 use serde::Serialize;
 
-use super::output::{json_line, text};
 use super::moment::When;
+use super::output::{json_line, text};
 use super::{Failure, Global};
 
 #[derive(Debug, Args)]
@@ -209,9 +209,8 @@ fn climb(ladder: &Receipt) -> String {
 
 /// Why a rung was skipped.
 pub(super) fn skipped(why: &Skipped) -> String {
-    let minute = |time: &Timestamp| {
-        time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
-    };
+    let minute =
+        |time: &Timestamp| time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string();
     match why {
         Skipped::Away { from, until } => format!("away from {from} until {until}"),
         Skipped::Calendar { from, until } => {

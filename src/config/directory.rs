@@ -3,7 +3,7 @@
 //! It knows what goes together; it opens no file and asks no database.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::mailbox::{Offer, required, secret};
@@ -29,8 +29,8 @@ pub(super) fn directory(top: &Section<'_>, base: &Path) -> Option<DirectorySetti
     rules.tiers = tiers(&top.section("tiers"));
     working_hours(top.section("working_hours"), &holidays, &mut rules);
     let settings = DirectorySettings {
-        customers: file(&section, "customers", sql.as_ref().and_then(|sql| sql.customers.as_ref()), base),
-        people: file(&section, "people", sql.as_ref().and_then(|sql| sql.people.as_ref()), base),
+        customers: file(&section, "customers", base),
+        people: file(&section, "people", base),
         sql,
         service,
         holidays,
@@ -47,14 +47,9 @@ pub(super) fn directory(top: &Section<'_>, base: &Path) -> Option<DirectorySetti
 }
 
 /// A file, unless a query has its rows.
-fn file(
-    section: &Section<'_>,
-    key: &'static str,
-    query: Option<&String>,
-    base: &Path,
-) -> Option<std::path::PathBuf> {
+fn file(section: &Section<'_>, key: &'static str, base: &Path) -> Option<PathBuf> {
     let file = path(section, key, base)?;
-    if query.is_some() {
+    if section.section("sql").has(key) {
         let message = format!("`{key}` is both a file and a query of `[directory.sql]`");
         let _ = section
             .source()

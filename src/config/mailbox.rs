@@ -79,7 +79,11 @@ fn mailbox(section: &Section<'_>, name: Option<&Given<String>>, base: &Path) -> 
 }
 
 /// A text that has no default.
-pub(super) fn required(section: &Section<'_>, key: &'static str, example: &str) -> Option<Given<String>> {
+pub(super) fn required(
+    section: &Section<'_>,
+    key: &'static str,
+    example: &str,
+) -> Option<Given<String>> {
     let given = section.text(key);
     if given.is_none() && !section.has(key) {
         let _ = section

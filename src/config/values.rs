@@ -68,7 +68,9 @@ pub(super) fn is_loopback(host: &str) -> bool {
 pub(super) fn web_address(url: &str) -> Result<(), String> {
     let host = url.strip_prefix("http://").and_then(|rest| rest.split(['/', ':']).next());
     let fine = url.starts_with("https://") || host.is_some_and(is_loopback);
-    if fine { Ok(()) } else { Err(format!("`{url}` is not an `https://` address")) }
+    // A key often stands behind the question mark.
+    let shown = url.split('?').next().unwrap_or_default();
+    if fine { Ok(()) } else { Err(format!("`{shown}` is not an `https://` address")) }
 }
 
 /// A host name or address, without a port or a scheme.

@@ -6,9 +6,10 @@
 //! - not one that is marked as free or tentative, or was cancelled; not a task;
 //! - the periods of a free-busy answer (`VFREEBUSY`), likewise.
 //!
-//! Not supported: `VAVAILABILITY` (RFC 7953), `EXRULE`, calendars other than the Gregorian, and
-//! events of which more than [`MOST`] repetitions lie in the past. Times without a zone are in the
-//! person's. It reads a text that was handed in; it knows nothing of where it lay.
+//! Not supported: `VAVAILABILITY` (RFC 7953), `EXRULE`, calendars other than the Gregorian, what
+//! repeats more than once a day (only its first time counts), and more than [`MOST`] repetitions.
+//! Times without a zone are in the person's. It reads a text that was handed in; it knows nothing
+//! of where it lay.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -18,16 +19,15 @@ use calcard::common::timezone::{Tz, TzTimestamp};
 use calcard::icalendar::dates::{CalendarEvent, TimeOrDelta};
 use calcard::icalendar::timezone::TzResolver;
 use calcard::icalendar::{
-    ICalendar, ICalendarComponent, ICalendarComponentType as Component, ICalendarFreeBusyType,
-    ICalendarParameterName, ICalendarParameterValue, ICalendarPeriod, ICalendarProperty,
-    ICalendarStatus, ICalendarTransparency, ICalendarValue,
+    ICalendar, ICalendarComponent, ICalendarComponentType as Component, ICalendarEntry,
+    ICalendarFreeBusyType, ICalendarFrequency, ICalendarParameterName, ICalendarParameterValue,
+    ICalendarPeriod, ICalendarProperty, ICalendarStatus, ICalendarTransparency, ICalendarValue,
 };
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
-/// More repetitions than this are not looked at in one text: a rule that repeats every second for
-/// years would take for ever.
+/// More repetitions than this are not looked at in one text, those of the past included.
 pub const MOST: usize = 200_000;
 const DAY: i64 = 24 * 60 * 60;
 
@@ -196,6 +196,7 @@ fn bound(calendar: &mut ICalendar, home: Tz, end: Timestamp) {
         calendar.components.iter().map(|event| last_start(event, &zones, end)).collect()
     };
     for (component, until) in calendar.components.iter_mut().zip(until) {
+        component.entries.retain(|entry| !repeats_by_the_hour(entry));
         for entry in &mut component.entries {
             for value in &mut entry.values {
                 if let ICalendarValue::RecurrenceRule(rule) = value {
@@ -204,6 +205,12 @@ fn bound(calendar: &mut ICalendar, home: Tz, end: Timestamp) {
             }
         }
     }
+}
+
+/// Whether a rule repeats more than once a day: no absence does, and it would use up [`MOST`].
+fn repeats_by_the_hour(entry: &ICalendarEntry) -> bool {
+    let Some(ICalendarValue::RecurrenceRule(rule)) = entry.values.first() else { return false };
+    rule.freq > ICalendarFrequency::Daily
 }
 
 /// The last moment at which a repetition of the event can begin, on its own wall.
@@ -223,9 +230,7 @@ fn last_start(
     let own = rule.until.as_ref().and_then(|until| match (until.tz_hour, until.hour) {
         (Some(_), _) => on_the_wall(until),
         // A day is meant as a whole.
-        (None, None) => {
-            Some(until.to_date_time_with_tz(Tz::UTC)?.to_naive_timestamp() + DAY - 1)
-        }
+        (None, None) => Some(until.to_date_time_with_tz(Tz::UTC)?.to_naive_timestamp() + DAY - 1),
         (None, Some(_)) => Some(until.to_date_time_with_tz(Tz::UTC)?.to_naive_timestamp()),
     });
     Some(PartialDateTime::from_naive_timestamp(own.map_or(end, |own| own.min(end))))
@@ -233,10 +238,7 @@ fn last_start(
 
 /// Whether an event keeps somebody away: `Some(true)` at any length, `Some(false)` if it is long.
 fn counted(event: &ICalendarComponent) -> Option<bool> {
-    if matches!(
-        event.status(),
-        Some(ICalendarStatus::Cancelled | ICalendarStatus::Tentative)
-    ) {
+    if matches!(event.status(), Some(ICalendarStatus::Cancelled | ICalendarStatus::Tentative)) {
         return None;
     }
     // Outlook and Exchange say here what TRANSP has no words for.

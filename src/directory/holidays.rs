@@ -12,8 +12,8 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 
-use super::{SourceText, calendar};
 use super::table::Findings;
+use super::{SourceText, calendar};
 use crate::diagnostic::Diagnostic;
 
 /// Longer than this no holiday is: a slip of the pen.
@@ -21,6 +21,15 @@ const LONGEST: i32 = 366;
 
 /// Reads the days; what is wrong goes into `findings`.
 pub(super) fn read(source: &SourceText, findings: &mut Findings) -> BTreeSet<Date> {
+    let days = read_all(source, findings);
+    if days.is_empty() {
+        let message = "there is no day in this list of holidays";
+        findings.push(Diagnostic::error(&source.name, "no-holidays", message).warning());
+    }
+    days
+}
+
+fn read_all(source: &SourceText, findings: &mut Findings) -> BTreeSet<Date> {
     if calendar::is_calendar(&source.text) {
         return match calendar::days(&source.text) {
             Ok(days) => days,

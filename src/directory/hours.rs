@@ -41,8 +41,7 @@ impl fmt::Display for BadHours {
 
 impl BadHours {
     /// The way out.
-    pub const HELP: &'static str =
-        "write `Mon-Fri 09:00-17:30`, several between `;`, or `always`";
+    pub const HELP: &'static str = "write `Mon-Fri 09:00-17:30`, several between `;`, or `always`";
 }
 
 impl Hours {
@@ -152,7 +151,12 @@ mod tests {
             ("between single days", "Mon,Wed 9:00-12:00", date(2026, 6, 2).at(10, 0, 0, 0), false),
             ("at lunch", "Mon 9:00-12:00, 13:00-17:00", date(2026, 6, 1).at(12, 30, 0, 0), false),
             ("after it", "Mon 9:00-12:00, 13:00-17:00", date(2026, 6, 1).at(13, 0, 0, 0), true),
-            ("a second group", "Mon 9:00-12:00; Sat 10:00-12:00", date(2026, 6, 6).at(10, 0, 0, 0), true),
+            (
+                "a second group",
+                "Mon 9:00-12:00; Sat 10:00-12:00",
+                date(2026, 6, 6).at(10, 0, 0, 0),
+                true,
+            ),
             ("over the week's end", "Sat-Mon 9:00-12:00", date(2026, 6, 7).at(10, 0, 0, 0), true),
             ("before midnight", "Fri 22:00-06:00", date(2026, 6, 5).at(23, 0, 0, 0), true),
             ("after midnight", "Fri 22:00-06:00", date(2026, 6, 6).at(5, 59, 0, 0), true),

@@ -27,7 +27,11 @@ impl Directory {
             let above = self.customers.by_domain(domain).filter(|_| !colleague);
             let same = above.is_some_and(|above| {
                 let of = |found: &super::customers::Found<'_>| {
-                    (found.customer.to_owned(), found.tier.map(str::to_owned), found.manager.cloned())
+                    (
+                        found.customer.to_owned(),
+                        found.tier.map(str::to_owned),
+                        found.manager.cloned(),
+                    )
                 };
                 of(&above) == of(&row)
             });

@@ -2,7 +2,7 @@
 //!
 //! It knows what an answer means; it never asks.
 
-use super::customers::{is_freemail, Found};
+use super::customers::{Found, is_freemail};
 use super::{DomainClaim, Match, MatchedBy, Rules};
 use crate::mail::EmailAddress;
 
@@ -41,7 +41,9 @@ impl Known {
     ) -> Option<Found<'a>> {
         let (by, entry) = match &self.domain {
             None => (MatchedBy::Address, mailbox.to_owned()),
-            Some(claim) if is_freemail(sender.domain(), rules) || is_freemail(claim.domain(), rules) => {
+            Some(claim)
+                if is_freemail(sender.domain(), rules) || is_freemail(claim.domain(), rules) =>
+            {
                 return None;
             }
             Some(claim) => (claim.covers(sender.domain())?, claim.to_string()),

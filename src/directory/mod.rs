@@ -219,9 +219,9 @@ impl Directory {
 
     /// The calendars of our people, with their zones.
     pub fn calendars(&self) -> impl Iterator<Item = (&EmailAddress, &str, &TimeZone)> {
-        self.people.iter().filter_map(|person| {
-            Some((&person.address, person.calendar.as_deref()?, &person.zone))
-        })
+        self.people
+            .iter()
+            .filter_map(|person| Some((&person.address, person.calendar.as_deref()?, &person.zone)))
     }
 
     /// Whether it matters how many open tickets anybody has.

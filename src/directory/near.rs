@@ -99,9 +99,7 @@ fn nearness(row: &Found<'_>, mailbox: &str, domain: &str) -> Option<Nearness> {
         let (name, at) = entry.rsplit_once('@')?;
         let (own, _) = mailbox.rsplit_once('@')?;
         return match (at == domain, name == own) {
-            (true, false) => {
-                (name.len() > 2 && close(name, own)).then_some(Nearness::SimilarName)
-            }
+            (true, false) => (name.len() > 2 && close(name, own)).then_some(Nearness::SimilarName),
             (false, true) => Some(Nearness::SameName),
             _ => None,
         };

@@ -160,7 +160,7 @@ impl People {
             return None;
         }
         let Office { zone, hours, holidays, cap } = office;
-        let calendar = Some(row.field(CALENDAR)).filter(|it| !it.is_empty()).map(Box::from);
+        let calendar = read_calendar(row, findings);
         let name = row.field(NAME).into();
         Some(Person { address, name, manager, away, zone, hours, holidays, calendar, cap })
     }
@@ -282,6 +282,18 @@ fn read_office(
         holidays: days,
         cap: cap.or(rules.cap),
     }
+}
+
+fn read_calendar(row: &Row<'_>, findings: &mut Findings) -> Option<Box<str>> {
+    let place = Some(row.field(CALENDAR)).filter(|place| !place.is_empty())?;
+    // Whoever has the address of a feed can read it, so it doesn't go over the net in the clear.
+    let safe = ["https://", "webcal://", "http://127.0.0.1", "http://localhost"];
+    if place.contains("://") && !safe.iter().any(|scheme| place.starts_with(scheme)) {
+        let message = "a calendar is a file, or an `https://` address";
+        findings.push(row.error(CALENDAR, "bad-calendar", message));
+        return None;
+    }
+    Some(place.into())
 }
 
 fn unknown_holidays(row: &Row<'_>, name: &str, holidays: &Holidays) -> Diagnostic {

@@ -42,5 +42,9 @@ pub(super) async fn body(mut response: reqwest::Response, most: usize) -> Result
 
 /// What a failure says, without the URL.
 pub(super) fn said(error: reqwest::Error) -> String {
-    if error.is_timeout() { "no answer in time".to_owned() } else { error.without_url().to_string() }
+    if error.is_timeout() {
+        "no answer in time".to_owned()
+    } else {
+        error.without_url().to_string()
+    }
 }

@@ -49,10 +49,7 @@ pub fn load(config: &Config) -> Result<Loaded, Vec<Diagnostic>> {
     load_beside(config, None)
 }
 
-fn load_beside(
-    config: &Config,
-    kept: Option<&Arc<Directory>>,
-) -> Result<Loaded, Vec<Diagnostic>> {
+fn load_beside(config: &Config, kept: Option<&Arc<Directory>>) -> Result<Loaded, Vec<Diagnostic>> {
     let mut findings = Vec::new();
     let dictionaries = read_dictionaries(&config.dictionaries).and_then(|sources| {
         let (dictionaries, warnings) = Dictionaries::build(&sources)?;

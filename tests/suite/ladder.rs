@@ -96,7 +96,8 @@ fn walk(receipt: &Receipt) -> String {
 
 #[test]
 fn the_account_manager_is_away_so_the_next_rung_is_taken() {
-    let people = PEOPLE.replace("Ann,bob@callwise.example,,", "Ann,bob@callwise.example,2026-06-01,");
+    let people =
+        PEOPLE.replace("Ann,bob@callwise.example,,", "Ann,bob@callwise.example,2026-06-01,");
     let directory = build(&people, &rules());
     // 10:00 in Berlin is 04:00 in New York.
     let morning = receipt(&directory, "joe@acme.example", &at("2026-06-01T08:00:00Z"));
@@ -184,8 +185,13 @@ fn what_a_row_leaves_open_is_as_for_all() {
         ("at work", "2026-06-01T07:30:00Z", 1, "ann"),
         ("at 8:59", "2026-06-01T03:29:00Z", 0, "ann hours, bob"),
         ("at 9:00", "2026-06-01T03:30:00Z", 0, "ann"),
-        ("on a holiday", "2026-12-25T07:30:00Z", 0, "ann holiday, bob holiday, \
-          technical-support (nobody free)"),
+        (
+            "on a holiday",
+            "2026-12-25T07:30:00Z",
+            0,
+            "ann holiday, bob holiday, \
+          technical-support (nobody free)",
+        ),
         ("with enough to do", "2026-06-01T07:30:00Z", 2, "ann full, bob"),
     ];
     for (case, time, tickets, expected) in cases {

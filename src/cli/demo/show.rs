@@ -12,8 +12,8 @@ use postroom::route::{Reason, Target};
 use postroom::seams::{Evidence, Store, Ticket, TicketDetail, TicketFilter, TicketId};
 
 use super::home::{Home, program};
-use crate::cli::{Failure, explain};
 use crate::cli::output::{row, short, table as new_table, text};
+use crate::cli::{Failure, explain};
 
 /// More tickets than the demo ever has.
 const ALL: u32 = 10_000;

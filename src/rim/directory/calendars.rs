@@ -84,7 +84,8 @@ impl Calendars {
                 due.push((person.clone(), kept.place.clone(), kept.zone.clone()));
             }
         }
-        if due.iter().any(|(_, place, _)| matches!(place, Place::Feed(_))) && self.client.is_none() {
+        if due.iter().any(|(_, place, _)| matches!(place, Place::Feed(_))) && self.client.is_none()
+        {
             self.client = http::client(TIMEOUT).ok();
         }
         let search = Search {
@@ -108,9 +109,8 @@ impl Calendars {
     /// When each person is busy, as far as it is known.
     #[must_use]
     pub fn absences(&self) -> BTreeMap<EmailAddress, Busy> {
-        let busy = |(person, kept): (&EmailAddress, &Kept)| {
-            Some((person.clone(), kept.busy.clone()?))
-        };
+        let busy =
+            |(person, kept): (&EmailAddress, &Kept)| Some((person.clone(), kept.busy.clone()?));
         self.kept.iter().filter_map(busy).collect()
     }
 
@@ -164,7 +164,9 @@ impl Kept {
         let Some(tried) = self.tried else { return true };
         let since = now.duration_since(tried);
         match &self.place {
-            Place::File(_) => self.stamp.as_ref() != stamp || since.unsigned_abs() >= DAY.unsigned_abs(),
+            Place::File(_) => {
+                self.stamp.as_ref() != stamp || since.unsigned_abs() >= DAY.unsigned_abs()
+            }
             Place::Feed(_) => since.unsigned_abs() >= every,
         }
     }

@@ -125,9 +125,8 @@ async fn refresh(token: &Token, refresh_token: &SecretString) -> Result<Granted,
 
 async fn ask(endpoint: &str, form: &[(&str, &str)]) -> Result<Granted, Fault> {
     let away = |why: String| Fault::Lost(format!("the token endpoint: {why}"));
-    let client = http::client(TIMEOUT).map_err(|why| {
-        Fault::Misconfigured(format!("no client for the token endpoint: {why}"))
-    })?;
+    let client = http::client(TIMEOUT)
+        .map_err(|why| Fault::Misconfigured(format!("no client for the token endpoint: {why}")))?;
     let sent = client.post(endpoint).form(form).send().await;
     let response = sent.map_err(|error| away(http::said(error)))?;
     let status = response.status();
