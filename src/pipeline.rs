@@ -125,12 +125,8 @@ impl Judgement {
     /// decided, if that is what it waits for.
     #[must_use]
     pub fn asks(&self) -> Option<&str> {
-        match &self.evidence.party {
-            Party::Unanswered { mailbox } if self.decision.reason == Reason::DirectoryAway => {
-                Some(mailbox)
-            }
-            _ => None,
-        }
+        let Party::Unanswered { mailbox } = &self.evidence.party else { return None };
+        (self.decision.reason == Reason::DirectoryAway).then_some(mailbox)
     }
 
     /// The entry for the ledger.

@@ -366,21 +366,6 @@ impl Numbers {
             numbers.rules_refused.clone(),
         );
         registry.register(
-            "nobody_free",
-            "Mails of customers that went to the team at the end of the ladder: nobody was free",
-            numbers.nobody_free.clone(),
-        );
-        registry.register(
-            "directory_failing",
-            "1 while the directory's database or service does not answer",
-            numbers.directory_failing.clone(),
-        );
-        registry.register(
-            "calendars_failing",
-            "People whose calendar can't be read",
-            numbers.calendars_failing.clone(),
-        );
-        registry.register(
             "dictionaries_info",
             "1, with the version of the dictionaries in use",
             numbers.dictionaries.clone(),
@@ -405,8 +390,27 @@ impl Numbers {
             "When the oldest waiting delivery was asked for, in seconds since 1970; 0 for none",
             numbers.oldest_job.clone(),
         );
+        numbers.register_directory(&mut registry);
         *lock(&numbers.registry) = registry;
         numbers
+    }
+
+    fn register_directory(&self, registry: &mut Registry) {
+        registry.register(
+            "nobody_free",
+            "Mails of customers that went to the team at the end of the ladder: nobody was free",
+            self.nobody_free.clone(),
+        );
+        registry.register(
+            "directory_failing",
+            "1 while the directory's database or service does not answer",
+            self.directory_failing.clone(),
+        );
+        registry.register(
+            "calendars_failing",
+            "People whose calendar can't be read",
+            self.calendars_failing.clone(),
+        );
     }
 
     fn set(&self, counts: &Counts) {

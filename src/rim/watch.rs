@@ -189,7 +189,7 @@ pub enum Watched {
     /// The dictionaries in this folder.
     Dictionaries(PathBuf),
     /// The files of the directory.
-    Directory(DirectorySettings),
+    Directory(Box<DirectorySettings>),
 }
 
 /// What the watched files are by now.

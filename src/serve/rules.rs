@@ -153,7 +153,7 @@ impl LiveRules {
             |_| changed.notify_one(),
         );
         let directory = watch_files(
-            Watched::Directory(config.directory.clone()),
+            Watched::Directory(Box::new(config.directory.clone())),
             config.reload_every,
             Some(self.directory_seen),
             |_| changed.notify_one(),

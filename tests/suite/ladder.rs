@@ -1,19 +1,20 @@
-//! Who is free: the contact ladder at a moment, case by case, and what calendars mean.
+//! Who is free: the contact ladder at a moment, case by case.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use jiff::civil::date;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 use postroom::diagnostic::Diagnostic;
 use postroom::dictionary::TeamId;
-use postroom::directory::calendar::{Busy, Search, absences};
 use postroom::directory::hours::Hours;
 use postroom::directory::{
     Directory, DirectoryFiles, Party, Present, Receipt, Rules, Rung, Skipped, SourceText, Tier,
 };
 use postroom::mail::EmailAddress;
+use postroom::route::{Reason, Target, by_ladder};
 
 const CUSTOMERS: &str = "\
 match,customer,account_manager,tier
@@ -65,10 +66,9 @@ fn at(time: &str) -> Present {
 }
 
 fn receipt(directory: &Directory, sender: &str, present: &Present) -> Receipt {
-    match directory.identify(Some(&address(sender)), present) {
-        Party::Registered { ladder, .. } => ladder,
-        other => panic!("{sender}: {other:?}"),
-    }
+    let party = directory.identify(Some(&address(sender)), present);
+    let Party::Registered { ladder, .. } = party else { panic!("{sender}: {party:?}") };
+    ladder
 }
 
 /// The walk in one line: each rung, and in a word why it was skipped.
@@ -269,7 +269,8 @@ fn a_ladder_is_as_long_as_the_rules_say() {
     let mut people = "person,manager,away\n".to_owned();
     for n in 0..40 {
         let below = if n == 0 { "ann".to_owned() } else { format!("m{n}") };
-        people += &format!("{below}@callwise.example,m{}@callwise.example,2026-06-01\n", n + 1);
+        let above = n + 1;
+        writeln!(people, "{below}@callwise.example,m{above}@callwise.example,2026-06-01").unwrap();
     }
     people += "m40@callwise.example,,\n";
     for (managers, length, free) in [(0, 2, false), (3, 5, false), (u32::MAX, 41, true)] {
@@ -279,153 +280,70 @@ fn a_ladder_is_as_long_as_the_rules_say() {
     }
 }
 
-/// The absences in a calendar between 2026-06-01 and 2026-07-11, of somebody in Berlin.
-fn berlin(events: &str) -> Busy {
-    let text = format!(
-        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//test//EN\r\n{}END:VCALENDAR\r\n",
-        events.replace('\n', "\r\n")
-    );
-    let moment = |text: &str| text.parse::<Timestamp>().unwrap();
-    let search = Search {
-        from: moment("2026-06-01T00:00:00Z"),
-        until: moment("2026-07-11T00:00:00Z"),
-        least: SignedDuration::from_hours(4),
-    };
-    absences(&text, &TimeZone::get("Europe/Berlin").unwrap(), &search).unwrap()
-}
-
-#[test]
-fn a_calendar_says_when_somebody_is_away() {
-    let event = |lines: &str| {
-        format!("BEGIN:VEVENT\nUID:1@x\nDTSTAMP:20260101T000000Z\n{lines}\nEND:VEVENT\n")
-    };
-    // (what it shows, the event, a moment, whether somebody is away then)
-    let whole = "DTSTART;VALUE=DATE:20260608\nDTEND;VALUE=DATE:20260610";
-    let weekly = "DTSTART;TZID=Europe/Berlin:20200106T090000\nDTEND;TZID=Europe/Berlin:\
-        20200106T170000\nRRULE:FREQ=WEEKLY;BYDAY=MO";
-    let cases = [
-        ("two days, from midnight in Berlin", whole, "2026-06-07T22:00:00Z", true),
-        ("not before", whole, "2026-06-07T21:59:59Z", false),
-        ("to midnight in Berlin", whole, "2026-06-09T21:59:59Z", true),
-        ("not after", whole, "2026-06-09T22:00:00Z", false),
-        ("a day without an end", "DTSTART;VALUE=DATE:20260608", "2026-06-08T12:00:00Z", true),
-        ("in UTC", "DTSTART:20260608T080000Z\nDURATION:PT6H", "2026-06-08T13:59:59Z", true),
-        (
-            "an appointment",
-            "DTSTART:20260608T080000Z\nDURATION:PT1H",
-            "2026-06-08T08:30:00Z",
-            false,
-        ),
-        (
-            "a short absence that Outlook marks",
-            "DTSTART:20260608T080000Z\nDURATION:PT1H\nX-MICROSOFT-CDO-BUSYSTATUS:OOF",
-            "2026-06-08T08:30:00Z",
-            true,
-        ),
-        ("free", &format!("{whole}\nTRANSP:TRANSPARENT"), "2026-06-08T12:00:00Z", false),
-        ("busy", &format!("{whole}\nTRANSP:OPAQUE"), "2026-06-08T12:00:00Z", true),
-        ("cancelled", &format!("{whole}\nSTATUS:CANCELLED"), "2026-06-08T12:00:00Z", false),
-        ("not decided", &format!("{whole}\nSTATUS:TENTATIVE"), "2026-06-08T12:00:00Z", false),
-        (
-            "at work elsewhere",
-            &format!("{whole}\nX-MICROSOFT-CDO-BUSYSTATUS:WORKINGELSEWHERE"),
-            "2026-06-08T12:00:00Z",
-            false,
-        ),
-        ("every Monday for years", weekly, "2026-06-15T07:00:00Z", true),
-        ("not on Tuesday", weekly, "2026-06-16T07:00:00Z", false),
-        (
-            "but for one",
-            &format!("{weekly}\nEXDATE;TZID=Europe/Berlin:20260615T090000"),
-            "2026-06-15T07:00:00Z",
-            false,
-        ),
-        (
-            "the last one begins at the end of the rule",
-            &format!("{weekly};UNTIL=20260615T070000Z"),
-            "2026-06-15T07:00:00Z",
-            true,
-        ),
-        (
-            "and then no more",
-            &format!("{weekly};UNTIL=20260615T070000Z"),
-            "2026-06-22T07:00:00Z",
-            false,
-        ),
-        (
-            "the last Friday of each month",
-            "DTSTART;VALUE=DATE:20250131\nRRULE:FREQ=MONTHLY;BYDAY=-1FR",
-            "2026-06-26T12:00:00Z",
-            true,
-        ),
-        (
-            "a zone by the name that Windows has for it",
-            "DTSTART;TZID=W. Europe Standard Time:20260608T090000\n\
-             DTEND;TZID=W. Europe Standard Time:20260608T170000",
-            "2026-06-08T07:00:00Z",
-            true,
-        ),
-        (
-            "a time on the wall",
-            "DTSTART:20260608T090000\nDTEND:20260608T170000",
-            "2026-06-08T07:00:00Z",
-            true,
-        ),
-    ];
-    for (case, lines, moment, away) in cases {
-        let busy = berlin(&event(lines));
-        let found = busy.at(moment.parse().unwrap());
-        assert_eq!(found.is_some(), away, "{case}: {busy:?}");
+/// Ten levels of four people each, so that ladders share their upper rungs.
+fn many_people() -> String {
+    let mut people = "person,manager,away,zone,hours,cap\n".to_owned();
+    let zones = ["Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Auckland"];
+    people += "ann@callwise.example,p0@callwise.example,,Europe/Berlin,Mon-Fri 08:00-18:00,40\n";
+    for n in 0..40 {
+        let above =
+            if n < 36 { format!("p{}@callwise.example", n + 4 - n % 3) } else { String::new() };
+        let away = format!("2026-0{}-01..2026-0{}-11", n % 6 + 1, n % 6 + 1);
+        let (zone, cap) = (zones[n % 4], n + 1);
+        writeln!(people, "p{n}@callwise.example,{above},{away},{zone},Mon-Sat 07:00-19:00,{cap}")
+            .unwrap();
     }
+    people
 }
 
 #[test]
-fn a_changed_repetition_and_a_free_busy_answer_are_understood() {
-    let series = "BEGIN:VEVENT\nUID:a@x\nDTSTAMP:20260101T000000Z\n\
-        DTSTART;TZID=Europe/Berlin:20260601T090000\nDTEND;TZID=Europe/Berlin:20260601T170000\n\
-        RRULE:FREQ=WEEKLY;COUNT=4\nEND:VEVENT\n\
-        BEGIN:VEVENT\nUID:a@x\nDTSTAMP:20260101T000000Z\n\
-        RECURRENCE-ID;TZID=Europe/Berlin:20260608T090000\n\
-        DTSTART;TZID=Europe/Berlin:20260609T090000\nDTEND;TZID=Europe/Berlin:20260609T170000\n\
-        END:VEVENT\n";
-    let busy = berlin(series);
-    let away = |time: &str| busy.at(time.parse().unwrap()).is_some();
-    let days = ["2026-06-01", "2026-06-08", "2026-06-09", "2026-06-15", "2026-06-22", "2026-06-29"];
-    let found = days.map(|day| away(&format!("{day}T10:00:00Z")));
-    assert_eq!(found, [true, false, true, true, true, false], "{busy:?}");
-
-    let busy = berlin(
-        "BEGIN:VFREEBUSY\nUID:b@x\nDTSTAMP:20260101T000000Z\n\
-         FREEBUSY;FBTYPE=BUSY-UNAVAILABLE:20260608T080000Z/PT1H\n\
-         FREEBUSY:20260609T080000Z/20260609T160000Z,20260610T080000Z/PT30M\n\
-         FREEBUSY;FBTYPE=BUSY-TENTATIVE:20260611T080000Z/P1D\nEND:VFREEBUSY\n",
-    );
-    let away = |day: &str| busy.at(format!("{day}T08:10:00Z").parse().unwrap()).is_some();
-    let found = ["2026-06-08", "2026-06-09", "2026-06-10", "2026-06-11"].map(away);
-    assert_eq!(found, [true, true, false, false], "{busy:?}");
-}
-
-#[test]
-fn a_calendar_that_never_ends_is_read_in_bounded_time() {
-    let began = std::time::Instant::now();
-    let mut events = String::new();
-    for n in 0..200 {
-        events += &format!(
-            "BEGIN:VEVENT\nUID:{n}@x\nDTSTAMP:20260101T000000Z\nDTSTART:20100101T080000Z\n\
-             DURATION:PT8H\nRRULE:FREQ=DAILY\nEND:VEVENT\n"
-        );
+fn ten_thousand_mails_through_a_churn_of_availability_all_have_an_owner() {
+    let directory = build(&many_people(), &rules());
+    let mut reasons: BTreeMap<Reason, u32> = BTreeMap::new();
+    let mut moved = 0;
+    let mut open: BTreeMap<EmailAddress, u32> = BTreeMap::new();
+    for n in 0..10_000_i64 {
+        // Strides that are prime to what they wrap around.
+        let minutes = n * 7919 % 20;
+        let now = Timestamp::from_second(1_767_225_600 + (n * 20 + minutes) * 60).unwrap();
+        let present = Present { open: Arc::new(open.clone()), ..Present::at(now) };
+        let party = directory.identify(Some(&address("joe@acme.example")), &present);
+        check(&party, &mut reasons, &mut open);
+        // It may be hours until it is delivered.
+        let later = now + jiff::SignedDuration::from_mins(n * 7907 % 600);
+        if let Some((again, _)) = directory.climb_again(&party, &Present { now: later, ..present })
+        {
+            check(&again, &mut reasons, &mut open);
+            moved += 1;
+        }
+        if n % 50 == 0 {
+            open.clear();
+        }
     }
-    events += "BEGIN:VEVENT\nUID:s@x\nDTSTAMP:20260101T000000Z\nDTSTART:20100101T080000Z\n\
-        RRULE:FREQ=SECONDLY\nEND:VEVENT\n";
-    let busy = berlin(&events);
-    assert!(began.elapsed() < std::time::Duration::from_secs(30), "{:?}", began.elapsed());
-    drop(busy);
-    let search = Search {
-        from: Timestamp::UNIX_EPOCH,
-        until: Timestamp::UNIX_EPOCH,
-        least: SignedDuration::ZERO,
-    };
-    for text in ["", "hello", "BEGIN:VCARD\r\nEND:VCARD\r\n"] {
-        assert!(absences(text, &TimeZone::UTC, &search).is_err(), "{text}");
+    let few = |reason| *reasons.get(&reason).unwrap_or(&0) < 100;
+    let dull = [Reason::AccountManager, Reason::Manager, Reason::NobodyFree].into_iter().any(few);
+    assert!(!dull && moved > 1000, "too little happened: {reasons:?}, {moved} moved");
+}
+
+/// Somebody has it, nobody was tried twice, and the receipt says the same after it was kept.
+fn check(
+    party: &Party,
+    reasons: &mut BTreeMap<Reason, u32>,
+    open: &mut BTreeMap<EmailAddress, u32>,
+) {
+    let Party::Registered { ladder, .. } = party else { panic!("{party:?}") };
+    let decision = by_ladder(ladder).unwrap();
+    let tried: Vec<_> = ladder.steps.iter().filter_map(|step| step.rung.person()).collect();
+    assert_eq!(tried.iter().collect::<BTreeSet<_>>().len(), tried.len(), "{ladder:?}");
+    let (last, before) = ladder.steps.split_last().unwrap();
+    assert!(last.skipped.is_none() && before.iter().all(|step| step.skipped.is_some()));
+    let kept = serde_json::to_string(party).unwrap();
+    let read: Party = serde_json::from_str(&kept).unwrap();
+    assert_eq!(serde_json::to_string(&read).unwrap(), kept);
+    let Party::Registered { ladder: again, .. } = &read else { panic!("{read:?}") };
+    assert_eq!(by_ladder(again).unwrap(), decision);
+    *reasons.entry(decision.reason).or_default() += 1;
+    if let Target::Person(person) = decision.target {
+        *open.entry(person).or_default() += 1;
     }
 }

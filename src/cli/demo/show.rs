@@ -107,7 +107,10 @@ fn ladder(evidence: &Evidence) -> Option<String> {
                 Skipped::Away { until, .. } => format!("away until {until}"),
                 Skipped::AlreadyTried => "already tried".to_owned(),
                 Skipped::Unknown => "not one of us".to_owned(),
-                other => explain::skipped(other),
+                why @ (Skipped::Calendar { .. }
+                | Skipped::Holiday { .. }
+                | Skipped::OutsideHours { .. }
+                | Skipped::Full { .. }) => explain::skipped(why),
             };
             Some(format!("{who} {why}"))
         })

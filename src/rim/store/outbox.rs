@@ -75,10 +75,9 @@ pub(super) async fn claim(
 fn rung(row: &Row) -> Result<Option<EmailAddress>, StoreError> {
     let decision = rows::decision(row, 10)?;
     let climbed = matches!(decision.reason, Reason::AccountManager | Reason::Manager);
-    Ok(match decision.target {
-        Target::Person(person) if climbed && row.int(13)? == 1 => Some(person),
-        _ => None,
-    })
+    let current = row.int(13)? == 1;
+    let Target::Person(person) = decision.target else { return Ok(None) };
+    Ok((climbed && current).then_some(person))
 }
 
 /// A job as it stands when its outcome comes.

@@ -24,10 +24,9 @@ pub(super) async fn still_free(desk: &Desk, jobs: Vec<Job>) -> Vec<Job> {
             continue;
         }
         match reroute(desk, &directory, &present, &job).await {
-            Ok(true) => {}
             Ok(false) => kept.push(job),
-            // Somebody else has the job now.
-            Err(StoreError::Fenced(_) | StoreError::Conflict { .. }) => {}
+            // Another job has taken its place, or somebody else has it now.
+            Ok(true) | Err(StoreError::Fenced(_) | StoreError::Conflict { .. }) => {}
             Err(failure) => {
                 warn!(ticket = job.ticket.0, failure = %failure, "delivered as it was decided");
                 kept.push(job);

@@ -249,9 +249,9 @@ async fn decide_again(desk: &Desk, ticket: TicketId, judgement: Option<Box<Judge
 
 /// Who asked last to read a ticket's mail again.
 fn asked_by(detail: &TicketDetail) -> Option<&str> {
-    detail.events.iter().rev().find_map(|event| match &event.what {
-        Happening::RetryAsked { by } => Some(by.as_str()),
-        _ => None,
+    detail.events.iter().rev().find_map(|event| {
+        let Happening::RetryAsked { by } = &event.what else { return None };
+        Some(by.as_str())
     })
 }
 
