@@ -210,7 +210,7 @@ async fn who(State(crm): State<Crm>, headers: HeaderMap, question: String) -> (S
         (behaviour.status, behaviour.slow)
     };
     if slow {
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
     }
     if let Some(status) = status {
         return (status, "<html>hunter2</html>".to_owned());
@@ -271,6 +271,8 @@ fn a_service_knows_customers_and_is_not_asked_twice() {
     assert_eq!(replayed, "8 tickets as decided, 0 otherwise\n");
     let found = office.run(&["directory", "find", "joe@acme.example"]).well();
     assert!(found.contains("Acme, tier gold"), "{found}");
+    let checked = office.run(&["check", "--connect"]).well();
+    assert!(checked.contains("directory service: it answers\n"), "{checked}");
     let log = service.stop();
     assert!(!log.contains("acme.example") && !log.contains("let-me-in"), "{log}");
 }
@@ -304,6 +306,8 @@ fn while_the_service_is_away_old_answers_stand_in_and_strangers_wait() {
     let line = service.says(&["WARN", "the directory service does not answer", "502"]);
     assert!(!line.contains("hunter2") && !line.contains("acme"), "{line}");
     is(&service, "postroom_directory_failing{source=\"service\"}", 1.0);
+    let checked = office.run(&["check", "--connect"]);
+    assert!(checked.out.contains("directory service: problem: it answered 502"), "{checked:?}");
     let shown = office.run(&["explain", "--ticket", "3"]).well();
     assert!(shown.contains("may know them, doesn't answer"), "{shown}");
     // A person may decide meanwhile, and nobody undoes that.
@@ -343,6 +347,21 @@ fn a_service_that_hangs_holds_nobody_up_for_long() {
     service.stop();
 }
 
+/// What a feed answers, until it is changed.
+type Feed = Arc<Mutex<(StatusCode, String)>>;
+
+/// A feed at a port; its address is `/secret.ics`.
+fn feed(runtime: &Runtime, answer: &str) -> (u16, Feed) {
+    let feed = Arc::new(Mutex::new((StatusCode::OK, answer.to_owned())));
+    let listener = runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0))).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let served = feed.clone();
+    let answer = get(move || async move { served.lock().unwrap().clone() });
+    let router = Router::new().route("/secret.ics", answer);
+    runtime.spawn(async move { axum::serve(listener, router).await });
+    (port, feed)
+}
+
 #[test]
 fn calendars_are_followed_and_one_that_cannot_be_read_stays_as_it_was() {
     let event = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//t//EN\r\nBEGIN:VEVENT\r\n\
@@ -350,14 +369,7 @@ fn calendars_are_followed_and_one_that_cannot_be_read_stays_as_it_was() {
         RRULE:FREQ=DAILY\r\nSUMMARY:At the beach\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
     let empty = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//t//EN\r\nEND:VCALENDAR\r\n";
     let runtime = Runtime::new().unwrap();
-    let feed = Arc::new(Mutex::new((StatusCode::OK, event.to_owned())));
-    let listener = runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0))).unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let served = feed.clone();
-    let router = Router::new()
-        .route("/secret.ics", get(move || async move { served.lock().unwrap().clone() }));
-    runtime.spawn(async move { axum::serve(listener, router).await });
-
+    let (port, feed) = feed(&runtime, event);
     let office = Office::open();
     office.write("amira.ics", empty);
     office.write(

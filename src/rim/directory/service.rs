@@ -33,7 +33,7 @@ use crate::config::ServiceSettings;
 use crate::directory::{Answer, DomainClaim, Known};
 use crate::mail::EmailAddress;
 use crate::rim::backoff::backoff;
-use crate::rim::{http, secret};
+use crate::rim::{Report, http, secret};
 
 /// So many questions are asked at the same time.
 const AT_ONCE: usize = 16;
@@ -89,6 +89,15 @@ impl Service {
             mood: Mutex::default(),
             settings,
         })
+    }
+
+    /// Asks about an address that nobody has, and says how it went.
+    pub async fn check(&self) -> Report {
+        // RFC 2606 §2: no such domain will ever be.
+        match self.ask("nobody@postroom.invalid").await {
+            Ok(_) => Report { facts: vec!["it answers".to_owned()], problems: Vec::new() },
+            Err(why) => Report { facts: Vec::new(), problems: vec![why] },
+        }
     }
 
     /// What the service says of each of these addresses, within the time that the configuration
