@@ -10,9 +10,10 @@ use std::sync::Arc;
 use crate::classify::{Scratch, Verdict, classify};
 use crate::config::Folders;
 use crate::dictionary::Dictionaries;
-use crate::directory::{Directory, NoMatch, Party, Present};
-use crate::mail::{Kind, Mail, parse};
-use crate::route::{Decision, Policy, Reason, Target, decide};
+use crate::directory::{Directory, NoMatch, Party, Present, Rung};
+use crate::mail::trust::{Door, trust};
+use crate::mail::{Kind, Mail, original, parse};
+use crate::route::{Case, Decision, Forward, Policy, Reason, ReturnedMail, Signs, Target, came_to};
 use crate::seams::{Entry, Evidence, Fetched, TicketDetail};
 
 /// Everything that a decision depends on beside the mail itself. Swapped as a whole when a file
@@ -26,6 +27,19 @@ pub struct Rules {
     pub directory: Arc<Directory>,
     /// What the owner decided once for all mail.
     pub policy: Policy,
+}
+
+/// A mail as it comes in.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival<'a> {
+    /// The mail or its beginning.
+    pub raw: &'a [u8],
+    /// The size of the whole.
+    pub size: u64,
+    /// What is true just now: it decides who is free, and has what the directory service said.
+    pub present: &'a Present,
+    /// What is known of the server that received it.
+    pub door: &'a Door,
 }
 
 /// A mail, where it goes, and why.
@@ -42,38 +56,27 @@ pub struct Judgement {
 impl Rules {
     /// Takes a mail through all stages. Answers for every mail: one that makes a stage fail is
     /// set aside with the failure named, and the next one is none the worse for it.
-    ///
-    /// `raw` is the mail or its beginning, `size` the size of the whole, `present` decides who is
-    /// free, and has what the directory service said.
     #[must_use]
-    pub fn judge(
-        &self,
-        scratch: &mut Scratch,
-        raw: &[u8],
-        size: u64,
-        present: &Present,
-    ) -> Judgement {
-        guarded(scratch, (raw, size), |scratch| {
-            crate::killpoint::read(raw);
-            self.decide(scratch, parse::parse(raw, size), present)
+    pub fn judge(&self, scratch: &mut Scratch, arrival: Arrival<'_>) -> Judgement {
+        guarded(scratch, arrival, |scratch| {
+            crate::killpoint::read(arrival.raw);
+            self.decide(scratch, parse::parse(arrival.raw, arrival.size), arrival)
         })
     }
 
     /// Decides again about a mail that was judged before the directory service answered, now that
-    /// `present` has what it said. `raw` is the mail as it was judged.
+    /// `arrival` comes with what it said.
     #[must_use]
     pub fn judge_answered(
         &self,
         scratch: &mut Scratch,
         judged: Judgement,
-        raw: &[u8],
-        present: &Present,
+        arrival: Arrival<'_>,
     ) -> Judgement {
-        let size = judged.mail.size;
-        guarded(scratch, (raw, size), |scratch| self.decide(scratch, judged.mail, present))
+        guarded(scratch, arrival, |scratch| self.decide(scratch, judged.mail, arrival))
     }
 
-    fn decide(&self, scratch: &mut Scratch, mut mail: Mail, present: &Present) -> Judgement {
+    fn decide(&self, scratch: &mut Scratch, mut mail: Mail, arrival: Arrival<'_>) -> Judgement {
         // A support address is often a list of our own, as a group at Google is; then every mail
         // that comes in over it has a List-Id and is a person's all the same.
         if mail.kind == Kind::List
@@ -81,42 +84,91 @@ impl Rules {
         {
             mail.kind = Kind::Person;
         }
-        let party = self.directory.identify(mail.sender.as_ref(), present);
-        let (decision, verdict) = decide(
-            &mail,
-            &party,
-            &self.policy,
+        let (party, signs) = self.identify(&mail, arrival);
+        let case = Case { mail: &mail, party: &party, signs: &signs, policy: &self.policy };
+        let (decision, verdict) = case.decide(
             |team| self.threshold(team),
             || classify(&self.dictionaries, scratch, &mail.subject, &mail.text),
         );
         let threshold = verdict.as_ref().and_then(Verdict::best).map(|b| self.threshold(&b.team));
-        Judgement {
-            mail,
-            decision,
-            evidence: Evidence { party, verdict, threshold, failure: None },
+        let evidence = Evidence { party, signs, verdict, threshold, failure: None };
+        Judgement { mail, decision, evidence }
+    }
+
+    /// Who a mail is from, and what else it says of itself.
+    fn identify(&self, mail: &Mail, arrival: Arrival<'_>) -> (Party, Signs) {
+        let party = self.directory.identify(mail.sender.as_ref(), arrival.present);
+        let returned = mail.returned.as_ref().map(|about| ReturnedMail {
+            message_id: about.message_id.clone(),
+            ticket: None,
+            ours: about.ours,
+        });
+        let signs = Signs {
+            trust: trust(mail, arrival.door),
+            came_to: came_to(&mail.recipients, &self.policy.aliases),
+            spam: mail.spam.clone(),
+            returned,
+            ..Signs::default()
+        };
+        match &party {
+            Party::Colleague { .. } => self.sent_on(mail, (party, signs), arrival.present),
+            Party::Registered { .. } | Party::Unregistered { .. } | Party::Unanswered { .. } => {
+                (party, signs)
+            }
         }
     }
 
-    /// How sure the dictionaries must be to send a mail to `team`: what the configuration says
-    /// of the team, else what was calibrated for it, else what the configuration says of all.
+    /// Whether a colleague's mail is another's that they send on. One that is attached whole
+    /// counts as from whoever wrote it, if the colleague may be taken for one.
+    fn sent_on(
+        &self,
+        mail: &Mail,
+        (party, mut signs): (Party, Signs),
+        present: &Present,
+    ) -> (Party, Signs) {
+        let mut attached = mail.attached.iter().flatten();
+        let one = attached.next().filter(|first| attached.all(|other| other == *first));
+        let all_named = mail.attached.iter().all(Option::is_some);
+        let (from, attached) = match (one, original::pasted(mail)) {
+            (Some(from), _) if all_named => (from.clone(), true),
+            (_, Some(from)) => (from, false),
+            _ => return (party, signs),
+        };
+        let theirs = self.directory.identify(Some(&from), present);
+        let (customer, takes) = match &theirs {
+            Party::Registered { customer, ladder, .. } => {
+                let takes = ladder.taken_by().and_then(Rung::person);
+                (Some(customer.clone()), takes.cloned())
+            }
+            // What it is can only be told when the service has answered.
+            Party::Unanswered { .. } if signs.trust.holds() => return (theirs, signs),
+            Party::Colleague { .. } | Party::Unregistered { .. } | Party::Unanswered { .. } => {
+                (None, None)
+            }
+        };
+        let counts = attached && customer.is_some() && signs.trust.holds();
+        signs.forward = Some(Forward { from, attached, customer, takes });
+        (if counts { theirs } else { party }, signs)
+    }
+
+    /// How sure the dictionaries must be to send a mail to `team`.
     #[must_use]
     pub fn threshold(&self, team: &crate::dictionary::TeamId) -> f64 {
-        let configured = self.policy.thresholds.get(team).copied();
-        configured.or_else(|| self.dictionaries.threshold(team)).unwrap_or(self.policy.threshold)
+        self.policy.threshold_for(&self.dictionaries, team)
     }
 }
 
 /// Runs the stages of a mail; a panic in one of them sets the mail aside.
 fn guarded(
     scratch: &mut Scratch,
-    (raw, size): (&[u8], u64),
+    arrival: Arrival<'_>,
     stages: impl FnOnce(&mut Scratch) -> Judgement,
 ) -> Judgement {
     let run = AssertUnwindSafe(|| stages(scratch));
     // A panic may leave the scratch half written, so it is not used again.
     catch_unwind(run).unwrap_or_else(|panic| {
         *scratch = Scratch::default();
-        failed(raw, size, &panic_message(panic.as_ref()))
+        failed(arrival.raw, arrival.size, &panic_message(panic.as_ref()))
     })
 }
 
@@ -144,6 +196,17 @@ impl Judgement {
     }
 }
 
+/// Decides again about a judged mail, after something was found out about it. What the dictionaries
+/// said is dropped where they no longer have a say.
+pub fn reconsider(mail: &Mail, decision: &mut Decision, evidence: &mut Evidence, policy: &Policy) {
+    let case = Case { mail, party: &evidence.party, signs: &evidence.signs, policy };
+    if let Some(settled) = case.settled() {
+        *decision = settled;
+        evidence.verdict = None;
+        evidence.threshold = None;
+    }
+}
+
 /// Judges a ticket's mail again from what the ledger holds of it: the mail itself is not needed.
 /// With the dictionaries of the version that its evidence names, and the policy of that time, it
 /// comes to the same decision and the same evidence, to the byte. `None` if its text is no longer
@@ -164,16 +227,13 @@ pub fn replay(
     mail.sender.clone_from(&kept.ticket.sender);
     mail.subject.clone_from(&kept.ticket.subject);
     mail.text = kept.text.clone()?;
-    let party = kept.evidence.party.clone();
-    let threshold = kept.evidence.threshold;
-    let (decision, verdict) = decide(
-        &mail,
-        &party,
-        policy,
+    let Evidence { party, signs, threshold, .. } = kept.evidence.clone();
+    let case = Case { mail: &mail, party: &party, signs: &signs, policy };
+    let (decision, verdict) = case.decide(
         |_| threshold.unwrap_or(policy.threshold),
         || classify(dictionaries, &mut Scratch::default(), &mail.subject, &mail.text),
     );
-    Some((decision, Evidence { party, verdict, threshold, failure: None }))
+    Some((decision, Evidence { party, signs, verdict, threshold, failure: None }))
 }
 
 /// The judgement of a mail that made something fail.
@@ -184,6 +244,7 @@ pub fn failed(raw: &[u8], size: u64, why: &str) -> Judgement {
         decision: Decision { target: Target::SetAside, reason: Reason::Failed },
         evidence: Evidence {
             party: Party::Unregistered { why: NoMatch::NoSender },
+            signs: Signs::default(),
             verdict: None,
             threshold: None,
             failure: Some(why.to_owned()),

@@ -29,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use crate::dictionary::{Dictionaries, TeamId, Version};
 use crate::mail::{Text, TextPlace};
 pub use hits::{Hits, Iter};
+pub(crate) use score::{length_factor, strength, weight};
 pub use search::Scratch;
 
 /// Classifies a mail by its subject and text. `scratch` holds what is worth keeping from one mail

@@ -14,7 +14,7 @@ use super::{Hit, Span, TeamScore, Verdict};
 
 /// How much an occurrence counts in a place.
 #[must_use]
-pub(super) fn weight(place: TextPlace) -> f64 {
+pub(crate) fn weight(place: TextPlace) -> f64 {
     match place {
         TextPlace::Subject => 2.0,
         TextPlace::New => 1.0,
@@ -25,8 +25,14 @@ pub(super) fn weight(place: TextPlace) -> f64 {
 
 /// The strength of a line whose occurrences count `t`: saying a word five times is not five times
 /// the evidence.
-pub(super) fn strength(t: f64) -> f64 {
+pub(crate) fn strength(t: f64) -> f64 {
     if t < 1.0 { t } else { 1.0 + t.ln() }
+}
+
+/// What every point is multiplied with in a mail of so many words: where much is said, each word
+/// says less.
+pub(crate) fn length_factor(words: f64) -> f64 {
+    (20.0 / (words + 4.0)).sqrt()
 }
 
 /// What was found, as it is gathered.
@@ -38,7 +44,7 @@ struct Findings {
 
 pub(super) fn verdict(dictionaries: &Dictionaries, scratch: &mut Scratch) -> Verdict {
     let words = f64::from(scratch.words);
-    let length_factor = (20.0 / (words + 4.0)).sqrt();
+    let length_factor = length_factor(words);
     let findings = find(dictionaries, scratch);
     let ranked = rank(dictionaries, &scratch.found, &findings.all, length_factor);
     let mut found = Vec::with_capacity(scratch.found.len());

@@ -8,9 +8,11 @@ use clap::Args;
 use postroom::classify::{Hit, Span};
 use postroom::dictionary::TeamId;
 use postroom::directory::Party;
+use postroom::mail::trust::Trust;
 use postroom::mail::{EmailAddress, TextPlace};
 use postroom::pipeline::Judgement;
 use postroom::rim::archive;
+use postroom::route::{CameTo, Forward};
 use serde::Serialize;
 
 use super::moment::When;
@@ -48,6 +50,11 @@ struct Answer<'a> {
     confidence: Option<f64>,
     threshold: Option<f64>,
     party: &'a Party,
+    trust: &'a Trust,
+    came_to: Option<&'a CameTo>,
+    recipients: &'a [EmailAddress],
+    forward: Option<&'a Forward>,
+    spam: Option<&'a str>,
     evidence: Vec<Matched>,
     failure: Option<&'a str>,
     text_chars: usize,
@@ -101,6 +108,11 @@ impl<'a> Answer<'a> {
             confidence: verdict.map(|verdict| verdict.confidence),
             threshold: evidence.threshold,
             party: &evidence.party,
+            trust: &evidence.signs.trust,
+            came_to: evidence.signs.came_to.as_ref(),
+            recipients: &mail.recipients,
+            forward: evidence.signs.forward.as_ref(),
+            spam: mail.spam.as_deref(),
             evidence: verdict.map_or(Vec::new(), |v| v.hits.iter().map(Matched::of).collect()),
             failure: evidence.failure.as_deref(),
             text_chars: mail.text.body.chars().count(),

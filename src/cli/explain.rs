@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use super::moment::When;
 use super::output::{json_line, text};
-use super::{Failure, Global};
+use super::{Failure, Global, signs};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -154,6 +154,7 @@ pub(super) fn decision(
     }
     out += "\nWho sent it\n";
     out += &party(&evidence.party);
+    out += &signs::lines(&evidence.party, &evidence.signs);
     if let Some(verdict) = &evidence.verdict {
         out += "\nWhat the dictionaries say\n";
         let threshold = evidence.threshold.unwrap_or(1.0);

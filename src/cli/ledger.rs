@@ -195,6 +195,7 @@ fn happened(event: &Event) -> String {
         }
         Happening::DeliveryFailed { why, attempt } => format!("try {attempt} failed: {why}"),
         Happening::DeliveryGivenUp { why } => format!("delivery given up: {why}"),
+        Happening::Bounced { ticket } => format!("a bounce came that is about it: ticket {ticket}"),
         Happening::RetryAsked { by } => format!("{by} asked to read it again"),
     }
 }

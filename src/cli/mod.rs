@@ -1,12 +1,15 @@
 //! The command line: one file a subcommand. Errors become one line and an exit code.
 
 mod assist;
+mod calibrate;
 mod check;
 mod classify;
 mod demo;
 mod directory;
+mod eval;
 mod explain;
 mod failure;
+mod files;
 mod ledger;
 mod lint;
 mod logging;
@@ -16,6 +19,8 @@ mod replay;
 mod serve;
 mod setup;
 mod shell;
+mod signs;
+mod suggest;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -152,6 +157,32 @@ enum Command {
         "postroom directory lint"
     ])]
     Directory(directory::Command),
+    /// Measure how good the dictionaries are on labelled mail
+    #[command(after_help = examples![
+        "postroom eval --data answers.jsonl",
+        "postroom eval --dictionaries new/ --data archive/   folders named after teams",
+        "postroom eval --data answers.jsonl.gz --json | jq .auto_routed",
+        "",
+        "A line of JSONL is a mail: {\"id\": \"7\", \"label\": \"billing\", \"subject\": \"…\", \"body\": \"…\"},",
+        "or with \"text\" in place of subject and body, or \"raw\" with the whole mail. The label",
+        "`other` is for mail that is nobody's."
+    ])]
+    Eval(eval::Options),
+    /// Propose dictionary lines from labelled mail
+    #[command(after_help = examples![
+        "postroom suggest --from-scratch --train answers.jsonl --out new/"
+    ])]
+    Suggest(suggest::Options),
+    /// Fit the confidence, and the thresholds at a target precision, on confirmed answers
+    #[command(after_help = examples![
+        "postroom calibrate --data answers.jsonl",
+        "postroom calibrate --dictionaries new/ --data answers.jsonl --target-precision 0.98",
+        "",
+        "It writes calibration.toml beside the dictionaries. Use answers that the dictionaries were",
+        "not learned from, and a random sample: the mails that a person was asked about are the",
+        "hard ones, and would make the thresholds too careful."
+    ])]
+    Calibrate(calibrate::Options),
     /// List and answer the questions that wait for a person
     #[command(subcommand, after_help = examples![
         "postroom assist list",
@@ -193,6 +224,9 @@ pub(crate) fn run() -> ExitCode {
         | Command::Explain(_)
         | Command::Lint(_)
         | Command::Directory(_)
+        | Command::Eval(_)
+        | Command::Suggest(_)
+        | Command::Calibrate(_)
         | Command::Assist(_)
         | Command::Ledger(_)
         | Command::Completions(_)
@@ -210,6 +244,9 @@ pub(crate) fn run() -> ExitCode {
         Command::Explain(options) => explain::run(global, &options),
         Command::Lint(options) => lint::run(global, &options),
         Command::Directory(command) => directory::run(global, &command),
+        Command::Eval(options) => eval::run(global, &options),
+        Command::Suggest(options) => suggest::run(global, &options),
+        Command::Calibrate(options) => calibrate::run(global, &options),
         Command::Assist(command) => assist::run(global, &command),
         Command::Ledger(command) => ledger::run(global, &command),
         Command::Completions(options) => shell::completions(&options, &mut Cli::command()),

@@ -11,12 +11,13 @@ use postroom::classify::Scratch;
 use postroom::config::{Config, StoreSettings};
 use postroom::directory::{Directory, Party, Present};
 use postroom::mail::EmailAddress;
-use postroom::pipeline::{Judgement, Rules};
+use postroom::mail::trust::Door;
+use postroom::pipeline::{Arrival, Judgement, Rules};
 use postroom::rim;
 use postroom::rim::clock::SystemClock;
 use postroom::rim::directory::Calendars;
 use postroom::seams::Clock;
-use postroom::serve::presence::Presence;
+use postroom::serve::presence::{Presence, Setting};
 use tokio::runtime::Runtime;
 
 use super::{Failure, Global};
@@ -71,6 +72,7 @@ impl When {
 /// The rules, and what is true at the moment that was asked for.
 pub(crate) struct Judge {
     pub(crate) rules: Rules,
+    door: Door,
     /// The configuration's; without one, the system's.
     pub(crate) zone: TimeZone,
     pub(crate) at: Timestamp,
@@ -86,7 +88,7 @@ impl Global {
         folder: Option<&Path>,
         when: Option<When>,
     ) -> Result<Judge, Failure> {
-        let rules = self.rules(folder)?;
+        let (rules, door) = self.rules(folder)?;
         let config = self.config_if_any()?;
         let runtime = Runtime::new()?;
         let now = SystemClock.now();
@@ -99,7 +101,7 @@ impl Global {
             Some(config) => Some(runtime.block_on(presence(config, &rules.directory, at))?),
             None => None,
         };
-        Ok(Judge { rules, zone, at, presence, runtime, scratch: Scratch::default() })
+        Ok(Judge { rules, door, zone, at, presence, runtime, scratch: Scratch::default() })
     }
 }
 
@@ -109,11 +111,13 @@ impl Judge {
         let size = u64::try_from(raw.len()).unwrap_or(u64::MAX);
         let handle = self.runtime.handle();
         let judged = self.presence.as_ref().map(|presence| {
-            let when = (self.at, handle);
-            presence.judge(&self.rules, &mut self.scratch, &[(raw, size)], when)
+            let setting = Setting { now: self.at, door: &self.door, handle };
+            presence.judge(&self.rules, &mut self.scratch, &[(raw, size)], setting)
         });
         judged.into_iter().flatten().next().unwrap_or_else(|| {
-            self.rules.judge(&mut self.scratch, raw, size, &Present::at(self.at))
+            let present = Present::at(self.at);
+            let arrival = Arrival { raw, size, present: &present, door: &self.door };
+            self.rules.judge(&mut self.scratch, arrival)
         })
     }
 

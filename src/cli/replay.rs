@@ -109,6 +109,7 @@ fn decided(kept: &TicketDetail) -> Option<&Decision> {
         | Happening::Delivered { .. }
         | Happening::DeliveryFailed { .. }
         | Happening::DeliveryGivenUp { .. }
+        | Happening::Bounced { .. }
         | Happening::RetryAsked { .. } => None,
     })
 }

@@ -1,5 +1,6 @@
 //! From options to what the commands work with: the configuration, the rules, the store.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use include_dir::{Dir, include_dir};
 use postroom::config::{Config, StoreSettings, parse};
 use postroom::diagnostic::Diagnostic;
 use postroom::dictionary::Dictionaries;
-use postroom::directory::Directory;
+use postroom::mail::trust::Door;
 use postroom::pipeline::Rules;
 use postroom::rim;
 use postroom::rim::watch::read_dictionaries;
@@ -50,25 +51,49 @@ impl Global {
 
     /// The rules to judge by: those of the configuration, with other dictionaries if `folder`
     /// names some; without a configuration those in `dictionaries/` here, or else the ones that
-    /// the binary carries, and no customers.
-    pub(crate) fn rules(&self, folder: Option<&Path>) -> Result<Rules, Failure> {
+    /// the binary carries, and no customers. With them comes the door of the first mailbox, at
+    /// which mails are taken to have come in.
+    pub(crate) fn rules(&self, folder: Option<&Path>) -> Result<(Rules, Door), Failure> {
         if let Some(mut config) = self.config_if_any()? {
             if let Some(folder) = folder {
                 folder.clone_into(&mut config.dictionaries);
             }
-            return Ok(rules::load(&config).map_err(Failure::Findings)?.rules);
+            let rules = rules::load(&config).map_err(Failure::Findings)?.rules;
+            let door = config.mailboxes.into_iter().next().map(|mailbox| mailbox.door);
+            return Ok((rules, door.unwrap_or_default()));
         }
         let files = match folder.or(Some(Path::new("dictionaries")).filter(|dir| dir.is_dir())) {
             Some(folder) => read_dictionaries(folder).map_err(Failure::Findings)?,
             None => texts(&DICTIONARIES).collect(),
         };
         let (dictionaries, _) = Dictionaries::build(&files).map_err(Failure::Findings)?;
-        Ok(Rules {
-            dictionaries,
-            sources: files,
-            directory: Arc::new(Directory::default()),
-            policy: Policy::default(),
-        })
+        let (directory, policy) = (Arc::default(), Policy::default());
+        Ok((Rules { dictionaries, sources: files, directory, policy }, Door::default()))
+    }
+
+    /// The folder of the dictionaries, and the files in it by name: of `folder` if it names one,
+    /// else of the configuration, else `dictionaries/` here.
+    pub(crate) fn dictionary_files(
+        &self,
+        folder: Option<&Path>,
+    ) -> Result<(PathBuf, BTreeMap<String, String>), Failure> {
+        let folder = match (folder, self.config_if_any()?) {
+            (Some(folder), _) => folder.to_owned(),
+            (None, Some(config)) => config.dictionaries,
+            (None, None) => PathBuf::from("dictionaries"),
+        };
+        let files = read_dictionaries(&folder).map_err(Failure::Findings)?;
+        Ok((folder, files))
+    }
+
+    /// Dictionaries made of these files, and the policy of the configuration if there is one.
+    pub(crate) fn built(
+        &self,
+        files: &BTreeMap<String, String>,
+    ) -> Result<(Dictionaries, Policy), Failure> {
+        let (dictionaries, _) = Dictionaries::build(files).map_err(Failure::Findings)?;
+        let policy = self.config_if_any()?.map(|config| config.policy).unwrap_or_default();
+        Ok((dictionaries, policy))
     }
 
     /// The store of the configuration, and a runtime to use it on.

@@ -7,6 +7,7 @@ pub mod folders;
 pub mod parse;
 mod directory;
 mod mailbox;
+mod policy;
 mod raw;
 mod values;
 
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::mail::trust::Door;
 use crate::route::Policy;
 use crate::seams::SourceId;
 pub use folders::Folders;
@@ -75,6 +77,13 @@ pub struct DirectorySettings {
 }
 
 impl DirectorySettings {
+    /// Whether anybody can be a customer.
+    #[must_use]
+    pub fn has_customers(&self) -> bool {
+        let asked = self.sql.as_ref().is_some_and(|sql| sql.customers.is_some());
+        self.customers.is_some() || self.service.is_some() || asked
+    }
+
     /// The files that make up the directory.
     pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
         let listed = self.holidays.values().filter_map(|list| match list {
@@ -151,6 +160,8 @@ pub struct Mailbox {
     pub inbox: String,
     /// How it is reached.
     pub access: Access,
+    /// Which server receives its mail, and what that server's word is worth.
+    pub door: Door,
     /// Where its mail goes.
     pub folders: Folders,
     /// Whether missing folders are created.

@@ -3,17 +3,15 @@
 //! `sample.toml` beside this file describes every key. It reads no other file: whether the paths
 //! lead anywhere, and whether the teams have dictionaries, is for `postroom check` to see.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::SecretString;
 
 use super::raw::{Given, Section, Source};
-use super::{Config, StoreSettings, directory, mailbox, values};
+use super::{Config, DirectorySettings, StoreSettings, directory, mailbox, policy, values};
 use crate::diagnostic::Diagnostic;
 use crate::dictionary::TeamId;
-use crate::route::Policy;
 
 /// Reads the configuration. `file` is its name for findings, and relative paths in it start from
 /// `base`. Warnings come with the configuration.
@@ -42,8 +40,9 @@ fn read(source: &Source<'_>, base: &Path) -> Option<Config> {
     let store = store(top.section("store"), base);
     let listen = listen(top.section("web"));
     let directory = directory::directory(&top, base);
-    let policy = policy(top.section("policy"));
-    let mailboxes = mailbox::mailboxes(&top, base);
+    let policy = policy::policy(&top);
+    let has_customers = directory.as_ref().is_some_and(DirectorySettings::has_customers);
+    let mailboxes = mailbox::mailboxes(&top, base, has_customers);
     let dictionaries =
         top.text("dictionaries").map_or_else(|| "dictionaries".to_owned(), |it| it.value);
     let keep_text = match top.text("keep_text") {
@@ -141,41 +140,6 @@ fn listen(section: Section<'_>) -> Option<std::net::SocketAddr> {
     Some(address)
 }
 
-fn policy(section: Section<'_>) -> Policy {
-    let source = section.source();
-    let threshold = section.decimal("threshold").and_then(|given| share(source, &given));
-    let lists = |text: &str| match text {
-        "file" => Ok(true),
-        "classify" => Ok(false),
-        _ => Err(format!("`{text}` is neither `file` nor `classify`")),
-    };
-    let file_lists = section.text("lists").and_then(|given| checked(source, &given, lists));
-    let mut thresholds = BTreeMap::new();
-    for (name, given) in section.section("thresholds").named_decimals() {
-        if let (Some(team), Some(share)) = (team(source, &name), share(source, &given)) {
-            thresholds.insert(team, share);
-        }
-    }
-    section.finish();
-    let default = Policy::default();
-    Policy {
-        threshold: threshold.unwrap_or(default.threshold),
-        thresholds,
-        file_lists: file_lists.unwrap_or(default.file_lists),
-    }
-}
-
 pub(super) fn team(source: &Source<'_>, given: &Given<String>) -> Option<TeamId> {
     checked(source, given, |text| TeamId::parse(text).map_err(|error| error.to_string()))
-}
-
-fn share(source: &Source<'_>, given: &Given<f64>) -> Option<f64> {
-    if (0.0..=1.0).contains(&given.value) {
-        return Some(given.value);
-    }
-    let message = format!("`{}` is not a threshold", given.value);
-    let _ = source
-        .report(given.span.clone(), "bad-value", message)
-        .help("write a share from 0 to 1, as `0.9`");
-    None
 }

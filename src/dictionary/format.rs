@@ -8,7 +8,8 @@
 //! name Infrastructure & network   # what people read; without it the team's own name
 //! base -2                         # where the team starts, -15 to +15; without it 0
 //!
-//! [terms]                         # word forms of English; [terms de] of German, and so on
+//! [terms]                         # word forms of English; [terms de] of German, and so on;
+//!                                 # [terms any] of none: words as written, in any case
 //! calls not connecting    +9      # a phrase: these words in a row, in any case and word form
 //! call ~ drop             +7      # both, in this order, at most five other words between them
 //! backup*                 +3      # words that begin so
@@ -389,12 +390,12 @@ impl<'a> Parser<'a> {
         Language::from_code(code).unwrap_or_else(|| {
             let help = match (code, Language::near(code)) {
                 ("el" | "greek", _) => {
-                    "Greek word forms can't be told safely: leave the language out".to_owned()
+                    "Greek word forms can't be told safely: write `any`".to_owned()
                 }
                 (_, Some(near)) => format!("for {} write `{}`", near.name(), near.code()),
                 _ => {
                     let codes: Vec<&str> = Language::all().map(Language::code).collect();
-                    format!("there are {}; leave it out for any other", codes.join(", "))
+                    format!("there are {}; write `any` for another", codes.join(", "))
                 }
             };
             let message = format!("`{code}` is not a language with known word forms");

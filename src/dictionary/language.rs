@@ -1,12 +1,15 @@
 //! The languages whose word forms Postroom knows.
 //!
-//! It knows stemmers and their names; it knows nothing of files or mails.
+//! Beside them stands [`Language::ANY`], whose words are as they are written: for languages without a
+//! stemmer, and for lines that mean one form of a word. It knows stemmers and their names; it knows
+//! nothing of files or mails.
 
 use std::borrow::Cow;
 
 use rust_stemmers::{Algorithm, Stemmer};
 
-/// A language with a stemmer. Greek is left out: its stemmer panics on some words.
+/// A language with a stemmer, or [`Language::ANY`]. Greek is left out: its stemmer panics on some
+/// words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Language(&'static str);
 
@@ -37,19 +40,24 @@ const LONGEST_WORD: usize = 64;
 impl Language {
     /// The language of a section that names none.
     pub const ENGLISH: Self = Self("en");
+    /// No word forms: a word is the same word in any case, and no other.
+    pub const ANY: Self = Self("any");
 
-    /// The language with this ISO 639-1 code, if there is a stemmer for it.
+    /// The language with this ISO 639-1 code, if there is a stemmer for it, or `any`.
     #[must_use]
     pub fn from_code(code: &str) -> Option<Self> {
+        if code == Self::ANY.0 {
+            return Some(Self::ANY);
+        }
         LANGUAGES.iter().find(|(known, ..)| *known == code).map(|(known, ..)| Self(known))
     }
 
-    /// Every language, in the order of the codes.
+    /// Every language with a stemmer, in the order of the codes.
     pub fn all() -> impl Iterator<Item = Self> {
         LANGUAGES.iter().map(|(code, ..)| Self(code))
     }
 
-    /// Its ISO 639-1 code.
+    /// Its ISO 639-1 code, or `any`.
     #[must_use]
     pub fn code(self) -> &'static str {
         self.0
@@ -58,7 +66,7 @@ impl Language {
     /// Its name in English.
     #[must_use]
     pub fn name(self) -> &'static str {
-        LANGUAGES.iter().find(|(code, ..)| *code == self.0).map_or("", |(_, name, _)| name)
+        LANGUAGES.iter().find(|(code, ..)| *code == self.0).map_or("any language", |(_, n, _)| n)
     }
 
     /// The language whose English name or code is this or nearly this, for "did you mean".
@@ -76,7 +84,7 @@ impl Language {
 
 /// Languages whose stemmers leave the first three letters of a word as they are, or what is left
 /// of them, but for a `y` that becomes an `i`. A test tries them.
-const KEEP_THE_BEGINNING: [&str; 6] = ["de", "en", "es", "fr", "it", "pt"];
+const KEEP_THE_BEGINNING: [&str; 7] = ["any", "de", "en", "es", "fr", "it", "pt"];
 
 /// How the words begin that can have one of some stems: most words of a mail are told from them
 /// without being stemmed.
@@ -137,20 +145,23 @@ fn beginning(word: &str) -> Option<usize> {
 }
 
 /// Takes the ending off the words of one language.
-pub(crate) struct Stems(Stemmer);
+pub(crate) struct Stems(Option<Stemmer>);
 
 impl Stems {
     pub(crate) fn of(language: Language) -> Self {
         let algorithm = LANGUAGES
             .iter()
             .find(|(code, ..)| *code == language.0)
-            .map_or(Algorithm::English, |(.., algorithm)| *algorithm);
-        Self(Stemmer::create(algorithm))
+            .map(|(.., algorithm)| *algorithm);
+        Self(algorithm.map(Stemmer::create))
     }
 
     /// The stem of a folded word.
     pub(crate) fn stem<'a>(&self, word: &'a str) -> Cow<'a, str> {
-        if word.len() > LONGEST_WORD { Cow::Borrowed(word) } else { self.0.stem(word) }
+        match &self.0 {
+            Some(stemmer) if word.len() <= LONGEST_WORD => stemmer.stem(word),
+            _ => Cow::Borrowed(word),
+        }
     }
 }
 

@@ -245,6 +245,12 @@ impl Directory {
         self.people.find(person).map(|person| &*person.name).filter(|name| !name.is_empty())
     }
 
+    /// Whether somebody is among our people.
+    #[must_use]
+    pub fn knows(&self, person: &EmailAddress) -> bool {
+        self.people.find(person).is_some()
+    }
+
     /// How many rows the customers' file has.
     #[must_use]
     pub fn customer_rows(&self) -> usize {

@@ -54,6 +54,20 @@ impl<'a> Fields<'a> {
         named.map(|(_, value)| value.trim_ascii())
     }
 
+    /// The values of every field with this name, in order, each with whether it stands above the
+    /// first field called `other`; false where there is none. The names in lower case.
+    pub(super) fn above(&self, name: &str, other: &str) -> impl Iterator<Item = (&'a [u8], bool)> {
+        let (name, other) = (name.as_bytes(), other.as_bytes());
+        let is_other = |(field, _): &(&[u8], _)| field.eq_ignore_ascii_case(other);
+        let mut fields = self.fields.iter().enumerate();
+        let first = self.fields.iter().position(is_other).unwrap_or(0);
+        std::iter::from_fn(move || {
+            let (at, (_, value)) =
+                fields.find(|(_, (field, _))| field.eq_ignore_ascii_case(name))?;
+            Some((value.trim_ascii(), at < first))
+        })
+    }
+
     /// The value of the first field with this name.
     pub(super) fn first(&self, name: &str) -> Option<&'a [u8]> {
         self.all(name).next()

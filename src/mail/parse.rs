@@ -15,7 +15,10 @@ use sha2::{Digest, Sha256};
 
 use super::fields::{Fields, header_too_large};
 use super::nesting::nested_too_deep;
-use super::{EmailAddress, Kind, Mail, MailKey, Oddity, Text, charset, html, kind, text};
+use super::{
+    EmailAddress, Kind, Mail, MailKey, Oddity, Text, TextPlace, charset, html, kind, original, pgp,
+    text, thread, trust,
+};
 
 /// More levels of nested parts than this are not read.
 pub const MAX_NESTING: usize = 100;
@@ -24,8 +27,6 @@ pub const MAX_HEADER: usize = 256 * 1024;
 
 /// How much of the body the key covers.
 const KEYED_BODY: usize = 64 * 1024;
-/// More ids of mails that are answered than this are not kept.
-const MAX_ANSWERS: usize = 50;
 /// More recipients than this are not kept, nor looked at.
 const MAX_RECIPIENTS: usize = 200;
 
@@ -37,12 +38,12 @@ static PARSER: LazyLock<MessageParser> = LazyLock::new(|| {
         .header_address(HeaderName::ReplyTo)
         .header_address(HeaderName::To)
         .header_address(HeaderName::Cc)
-        .header_address("Delivered-To")
         .header_address("X-Original-To")
+        .header_address("Envelope-To")
+        .header_address("X-Envelope-To")
+        .header_address("Delivered-To")
+        .header_address("X-Delivered-To")
         .header_text(HeaderName::Subject)
-        .header_id(HeaderName::MessageId)
-        .header_id(HeaderName::InReplyTo)
-        .header_id(HeaderName::References)
         .header_date(HeaderName::Date)
         .default_header_ignore()
 });
@@ -72,10 +73,11 @@ pub fn parse(raw: &[u8], size: u64) -> Mail {
         PARSER.parse(raw)
     };
     if let Some(message) = &message {
-        read_header(message, &mut mail);
+        read_header(message, &fields, &mut mail);
         mend_subject(&fields, &mut mail);
         if !header_only {
             read_text(message, raw, &mut mail);
+            mail.attached = original::attached(message);
         }
     }
     let sender = mail.sender.as_ref().map(EmailAddress::as_str);
@@ -83,7 +85,15 @@ pub fn parse(raw: &[u8], size: u64) -> Mail {
     if mail.kind == Kind::Person && message.as_ref().is_some_and(asks_a_calendar) {
         mail.kind = Kind::Calendar;
     }
+    if mail.kind == Kind::Person && pgp::is_encrypted(&mail.text.body) {
+        mail.kind = Kind::Encrypted;
+    }
+    if mail.kind == Kind::Bounce {
+        mail.returned = original::returned(raw, fields.end);
+    }
+    mail.spam = kind::spam_flag(&fields);
     mail.list_id = fields.first("list-id").map(list_id);
+    mail.authentication = trust::fields(fields.above("authentication-results", "received"));
     note_absences(&fields, &mut mail);
     mail
 }
@@ -108,6 +118,10 @@ fn blank(key: MailKey, size: u64) -> Mail {
         text: Text::default(),
         kind: Kind::Person,
         list_id: None,
+        authentication: Vec::new(),
+        spam: None,
+        attached: Vec::new(),
+        returned: None,
         oddities: BTreeSet::new(),
         size,
     }
@@ -172,9 +186,12 @@ fn note_absences(fields: &Fields<'_>, mail: &mut Mail) {
     mail.oddities.extend(missing.into_iter().filter(|(holds, _)| *holds).map(|(_, oddity)| oddity));
 }
 
-fn read_header(message: &Message<'_>, mail: &mut Mail) {
-    mail.message_id = message.message_id().map(str::trim).filter(|id| !id.is_empty()).map(plain);
-    if let Some(from) = message.from() {
+fn read_header(message: &Message<'_>, fields: &Fields<'_>, mail: &mut Mail) {
+    mail.message_id = thread::message_id(fields);
+    mail.answers = thread::answers(fields, mail.message_id.as_deref());
+    // The first field, as everywhere: mail-parser's own choice is the last.
+    let from = message.header_values(HeaderName::From).find_map(HeaderValue::as_address);
+    if let Some(from) = from {
         let first = from.iter().next();
         mail.sender = first.and_then(|from| EmailAddress::parse(from.address()?).ok());
         mail.sender_name = first.and_then(|from| from.name()).map(one_line);
@@ -186,17 +203,12 @@ fn read_header(message: &Message<'_>, mail: &mut Mail) {
     mail.recipients = recipients(message);
     mail.subject = one_line(message.subject().unwrap_or_default());
     mail.date = message.date().map(|date| date.to_timestamp().saturating_mul(1000));
-    let newest_first = ids(message.references()).into_iter().rev();
-    for id in ids(message.in_reply_to()).into_iter().chain(newest_first) {
-        if mail.answers.len() < MAX_ANSWERS && !mail.answers.contains(&id) {
-            mail.answers.push(id);
-        }
-    }
 }
 
 fn recipients(message: &Message<'_>) -> Vec<EmailAddress> {
     let mut recipients: Vec<EmailAddress> = Vec::new();
-    let fields = ["Delivered-To", "X-Original-To"].map(|name| HeaderName::Other(name.into()));
+    let noted = ["X-Original-To", "Envelope-To", "X-Envelope-To", "Delivered-To", "X-Delivered-To"];
+    let fields = noted.map(|name| HeaderName::Other(name.into()));
     let values = fields.into_iter().chain([HeaderName::To, HeaderName::Cc]).flat_map(|name| {
         message.header_values(name).filter_map(HeaderValue::as_address).flat_map(Address::iter)
     });
@@ -211,26 +223,6 @@ fn recipients(message: &Message<'_>) -> Vec<EmailAddress> {
 
 fn first_address(addresses: &Address<'_>) -> Option<EmailAddress> {
     addresses.iter().take(MAX_RECIPIENTS).find_map(|addr| EmailAddress::parse(addr.address()?).ok())
-}
-
-fn ids(value: &HeaderValue<'_>) -> Vec<String> {
-    match value {
-        HeaderValue::Text(id) => vec![plain(id)],
-        HeaderValue::TextList(ids) => {
-            let last = ids.get(ids.len().saturating_sub(MAX_ANSWERS)..).unwrap_or_default();
-            last.iter().map(|id| plain(id)).collect()
-        }
-        HeaderValue::Address(_)
-        | HeaderValue::DateTime(_)
-        | HeaderValue::ContentType(_)
-        | HeaderValue::Received(_)
-        | HeaderValue::Empty => Vec::new(),
-    }
-}
-
-/// An id without control characters, which have no place in one.
-fn plain(id: &str) -> String {
-    id.chars().filter(|c| !c.is_control()).collect()
 }
 
 /// A text on one line, without the characters that would break it.
@@ -292,6 +284,13 @@ fn read_text(message: &Message<'_>, raw: &[u8], mail: &mut Mail) {
     }
     if from_html {
         mail.oddities.insert(Oddity::HtmlOnly);
+    } else {
+        marked = pgp::armor(&body);
+    }
+    let own = body.len();
+    add_attached(message, &mut body);
+    if body.len() > own {
+        marked.push((own..body.len(), TextPlace::Quoted));
     }
     if body.len() > Text::LIMIT {
         body.truncate(body.floor_char_boundary(Text::LIMIT));
@@ -305,6 +304,30 @@ fn read_text(message: &Message<'_>, raw: &[u8], mail: &mut Mail) {
         body = charset::guess(shown);
     }
     mail.text = text::mark(body, &marked);
+}
+
+/// Adds the subject and the text of the first mail that is attached: what somebody sends on is
+/// what their mail is about. A report's is for machines.
+fn add_attached(message: &Message<'_>, body: &mut String) {
+    let content = message.content_type().and_then(|content| content.subtype());
+    let report = content.is_some_and(|kind| kind.eq_ignore_ascii_case("report"));
+    let Some(inner) = original::inner(message).next().filter(|_| !report) else { return };
+    if !body.is_empty() && !body.ends_with('\n') {
+        body.push('\n');
+    }
+    body.push_str(&one_line(inner.subject().unwrap_or_default()));
+    for part in text_parts(inner) {
+        body.push('\n');
+        let (shown, _) = charset::text_of(part, &inner.raw_message);
+        if part.is_text_html() {
+            body.push_str(&html::visible(&shown).text);
+        } else {
+            body.push_str(&shown);
+        }
+        if body.len() > Text::LIMIT {
+            return;
+        }
+    }
 }
 
 /// Whether a part says to be a multipart and was read as something else: it names no boundary, or

@@ -13,6 +13,7 @@ pub mod clock;
 pub mod directory;
 mod http;
 pub mod maildir;
+pub mod labelled;
 pub mod terminal;
 pub mod watch;
 

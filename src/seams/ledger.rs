@@ -10,7 +10,7 @@ use super::{Action, Place, Proof, SourceId};
 use crate::classify::Verdict;
 use crate::directory::{Party, Skipped};
 use crate::mail::{EmailAddress, Kind, Mail, Oddity, Text};
-use crate::route::{Decision, Target};
+use crate::route::{Decision, Signs, Target};
 
 /// The number of a ticket, from 1. Never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -40,6 +40,9 @@ pub struct Fence {
 pub struct Evidence {
     /// Who sent it.
     pub party: Party,
+    /// What else was found out about it.
+    #[serde(default, skip_serializing_if = "Signs::is_empty")]
+    pub signs: Signs,
     /// What the dictionaries said, if they were asked.
     pub verdict: Option<Verdict>,
     /// How sure they had to be for the team that they ranked first.
@@ -203,6 +206,11 @@ pub enum Happening {
     DeliveryGivenUp {
         /// What happened.
         why: String,
+    },
+    /// A bounce came that is about it.
+    Bounced {
+        /// The bounce's ticket.
+        ticket: TicketId,
     },
     /// Somebody asked to read the mail again.
     RetryAsked {

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::dictionary::Version;
 use crate::mail::EmailAddress;
+use crate::route::follow::Earlier;
 
 /// Why the store did not do it. Nothing of the call was done.
 #[derive(Debug, Error)]
@@ -141,6 +142,10 @@ pub trait Store: Send + Sync {
 
     /// One ticket with all that is known of it.
     async fn ticket(&self, id: TicketId) -> Result<TicketDetail, StoreError>;
+
+    /// What is known of the mails with these Message-IDs, oldest first. Ids that no mail has are
+    /// left out; one that several have comes as often. Mails that wait to be recorded are unknown.
+    async fn threads(&self, message_ids: &[String]) -> Result<Vec<Earlier>, StoreError>;
 
     /// Whether it answers. Costs the same however much it holds.
     async fn ping(&self) -> Result<(), StoreError>;

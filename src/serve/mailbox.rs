@@ -8,6 +8,7 @@
 //! ones before it. All stages work under one lease and end together when it is lost.
 
 mod deliver;
+mod found;
 mod read;
 mod recheck;
 mod record;

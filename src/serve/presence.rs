@@ -19,7 +19,8 @@ use crate::config::DirectorySettings;
 use crate::directory::calendar::Busy;
 use crate::directory::{Answer, Directory, Party, Present};
 use crate::mail::EmailAddress;
-use crate::pipeline::{Judgement, Rules};
+use crate::mail::trust::Door;
+use crate::pipeline::{Arrival, Judgement, Rules};
 use crate::rim::directory::{Calendars, Service};
 use crate::route::{Decision, Reason, Target};
 use crate::seams::{Store, StoreError, TicketFilter, TicketId};
@@ -42,6 +43,17 @@ pub struct Presence {
     service: Option<Service>,
     /// Whether mail may wait for the service.
     waiting: AtomicBool,
+}
+
+/// Where and when mails are judged.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting<'a> {
+    /// What time it is.
+    pub now: Timestamp,
+    /// What is known of the server that received them.
+    pub door: &'a Door,
+    /// Where the directory service can be asked from.
+    pub handle: &'a Handle,
 }
 
 impl Presence {
@@ -97,10 +109,13 @@ impl Presence {
         rules: &Rules,
         scratch: &mut Scratch,
         mails: &[(&[u8], u64)],
-        (now, handle): (Timestamp, &Handle),
+        Setting { now, door, handle }: Setting<'_>,
     ) -> Vec<Judgement> {
         let first = |(raw, size): &(&[u8], u64)| {
-            let judgement = rules.judge(scratch, raw, *size, &self.at(now));
+            let present = self.at(now);
+            let arrival = Arrival { raw, size: *size, present: &present, door };
+            let judgement = rules.judge(scratch, arrival);
+            drop(present);
             self.took(&judgement.decision);
             judgement
         };
@@ -115,12 +130,13 @@ impl Presence {
             }
             answers.extend(handle.block_on(service.answers(new)));
             let known = Arc::new(answers.clone());
-            let again = |(judgement, (raw, _)): (Judgement, &(&[u8], u64))| {
+            let again = |(judgement, (raw, size)): (Judgement, &(&[u8], u64))| {
                 if judgement.asks().is_none() {
                     return judgement;
                 }
                 let present = Present { answers: known.clone(), ..self.at(now) };
-                let judgement = rules.judge_answered(scratch, judgement, raw, &present);
+                let arrival = Arrival { raw, size: *size, present: &present, door };
+                let judgement = rules.judge_answered(scratch, judgement, arrival);
                 drop(present);
                 self.took(&judgement.decision);
                 judgement

@@ -102,7 +102,9 @@ fn load_directory(
 fn unknown_teams(config: &Config, dictionaries: &Dictionaries) -> Vec<Diagnostic> {
     let known: BTreeMap<&TeamId, &str> = dictionaries.teams().collect();
     let in_folders = config.mailboxes.iter().flat_map(|mailbox| mailbox.folders.teams.keys());
-    let named: BTreeSet<&TeamId> = config.policy.thresholds.keys().chain(in_folders).collect();
+    let of_aliases = config.policy.aliases.values().flatten();
+    let in_policy = config.policy.thresholds.keys().chain(of_aliases);
+    let named: BTreeSet<&TeamId> = in_policy.chain(in_folders).collect();
     let last_rung = &config.directory.rules.last_rung;
     let unknown = named.into_iter().filter(|team| !known.contains_key(team) && *team != last_rung);
     unknown

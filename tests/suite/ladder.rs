@@ -14,7 +14,7 @@ use postroom::directory::{
     Directory, DirectoryFiles, Party, Present, Receipt, Rules, Rung, Skipped, SourceText, Tier,
 };
 use postroom::mail::EmailAddress;
-use postroom::route::{Reason, Target, by_ladder};
+use postroom::route::{Reason, Signs, Target, climbed};
 
 const CUSTOMERS: &str = "\
 match,customer,account_manager,tier
@@ -332,7 +332,7 @@ fn check(
     open: &mut BTreeMap<EmailAddress, u32>,
 ) {
     let Party::Registered { ladder, .. } = party else { panic!("{party:?}") };
-    let decision = by_ladder(ladder).unwrap();
+    let decision = climbed(ladder, &Signs::default()).unwrap();
     let tried: Vec<_> = ladder.steps.iter().filter_map(|step| step.rung.person()).collect();
     assert_eq!(tried.iter().collect::<BTreeSet<_>>().len(), tried.len(), "{ladder:?}");
     let (last, before) = ladder.steps.split_last().unwrap();
@@ -341,7 +341,7 @@ fn check(
     let read: Party = serde_json::from_str(&kept).unwrap();
     assert_eq!(serde_json::to_string(&read).unwrap(), kept);
     let Party::Registered { ladder: again, .. } = &read else { panic!("{read:?}") };
-    assert_eq!(by_ladder(again).unwrap(), decision);
+    assert_eq!(climbed(again, &Signs::default()).unwrap(), decision);
     *reasons.entry(decision.reason).or_default() += 1;
     if let Target::Person(person) = decision.target {
         *open.entry(person).or_default() += 1;

@@ -10,6 +10,8 @@
 )]
 
 mod shape;
+mod threads;
+mod trust;
 mod mails;
 mod kill;
 mod imap;
@@ -35,6 +37,8 @@ mod random_words;
 mod words;
 mod monsters;
 mod any_mail;
+mod public_mails;
 mod maildir;
 mod watch;
+mod workbench;
 mod store;

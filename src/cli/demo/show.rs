@@ -63,6 +63,11 @@ fn goes_to(target: &Target) -> String {
 fn why(detail: &TicketDetail) -> String {
     let reason = detail.ticket.decision.reason.name().replace('_', " ");
     let evidence = &detail.evidence;
+    if let (Some(forward), Reason::LooksForwarded) =
+        (&evidence.signs.forward, detail.ticket.decision.reason)
+    {
+        return format!("{reason} from {}", forward.from);
+    }
     if let Party::Registered { customer, .. } = &evidence.party
         && evidence.verdict.is_none()
         && let Some(ladder) = ladder(evidence)

@@ -98,9 +98,11 @@ async fn decide(
     if let Some(new) = &amendment.evidence {
         evidence = rows::json(new)?;
         let [confidence, best_team] = rows::verdict_columns(new);
+        let [customer, follows] = rows::thread_columns(new);
         tx.run(
-            "UPDATE tickets SET confidence = $2, best_team = $3 WHERE id = $1",
-            vec![ticket.into(), confidence, best_team],
+            "UPDATE tickets SET confidence = $2, best_team = $3, customer = $4, follows = $5 \
+             WHERE id = $1",
+            vec![ticket.into(), confidence, best_team, customer, follows],
         )
         .await?;
     }

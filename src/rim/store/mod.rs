@@ -15,6 +15,7 @@ mod read;
 mod record;
 mod rows;
 mod sqlite;
+mod threads;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use crate::dictionary::Version;
 use crate::killpoint;
 use crate::mail::EmailAddress;
 use crate::rim::Report;
+use crate::route::follow::Earlier;
 use crate::seams::{
     Amendment, Counts, Cursor, Entry, Fence, Happening, Job, JobId, Outcome, Place, Recorded,
     SourceId, Store, StoreError, Ticket, TicketDetail, TicketFilter, TicketId,
@@ -202,6 +204,10 @@ impl Store for Ledger {
 
     async fn ticket(&self, id: TicketId) -> Result<TicketDetail, StoreError> {
         read::ticket(&mut self.database.read().await?, id).await
+    }
+
+    async fn threads(&self, message_ids: &[String]) -> Result<Vec<Earlier>, StoreError> {
+        threads::threads(&mut self.database.read().await?, message_ids).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

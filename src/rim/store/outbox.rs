@@ -74,7 +74,8 @@ pub(super) async fn claim(
 /// Who gets a job's mail, if that is the current decision and the ladder's.
 fn rung(row: &Row) -> Result<Option<EmailAddress>, StoreError> {
     let decision = rows::decision(row, 10)?;
-    let climbed = matches!(decision.reason, Reason::AccountManager | Reason::Manager);
+    let climbed =
+        matches!(decision.reason, Reason::AccountManager | Reason::Manager | Reason::Forwarded);
     let current = row.int(13)? == 1;
     let Target::Person(person) = decision.target else { return Ok(None) };
     Ok((climbed && current).then_some(person))

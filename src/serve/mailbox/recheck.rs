@@ -8,7 +8,7 @@ use tracing::{info, warn};
 
 use super::Desk;
 use crate::directory::{Directory, Party, Present};
-use crate::route::{Reason, by_ladder};
+use crate::route::{Reason, climbed};
 use crate::seams::{Amendment, Evidence, Happening, Job, StoreError};
 
 /// The jobs that can be done as decided. Each of the others was decided again, and its new job
@@ -49,7 +49,9 @@ async fn reroute(
         return Ok(false);
     };
     let Party::Registered { ladder, .. } = &party else { return Ok(false) };
-    let (Some(decision), Some(person)) = (by_ladder(ladder), job.rung.clone()) else {
+    let (Some(decision), Some(person)) =
+        (climbed(ladder, &detail.evidence.signs), job.rung.clone())
+    else {
         return Ok(false);
     };
     let reason = decision.reason;

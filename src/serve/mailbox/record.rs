@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tracing::{debug, error, warn};
 
 use super::Desk;
+use super::found::{self, Rates};
 use super::read::Work;
 use crate::classify::Scratch;
 use crate::pipeline::{self, Judgement};
@@ -16,6 +17,7 @@ use crate::route::{Decision, Reason, Target};
 use crate::seams::{
     Amendment, Cursor, Entry, Fetched, Happening, Recorded, StoreError, TicketDetail, TicketId,
 };
+use crate::serve::presence::Setting;
 
 /// Tickets of one transaction. More gain little; fewer cost a disk flush each.
 const BATCH: usize = 50;
@@ -90,8 +92,12 @@ fn judge_one(
 fn judge_mails(desk: &Desk, scratch: &mut Scratch, fetched: &[Fetched]) -> Vec<Judgement> {
     let rules = desk.shared.rules.borrow().clone();
     let mails: Vec<(&[u8], u64)> = fetched.iter().map(|it| (it.raw.as_slice(), it.size)).collect();
-    let when = (desk.shared.clock.now(), &Handle::current());
-    desk.shared.presence.judge(&rules, scratch, &mails, when)
+    let setting = Setting {
+        now: desk.shared.clock.now(),
+        door: &desk.mailbox.door,
+        handle: &Handle::current(),
+    };
+    desk.shared.presence.judge(&rules, scratch, &mails, setting)
 }
 
 /// When delivery is rung for: at once for what comes alone, in batches while there is much.
@@ -128,6 +134,7 @@ impl Bell {
 /// Records what was judged until the stages end.
 pub(super) async fn record(desk: Desk, mut recording: mpsc::Receiver<Judged>) {
     let mut bell = Bell::default();
+    let mut rates = Rates::default();
     loop {
         let judged = tokio::select! {
             () = desk.stop.cancelled() => return,
@@ -141,7 +148,7 @@ pub(super) async fn record(desk: Desk, mut recording: mpsc::Receiver<Judged>) {
             None => return,
             Some(Judged::Batch { entries, upto, more }) => {
                 let count = entries.len();
-                let done = record_batch(&desk, entries, upto).await;
+                let done = record_threads(&desk, &mut rates, entries, upto).await;
                 bell.note(count, more, &desk.outbox);
                 done
             }
@@ -155,6 +162,32 @@ pub(super) async fn record(desk: Desk, mut recording: mpsc::Receiver<Judged>) {
             desk.stop.cancel();
             return;
         }
+    }
+}
+
+/// Records a batch whose mails may answer each other; `false` when the right to is lost.
+async fn record_threads(
+    desk: &Desk,
+    rates: &mut Rates,
+    mut entries: Vec<Entry>,
+    upto: Option<Cursor>,
+) -> bool {
+    let now = desk.shared.clock.now();
+    rates.limit(desk, &mut entries, now);
+    loop {
+        let rest = entries.split_off(found::independent(&entries));
+        if !found::look_up(desk, &mut entries, now).await {
+            return false;
+        }
+        // The cursor moves only with the last mail: what it passes is recorded.
+        let upto = if rest.is_empty() { upto } else { None };
+        if !record_batch(desk, entries, upto).await {
+            return false;
+        }
+        if rest.is_empty() {
+            return true;
+        }
+        entries = rest;
     }
 }
 
@@ -219,6 +252,8 @@ fn note(desk: &Desk, entries: &[Entry], recorded: &[Recorded]) {
             desk.shared.health.nobody_free(&desk.mailbox.id);
         } else if entry.decision.reason == Reason::Loop {
             warn!(mailbox = %desk.mailbox.id, ticket = ticket.0, "a mail of our own came back");
+        } else if entry.decision.reason == Reason::DeliveryBounced {
+            warn!(mailbox = %desk.mailbox.id, ticket = ticket.0, "a mail of our own bounced");
         } else {
             debug!(mailbox = %desk.mailbox.id, ticket = ticket.0, target, reason, "recorded");
         }
@@ -268,7 +303,11 @@ async fn amend(
         return store.retry_done(ticket).await;
     }
     let (decision, evidence) = if let Some(judgement) = judgement {
-        (judgement.decision.clone(), judgement.evidence.clone())
+        let (mut decision, mut evidence) = (judgement.decision.clone(), judgement.evidence.clone());
+        let at = detail.received.unwrap_or(detail.ticket.recorded);
+        let of = (&mut decision, &mut evidence);
+        found::look_up_again(desk, ticket, &judgement.mail, of, at).await?;
+        (decision, evidence)
     } else {
         let mut evidence = detail.evidence.clone();
         evidence.failure = Some("the mail is no longer in its folder".to_owned());

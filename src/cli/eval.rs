@@ -1,0 +1,115 @@
+//! `postroom eval`: how good the dictionaries are on labelled mail.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+use postroom::dictionary::{Dictionaries, TeamId};
+use postroom::learn::judge;
+use postroom::learn::measure::{Evaluation, Measured, evaluate};
+use serde::Serialize;
+
+use super::output::{count, json_line, progress, row, table, text};
+use super::suggest::read;
+use super::{Failure, Global};
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// The folder with the dictionaries; the configuration's, or `dictionaries/`, if none is given
+    #[arg(long, value_name = "DIR")]
+    dictionaries: Option<PathBuf>,
+    /// Labelled mail: JSONL (plain or .gz), or folders with a folder or an mbox for each team
+    #[arg(long = "data", required = true, value_name = "PATH", num_args = 1..)]
+    data: Vec<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// The JSON object.
+#[derive(Serialize)]
+struct Report<'a> {
+    #[serde(flatten)]
+    evaluation: &'a Evaluation,
+    /// Which dictionaries they are.
+    version: String,
+    /// How long reading, judging and counting took.
+    seconds: f64,
+}
+
+/// Measures.
+pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
+    let started = Instant::now();
+    let (_, sources) = global.dictionary_files(options.dictionaries.as_deref())?;
+    let (dictionaries, policy) = global.built(&sources)?;
+    let mails = read(&options.data)?;
+    let bar = progress(Some(mails.len() as u64), "judging");
+    let judged = judge(&dictionaries, &policy, &mails, &|more| bar.inc(more));
+    bar.finish_and_clear();
+    let evaluation = evaluate(&judged, dictionaries.calibration().is_fitted());
+    let seconds = started.elapsed().as_secs_f64();
+    if options.json {
+        let version = dictionaries.version().to_string();
+        return json_line(&Report { evaluation: &evaluation, version, seconds });
+    }
+    text(&shown(&evaluation, &dictionaries, seconds))
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1}%", share * 100.0)
+}
+
+/// `84.2% (82.0–86.1)`.
+fn with_interval(measured: &Measured) -> String {
+    match (measured.value, measured.interval) {
+        (Some(value), Some((low, high))) => {
+            format!("{} ({:.0}–{:.0})", percent(value), low * 100.0, high * 100.0)
+        }
+        _ => "—".to_owned(),
+    }
+}
+
+fn shown(evaluation: &Evaluation, dictionaries: &Dictionaries, seconds: f64) -> String {
+    let heading =
+        ["team", "mails", "precision", "recall", "F1", "routed", "of that right", "taken for"];
+    let mut table = table(&heading, &[0]);
+    for (team, measured) in &evaluation.teams {
+        table.add_row(row([
+            team.to_string(),
+            measured.n.to_string(),
+            with_interval(&measured.precision),
+            with_interval(&measured.recall),
+            percent(measured.f1),
+            measured.routed.to_string(),
+            with_interval(&measured.routed_precision),
+            measured.taken_for.as_ref().map_or("", TeamId::as_str).to_owned(),
+        ]));
+    }
+    let (low, high) = evaluation.accuracy_interval;
+    let coverage = |at: &str| percent(evaluation.coverage.get(at).copied().unwrap_or_default());
+    let mut sum = format!(
+        "{table}\n{} in {seconds:.1} s, dictionaries {}\n\
+         right team first   {} ({:.1}–{:.1})   macro-F1 {}\n\
+         routed by itself   {}, of that right {} — {}\n\
+         could be routed    {} at 95% precision, {} at 98%\n\
+         confidence is off  by {} on average\n",
+        count(evaluation.n, "mail"),
+        dictionaries.version(),
+        percent(evaluation.accuracy),
+        low * 100.0,
+        high * 100.0,
+        percent(evaluation.macro_f1),
+        percent(evaluation.auto_routed),
+        percent(evaluation.auto_precision),
+        if evaluation.calibrated { "at the calibrated thresholds" } else { "uncalibrated" },
+        coverage("0.95"),
+        coverage("0.98"),
+        percent(evaluation.ece),
+    );
+    if let Some(routed) = evaluation.other_routed.value() {
+        // Writing to a string never fails.
+        let _ = writeln!(sum, "of nobody's mail   {} would be routed to a team", percent(routed));
+    }
+    sum
+}

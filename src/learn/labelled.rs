@@ -1,0 +1,158 @@
+//! Labelled mail: a text and the team that a person says it belongs to.
+//!
+//! On disk it is JSONL, a mail a line, with `label` and the text in one of three shapes:
+//!
+//! ```json
+//! {"id": "7", "label": "billing", "subject": "Invoice 12", "body": "It has the wrong VAT."}
+//! {"id": "8", "label": "billing", "text": "wrong vat on our invoice"}
+//! {"id": "9", "label": "billing", "raw": "From: ann@example.org\r\nSubject: …\r\n\r\n…"}
+//! ```
+//!
+//! Bodies are read as a mail's plain text is: what is quoted or a signature weighs what it weighs
+//! there. It knows lines; which files there are is for others.
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::dictionary::TeamId;
+use crate::mail::{Text, parse};
+
+/// A mail, and the team that it belongs to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Labelled {
+    /// What it is called where it came from: an id, a path, or a ticket's number.
+    pub id: String,
+    /// Its subject; empty when there is none.
+    pub subject: String,
+    /// Its text.
+    pub text: Text,
+    /// The team that it belongs to; [`TeamId::OTHER`] for nobody's.
+    pub team: TeamId,
+}
+
+/// Why a line is not a labelled mail.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum LabelledError {
+    /// Not JSON, or not of the shape above.
+    #[error("it is not a labelled mail: {0}")]
+    Shape(String),
+    /// The label can't be made a team's name.
+    #[error("`{0}` is no label: a team's name needs a letter or a digit")]
+    Label(String),
+    /// None of `subject`, `body`, `text` and `raw` is there.
+    #[error("it has no text: write `subject` and `body`, `text`, or `raw`")]
+    NoText,
+}
+
+#[derive(Deserialize)]
+struct Record {
+    #[serde(default)]
+    id: Option<serde_json::Value>,
+    label: String,
+    subject: Option<String>,
+    body: Option<String>,
+    text: Option<String>,
+    raw: Option<String>,
+}
+
+impl Labelled {
+    /// Reads one line of JSON. `number` names the mail if it has no `id`.
+    ///
+    /// # Errors
+    /// [`LabelledError`] says what is wrong with it.
+    pub fn from_json(line: &str, number: u64) -> Result<Self, LabelledError> {
+        let record: Record =
+            serde_json::from_str(line).map_err(|error| LabelledError::Shape(error.to_string()))?;
+        let team = team_of(&record.label).ok_or(LabelledError::Label(record.label))?;
+        let id = match record.id {
+            Some(serde_json::Value::String(id)) => id,
+            Some(other) if !other.is_null() => other.to_string(),
+            _ => number.to_string(),
+        };
+        if let Some(raw) = record.raw {
+            return Ok(Self::from_raw(id, raw.as_bytes(), team));
+        }
+        if record.subject.is_none() && record.body.is_none() && record.text.is_none() {
+            return Err(LabelledError::NoText);
+        }
+        let body = record.body.or(record.text).unwrap_or_default();
+        let subject = record.subject.unwrap_or_default();
+        Ok(Self { id, subject, text: Text::plain(body), team })
+    }
+
+    /// A whole mail with its team.
+    #[must_use]
+    pub fn from_raw(id: String, raw: &[u8], team: TeamId) -> Self {
+        let mail = parse::parse(raw, raw.len() as u64);
+        Self { id, subject: mail.subject, text: mail.text, team }
+    }
+}
+
+/// The team that a label stands for: `HR Support` is `hr-support`, and `oos` (out of scope), as
+/// some data sets say, is [`TeamId::OTHER`]. `None` if there is nothing in it to make a name of.
+#[must_use]
+pub fn team_of(label: &str) -> Option<TeamId> {
+    use unicode_normalization::UnicodeNormalization;
+    let mut name = String::new();
+    for c in label.nfkd().flat_map(char::to_lowercase) {
+        if c.is_ascii_alphanumeric() {
+            name.push(c);
+        } else if c.is_ascii() && !name.is_empty() && !name.ends_with('-') {
+            name.push('-');
+        }
+    }
+    if name.starts_with(|c: char| c.is_ascii_digit()) {
+        name.insert_str(0, "team-");
+    }
+    name.truncate(40);
+    match name.trim_end_matches('-') {
+        "oos" => Some(TeamId::other()),
+        name => TeamId::parse(name).ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_become_names_of_teams() {
+        for (label, expected) in [
+            ("billing", Some("billing")),
+            ("HR Support", Some("hr-support")),
+            ("area-System.Net", Some("area-system-net")),
+            ("small_talk", Some("small-talk")),
+            ("Büro & Technik", Some("buro-technik")),
+            ("oos", Some("other")),
+            ("other", Some("other")),
+            ("2nd level", Some("team-2nd-level")),
+            ("  -- ", None),
+            ("", None),
+        ] {
+            let team = team_of(label);
+            assert_eq!(team.as_ref().map(TeamId::as_str), expected, "{label:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_is_a_mail_in_any_of_three_shapes() {
+        for (line, subject, body) in [
+            (r#"{"label":"a","subject":"S","body":"B"}"#, "S", "B"),
+            (r#"{"id":7,"label":"a","text":"T"}"#, "", "T"),
+            (r#"{"label":"a","raw":"Subject: S\r\n\r\nB\r\n"}"#, "S", "B\r\n"),
+            (r#"{"label":"a","subject":"S"}"#, "S", ""),
+        ] {
+            let mail = Labelled::from_json(line, 1).expect(line);
+            assert_eq!((mail.subject.as_str(), mail.text.body.as_str()), (subject, body), "{line}");
+        }
+        for (line, expected) in [
+            ("{", "it is not a labelled mail: "),
+            (r#"{"text":"T"}"#, "it is not a labelled mail: missing field `label`"),
+            (r#"{"label":"a"}"#, "it has no text: "),
+            (r#"{"label":"!","text":"T"}"#, "`!` is no label: "),
+        ] {
+            let error = Labelled::from_json(line, 1).expect_err(line).to_string();
+            assert!(error.starts_with(expected), "{line}: {error}");
+        }
+    }
+}

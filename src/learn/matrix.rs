@@ -1,0 +1,89 @@
+//! Mails by terms, as numbers: a row a mail, holding only what is not zero.
+//!
+//! It knows numbers; what they mean is for [`super::terms`].
+
+/// A sparse matrix, row by row.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Matrix {
+    /// Where each row begins, and at last where the last one ends.
+    starts: Vec<usize>,
+    columns: Vec<u32>,
+    values: Vec<f32>,
+    width: usize,
+}
+
+impl Matrix {
+    /// A matrix without rows.
+    pub(crate) fn new(width: usize) -> Self {
+        Self { starts: vec![0], columns: Vec::new(), values: Vec::new(), width }
+    }
+
+    /// Adds a row.
+    pub(crate) fn push(&mut self, row: impl Iterator<Item = (u32, f32)>) {
+        for (column, value) in row {
+            self.columns.push(column);
+            self.values.push(value);
+        }
+        self.starts.push(self.columns.len());
+    }
+
+    /// How many rows it has.
+    pub(crate) fn height(&self) -> usize {
+        self.starts.len().saturating_sub(1)
+    }
+
+    /// How many columns it has.
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The columns and values of a row.
+    pub(crate) fn row(&self, row: usize) -> impl Iterator<Item = (usize, f64)> + '_ {
+        let from = self.starts.get(row).copied().unwrap_or_default();
+        let to = self.starts.get(row + 1).copied().unwrap_or(from);
+        let columns = self.columns.get(from..to).unwrap_or_default();
+        let values = self.values.get(from..to).unwrap_or_default();
+        columns.iter().zip(values).map(|(column, value)| (*column as usize, f64::from(*value)))
+    }
+
+    /// A row times a vector.
+    pub(crate) fn dot(&self, row: usize, weights: &[f64]) -> f64 {
+        self.row(row).map(|(at, value)| value * weights.get(at).copied().unwrap_or(0.0)).sum()
+    }
+
+    /// The same rows with some of the columns, in this order.
+    pub(crate) fn only(&self, columns: &[u32]) -> Self {
+        let mut places = vec![u32::MAX; self.width];
+        for (place, column) in (0..).zip(columns) {
+            if let Some(at) = places.get_mut(*column as usize) {
+                *at = place;
+            }
+        }
+        let mut kept = Self::new(columns.len());
+        for row in 0..self.height() {
+            kept.push(self.row(row).filter_map(|(column, value)| {
+                let place = places.get(column).copied().filter(|place| *place != u32::MAX)?;
+                #[allow(clippy::cast_possible_truncation, reason = "it was an f32 before")]
+                Some((place, value as f32))
+            }));
+        }
+        kept
+    }
+
+    /// The standard deviation of each column over all rows.
+    pub(crate) fn spreads(&self) -> Vec<f64> {
+        let mut sums = vec![(0.0, 0.0); self.width];
+        for row in 0..self.height() {
+            for (column, value) in self.row(row) {
+                if let Some((sum, squares)) = sums.get_mut(column) {
+                    *sum += value;
+                    *squares += value * value;
+                }
+            }
+        }
+        #[allow(clippy::cast_precision_loss, reason = "a number of mails")]
+        let rows = self.height().max(1) as f64;
+        let spread = |(sum, squares): (f64, f64)| (squares / rows - (sum / rows).powi(2)).max(0.0);
+        sums.into_iter().map(|sums| spread(sums).sqrt()).collect()
+    }
+}

@@ -1,0 +1,47 @@
+//! Learning from mail of which a person said where it belongs.
+//!
+//! Nothing learned decides by itself: what comes out are lines of plain files, numbers in
+//! `calibration.toml`, and tables, for a person to read and accept.
+//!
+//! ```text
+//! labelled mail ─┬─> draft       dictionaries from nothing (terms → select → fit → points)
+//!                ├─> calibrating from margins to confidence, thresholds at a target precision
+//!                └─> measure     how good the dictionaries are on it
+//! ```
+//!
+//! It knows dictionaries and labelled mail; files, ledgers and pages are for others.
+
+pub mod labelled;
+pub mod share;
+pub mod judged;
+pub mod measure;
+pub mod calibrating;
+mod matrix;
+mod terms;
+mod fit;
+mod select;
+mod workers;
+pub mod draft;
+
+use crate::dictionary::{Dictionaries, TeamId};
+use crate::route::Policy;
+
+pub use judged::Judged;
+pub use labelled::Labelled;
+
+/// Judges mails, in their order, as the live path would; `progress` is told how many more are done.
+#[must_use]
+pub fn judge(
+    dictionaries: &Dictionaries,
+    policy: &Policy,
+    mails: &[Labelled],
+    progress: &(dyn Fn(u64) + Sync),
+) -> Vec<Judged> {
+    judged::judge(dictionaries, policy, mails, progress, |(): &mut (), _, _| ()).0
+}
+
+/// The teams that have a dictionary, and those that have labelled mail, in order.
+#[must_use]
+pub fn teams_of(dictionaries: &Dictionaries) -> Vec<TeamId> {
+    dictionaries.teams().map(|(team, _)| team.clone()).collect()
+}

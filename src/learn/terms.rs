@@ -1,0 +1,316 @@
+//! The terms that could stand in a dictionary: words and pairs of neighbours, as mails have them.
+//!
+//! A term comes in two forms: any word form of the dictionary's language, or the words as they
+//! are written. Words are told apart by the same rules as when a mail is classified, so that what
+//! is counted here is what a line will find.
+//!
+//! A term's *rarity* ρ = (1 + ln((1 + n) / (1 + mails with it))) / 6, to the power of
+//! [`RARITY_POWER`], scales its column, so that the fit's penalty leans on common words. It is folded
+//! into the points afterwards.
+//!
+//! It knows words and mails; it knows nothing of weights.
+
+use std::collections::BTreeMap;
+
+use super::labelled::Labelled;
+use super::matrix::Matrix;
+use crate::classify::{length_factor, strength, weight};
+use crate::dictionary::Language;
+use crate::dictionary::quick::QuickMap;
+use crate::dictionary::vocabulary::VocabularyBuilder;
+use crate::dictionary::words::words;
+use crate::mail::{Text, TextPlace};
+
+/// Tried from ½ to 1½ on four corpora: above 1 the same lines cover more mail.
+const RARITY_POWER: f64 = 1.5;
+/// Rarer terms than this are accidents of the mails at hand; among few mails, half of that.
+const IN_MAILS: u32 = 3;
+/// So many mails are few.
+const FEW_MAILS: usize = 2_000;
+/// More candidates than this are cut by asking for more mails: the rarest go first.
+const CANDIDATES: usize = 250_000;
+
+/// A word or two neighbours.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Term {
+    /// How it is written in a line.
+    pub(crate) text: String,
+    /// Whose word forms it takes; [`Language::ANY`] for none.
+    pub(crate) language: Language,
+    /// In how many of the mails it is.
+    pub(crate) mails: u32,
+    /// ρ, as the fit sees it.
+    pub(crate) rarity: f64,
+}
+
+/// Terms, and which mails have them.
+pub(crate) struct Terms {
+    pub(crate) all: Vec<Term>,
+    /// Mails by terms: length factor × rarity × strength.
+    pub(crate) rows: Matrix,
+    /// By the key of a term, its column.
+    columns: QuickMap<u64, u32>,
+    reader: Reader,
+}
+
+impl Terms {
+    /// The candidates in these mails. Lines with word forms will stand under `language`.
+    pub(crate) fn of(mails: &[Labelled], language: Language) -> Self {
+        let mut reader = Reader::new(language);
+        let read: Vec<Read> = mails.iter().map(|mail| reader.read(mail)).collect();
+        reader.settle();
+        let least = if mails.len() > FEW_MAILS { IN_MAILS } else { IN_MAILS.div_ceil(2) };
+        let counts = reader.count(&read, least);
+        let mut found: Vec<(u64, u32)> = counts.into_iter().collect();
+        if found.len() > CANDIDATES {
+            found.sort_unstable_by_key(|(key, mails)| (std::cmp::Reverse(*mails), *key));
+            found.truncate(CANDIDATES);
+        }
+        found.sort_unstable();
+        let columns: QuickMap<u64, u32> = found.iter().map(|(key, _)| *key).zip(0_u32..).collect();
+        #[allow(clippy::cast_precision_loss, reason = "a number of mails")]
+        let all_mails = mails.len() as f64;
+        let term = |&(key, mails): &(u64, u32)| {
+            let rarity = (1.0 + ((1.0 + all_mails) / (1.0 + f64::from(mails))).ln()) / 6.0;
+            Term { text: reader.text(key), language: reader.language_of(key), mails, rarity }
+        };
+        let mut all: Vec<Term> = found.iter().map(term).collect();
+        level(&mut all);
+        let mut terms = Self { all, rows: Matrix::new(columns.len()), columns, reader };
+        for mail in &read {
+            let row = terms.row(mail);
+            terms.rows.push(row.into_iter());
+        }
+        terms
+    }
+
+    fn row(&self, mail: &Read) -> Vec<(u32, f32)> {
+        let mut row = Vec::new();
+        let factor = length_factor(f64::from(mail.words));
+        for (key, t) in self.reader.keys(mail) {
+            if let Some(&column) = self.columns.get(&key)
+                && let Some(term) = self.all.get(column as usize)
+            {
+                #[allow(clippy::cast_possible_truncation, reason = "seven digits are enough")]
+                row.push((column, (factor * term.rarity * strength(t)) as f32));
+            }
+        }
+        row
+    }
+}
+
+/// Raises rarities to their power, without raising them as a whole: a cost means the same for any
+/// number of mails.
+fn level(terms: &mut [Term]) {
+    let sum = |terms: &[Term]| terms.iter().map(|term| term.rarity).sum::<f64>();
+    let before = sum(terms);
+    for term in &mut *terms {
+        term.rarity = term.rarity.powf(RARITY_POWER);
+    }
+    let after = sum(terms);
+    for term in terms {
+        term.rarity *= before / after;
+    }
+}
+
+/// A mail as numbers of words, part by part.
+pub(crate) struct Read {
+    parts: Vec<(TextPlace, Vec<u32>)>,
+    words: u32,
+}
+
+/// Makes numbers of words, and learns which of them are one word.
+struct Reader {
+    language: Language,
+    /// By the word without upper case, its number.
+    numbers: QuickMap<String, u32>,
+    words: Vec<Word>,
+    vocabulary: VocabularyBuilder,
+    /// By code, the number of the word that it is most often written as, and how many ways of
+    /// writing there are.
+    written: Vec<(u32, u32)>,
+    /// By code, whether word forms count.
+    with_forms: Vec<bool>,
+}
+
+/// A word as written, without upper case.
+struct Word {
+    text: String,
+    said: u32,
+    /// Handles, then codes: with word forms, and as written.
+    codes: [u32; 2],
+}
+
+impl Reader {
+    fn new(language: Language) -> Self {
+        Self {
+            language,
+            numbers: QuickMap::default(),
+            words: Vec::new(),
+            vocabulary: VocabularyBuilder::default(),
+            written: Vec::new(),
+            with_forms: Vec::new(),
+        }
+    }
+
+    fn read(&mut self, mail: &Labelled) -> Read {
+        let Text { body, parts } = &mail.text;
+        let mut read = Read { parts: Vec::with_capacity(parts.len() + 1), words: 0 };
+        let subject = (TextPlace::Subject, mail.subject.as_str());
+        let pieces = parts.iter().map(|part| (part.place, body.get(part.range.clone())));
+        let pieces = pieces.map(|(place, text)| (place, text.unwrap_or_default()));
+        for (place, text) in std::iter::once(subject).chain(pieces) {
+            if place == TextPlace::Signature {
+                continue;
+            }
+            let numbers: Vec<u32> =
+                words(text).into_iter().map(|word| self.number(word.folded)).collect();
+            read.words += u32::try_from(numbers.len()).unwrap_or(u32::MAX);
+            read.parts.push((place, numbers));
+        }
+        read
+    }
+
+    fn number(&mut self, folded: String) -> u32 {
+        let known = self.numbers.get(&folded).copied();
+        let number = known.unwrap_or_else(|| {
+            let number = u32::try_from(self.words.len()).unwrap_or(u32::MAX);
+            let with_forms = self.vocabulary.word(self.language, &folded);
+            let as_written = self.vocabulary.word(Language::ANY, &folded);
+            let codes = [with_forms, as_written];
+            self.words.push(Word { text: folded.clone(), said: 0, codes });
+            self.numbers.insert(folded, number);
+            number
+        });
+        if let Some(word) = self.words.get_mut(number as usize) {
+            word.said += 1;
+        }
+        number
+    }
+
+    /// All words were seen: handles become codes.
+    fn settle(&mut self) {
+        let (vocabulary, codes) = std::mem::take(&mut self.vocabulary).finish();
+        let length = vocabulary.last_code as usize + 1;
+        self.written = vec![(0, 0); length];
+        self.with_forms = vec![false; length];
+        for number in 0..self.words.len() {
+            let Some(word) = self.words.get_mut(number) else { continue };
+            word.codes = word.codes.map(|handle| codes.get(handle as usize).copied().unwrap_or(0));
+            let (said, codes) = (word.said, word.codes);
+            for (code, with_forms) in codes.into_iter().zip([true, false]) {
+                let Some(&(most, ways)) = self.written.get(code as usize) else { continue };
+                let before = self.words.get(most as usize).map_or(0, |word| word.said);
+                let most = match ways {
+                    0 => u32::try_from(number).unwrap_or(u32::MAX),
+                    _ if said > before => u32::try_from(number).unwrap_or(u32::MAX),
+                    _ => most,
+                };
+                if let Some(written) = self.written.get_mut(code as usize) {
+                    *written = (most, ways + 1);
+                }
+                if let Some(place) = self.with_forms.get_mut(code as usize) {
+                    *place = with_forms;
+                }
+            }
+        }
+    }
+
+    fn codes(&self, number: u32) -> [u32; 2] {
+        self.words.get(number as usize).map_or([0; 2], |word| word.codes)
+    }
+
+    /// How a term is written.
+    fn text(&self, key: u64) -> String {
+        let word = |code: u32| {
+            let (most, _) = self.written.get(code as usize).copied().unwrap_or_default();
+            self.words.get(most as usize).map_or("", |word| word.text.as_str())
+        };
+        match split(key) {
+            (one, 0) => word(one).to_owned(),
+            (one, next) => format!("{} {}", word(one), word(next)),
+        }
+    }
+
+    fn language_of(&self, key: u64) -> Language {
+        let (one, _) = split(key);
+        let with_forms = self.with_forms.get(one as usize).copied().unwrap_or_default();
+        if with_forms { self.language } else { Language::ANY }
+    }
+
+    /// The keys of a mail's terms, each once, with its occurrences weighed by place.
+    fn keys(&self, mail: &Read) -> Vec<(u64, f64)> {
+        let mut keys = Vec::with_capacity(mail.words as usize * 4);
+        for (place, numbers) in &mail.parts {
+            let t = weight(*place);
+            let codes = || numbers.iter().map(|number| self.codes(*number));
+            keys.extend(codes().flatten().map(|code| (join(code, 0), t)));
+            let pairs = codes().zip(codes().skip(1));
+            keys.extend(pairs.flat_map(|([one, exact], [next, next_exact])| {
+                [(join(one, next), t), (join(exact, next_exact), t)]
+            }));
+        }
+        keys.sort_unstable_by_key(|(key, _)| *key);
+        keys.dedup_by(|(key, t), (kept, sum)| {
+            let same = key == kept;
+            if same {
+                *sum += *t;
+            }
+            same
+        });
+        keys
+    }
+
+    /// In how many mails each term is that is in at least `least` of them. A pair is looked at only
+    /// if both its words are. A term as written is left out where it is in as many mails as with word
+    /// forms: then they are the same.
+    fn count(&self, mails: &[Read], least: u32) -> QuickMap<u64, u32> {
+        let mut counts: QuickMap<u64, u32> = QuickMap::default();
+        let often = |counts: &QuickMap<u64, u32>, code| {
+            counts.get(&join(code, 0)).is_some_and(|mails| *mails >= least)
+        };
+        for pairs in [false, true] {
+            for mail in mails {
+                for (key, _) in self.keys(mail) {
+                    let (one, next) = split(key);
+                    let counted = match next {
+                        0 => !pairs,
+                        _ => pairs && often(&counts, one) && often(&counts, next),
+                    };
+                    if counted {
+                        *counts.entry(key).or_default() += 1;
+                    }
+                }
+            }
+        }
+        counts.retain(|_, mails| *mails >= least);
+        let forms = self.forms();
+        let redundant = |key: u64| {
+            let (one, next) = split(key);
+            let with_forms = forms.get(&one).copied().unwrap_or(one);
+            let next = forms.get(&next).copied().unwrap_or(next);
+            let other = join(with_forms, next);
+            other != key && counts.get(&other) == counts.get(&key)
+        };
+        let redundant: Vec<u64> = counts.keys().copied().filter(|key| redundant(*key)).collect();
+        for key in redundant {
+            counts.remove(&key);
+        }
+        counts
+    }
+
+    /// By the code of a word as written, the code with word forms.
+    fn forms(&self) -> BTreeMap<u32, u32> {
+        self.words.iter().map(|Word { codes: [forms, written], .. }| (*written, *forms)).collect()
+    }
+}
+
+/// The key of a word, or of two neighbours.
+fn join(one: u32, next: u32) -> u64 {
+    u64::from(one) << 32 | u64::from(next)
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "the halves of 64 bits have 32")]
+fn split(key: u64) -> (u32, u32) {
+    ((key >> 32) as u32, key as u32)
+}

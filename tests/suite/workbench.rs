@@ -1,0 +1,161 @@
+//! The dictionary workbench as its users meet it, on real helpdesk tickets: from nothing to
+//! dictionaries, calibrated and measured.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::office::{Office, Ran};
+
+fn tickets(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tickets").join(name).display().to_string()
+}
+
+fn object(ran: &Ran) -> Value {
+    assert_eq!(ran.code, 0, "{ran:?}");
+    serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {}", ran.out))
+}
+
+/// An office with dictionaries drafted from the tickets to train on.
+fn drafted() -> Office {
+    let office = Office::open();
+    let train = tickets("train.jsonl");
+    let told = object(&office.run(&[
+        "suggest",
+        "--from-scratch",
+        "--train",
+        &train,
+        "--out",
+        "new",
+        "--max-lines",
+        "100",
+        "--json",
+    ]));
+    assert_eq!(told["mails"], 400);
+    assert_eq!(told["teams"], 8, "{told}");
+    office
+}
+
+#[test]
+fn dictionaries_are_drafted_calibrated_and_measured() {
+    let office = drafted();
+    let dev = tickets("dev.jsonl");
+    for team in ["hardware", "hr-support", "administrative-rights"] {
+        let text = fs::read_to_string(office.path(&format!("new/{team}.dict"))).unwrap();
+        let lines = text.lines().filter(|line| line.contains(" mails") && !line.starts_with('#'));
+        assert!((20..=100).contains(&lines.count()), "{text}");
+    }
+    assert!(office.path("new/other.dict").exists(), "nobody's mail has a floor");
+    assert_eq!(office.run(&["lint", "new"]).code, 0);
+
+    let uncalibrated =
+        object(&office.run(&["eval", "--dictionaries", "new", "--data", &dev, "--json"]));
+    assert_eq!(uncalibrated["calibrated"], false);
+    let told = object(&office.run(&[
+        "calibrate",
+        "--dictionaries",
+        "new",
+        "--data",
+        &dev,
+        "--target-precision",
+        "0.9",
+        "--json",
+    ]));
+    assert_eq!((&told["answers"], &told["too_few"]), (&250.into(), &false.into()));
+    let measured =
+        object(&office.run(&["eval", "--dictionaries", "new", "--data", &dev, "--json"]));
+    assert_eq!(measured["n"], 250);
+    let share = |key: &str| measured[key].as_f64().unwrap_or_else(|| panic!("{key}: {measured}"));
+    // Guessing the commonest team is right for a quarter of them.
+    assert!(share("accuracy") > 0.55, "{}", share("accuracy"));
+    assert!(share("macro_f1") > 0.4 && share("macro_f1") <= 1.0);
+    assert!(share("auto_routed") > 0.05 && share("auto_precision") >= 0.9, "{measured}");
+    assert!(share("ece") < 0.15 && share("seconds") > 0.0);
+    assert_eq!(measured["calibrated"], true);
+    assert_eq!(measured["accuracy"], uncalibrated["accuracy"], "calibrating ranks nothing anew");
+    let team = &measured["teams"]["hardware"];
+    let recall = &team["recall"];
+    assert_eq!(team["n"], recall["of"]);
+    assert!(recall["interval"][0].as_f64() < recall["value"].as_f64(), "{team}");
+    let confused: u64 = measured["confusion"]
+        .as_object()
+        .unwrap()
+        .values()
+        .flat_map(|row| row.as_object().unwrap().values())
+        .filter_map(Value::as_u64)
+        .sum();
+    assert_eq!(confused, 250, "every mail stands in the table once");
+}
+
+#[test]
+fn the_same_mail_makes_the_same_files() {
+    let (one, other) = (drafted(), drafted());
+    for entry in fs::read_dir(one.path("new")).unwrap() {
+        let name = entry.unwrap().file_name();
+        let read = |office: &Office| fs::read(office.path("new").join(&name)).unwrap();
+        assert_eq!(read(&one), read(&other), "{name:?}");
+    }
+}
+
+#[test]
+fn a_draft_replaces_a_draft_and_nothing_else() {
+    let office = drafted();
+    let train = tickets("train.jsonl");
+    let again =
+        |out: &str| office.run(&["suggest", "--from-scratch", "--train", &train, "--out", out]);
+    assert_eq!(again("new").code, 0);
+    office.write("mine/billing.dict", "team billing\n\n[terms]\ninvoice +7\n");
+    let ran = again("mine");
+    assert_eq!(ran.code, 2);
+    assert_eq!(
+        ran.err,
+        "postroom: `mine` has a `billing.dict` that no command wrote; name an empty folder\n"
+    );
+    assert_eq!(fs::read_dir(office.path("mine")).unwrap().count(), 1);
+}
+
+#[test]
+fn labelled_mail_is_read_from_folders_and_packed_files() {
+    let office = Office::open();
+    office.write("dictionaries/billing.dict", "team billing\nbase -2\n\n[terms]\ninvoice +9\n");
+    office.write("archive/billing/a.eml", "Subject: Your invoice\n\nAn invoice.\n");
+    office
+        .write("archive/other.mbox", "From a@b Mon Nov 23 10:00:00 2026\nSubject: Hi\n\nHello.\n");
+    let measured = object(&office.run(&[
+        "eval",
+        "--dictionaries",
+        "dictionaries",
+        "--data",
+        "archive",
+        "--json",
+    ]));
+    assert_eq!((&measured["n"], measured["accuracy"].as_f64()), (&2.into(), Some(1.0)));
+    assert_eq!(measured["other_routed"]["hits"], 0);
+}
+
+#[test]
+fn what_is_no_labelled_mail_is_named_with_its_line() {
+    let office = Office::open();
+    office.write("dictionaries/a.dict", "team a\n\n[terms]\nword\n");
+    for (name, text, expected) in [
+        (
+            "not JSON",
+            "{\"label\":\"a\",\"text\":\"x\"}\n{\n",
+            "bad.jsonl:2: error: it is not a labelled mail",
+        ),
+        ("no label", "{\"text\":\"x\"}\n", "missing field `label`"),
+        ("no text", "{\"label\":\"a\"}\n", "it has no text"),
+        ("nothing", "\n", "there is no labelled mail here"),
+    ] {
+        office.write("bad.jsonl", text);
+        let ran = office.run(&["eval", "--dictionaries", "dictionaries", "--data", "bad.jsonl"]);
+        assert_eq!(ran.code, 2, "{name}: {ran:?}");
+        let said = ran.err.split_whitespace().collect::<Vec<_>>().join(" ");
+        let expected = expected.trim_start_matches("bad.jsonl:2: error: ");
+        assert!(said.contains(expected), "{name}: {said}");
+    }
+    let absent = office.run(&["eval", "--dictionaries", "dictionaries", "--data", "absent.jsonl"]);
+    assert_eq!(absent.code, 2);
+    assert!(absent.err.contains("it can't be read"), "{}", absent.err);
+}
