@@ -23,7 +23,7 @@ use crate::mail::trust::Door;
 use crate::pipeline::{Arrival, Judgement, Rules};
 use crate::rim::directory::{Calendars, Service};
 use crate::route::{Decision, Reason, Target};
-use crate::seams::{Store, StoreError, TicketFilter, TicketId};
+use crate::seams::{Store, StoreError, Ticket, TicketFilter, TicketId};
 
 /// How often tickets are counted. Those that this process decides meanwhile count at once.
 const COUNT_EVERY: Duration = Duration::from_secs(10);
@@ -237,12 +237,14 @@ pub(super) async fn keep_calendars(every: Duration, mut calendars: Calendars, sh
 /// Has mails read again that waited for the directory service, once it answers.
 pub(super) async fn look_again(shared: Shared) {
     let Some(service) = &shared.presence.service else { return };
+    // Those about whose sender it said nothing lately: they must not hold up the others.
+    let mut silent = BTreeSet::new();
     while pause(&shared, LOOK_AGAIN).await {
         shared.health.directory_failing("service", service.failures() > 0);
         if service.is_away() || !shared.presence.waiting.swap(false, Ordering::Relaxed) {
             continue;
         }
-        match ask_for_waiting(service, &shared).await {
+        match ask_for_waiting(service, &mut silent, &shared).await {
             Ok(true) => {}
             Ok(false) => shared.presence.waiting.store(true, Ordering::Relaxed),
             Err(failure) => {
@@ -255,7 +257,11 @@ pub(super) async fn look_again(shared: Shared) {
 
 /// Asks for a retry of each mail about whose sender the service answers now; `false` if some are
 /// left to wait.
-async fn ask_for_waiting(service: &Service, shared: &Shared) -> Result<bool, StoreError> {
+async fn ask_for_waiting(
+    service: &Service,
+    silent: &mut BTreeSet<TicketId>,
+    shared: &Shared,
+) -> Result<bool, StoreError> {
     const PAGE: u32 = 500;
     let store = shared.store.as_ref();
     let (mut before, mut asked): (Option<TicketId>, u64) = (None, 0);
@@ -265,21 +271,31 @@ async fn ask_for_waiting(service: &Service, shared: &Shared) -> Result<bool, Sto
         let page = store.tickets(&filter).await?;
         let Some(last) = page.last() else { break };
         before = Some(last.id);
-        for ticket in page.iter().filter(|it| it.decision.reason == Reason::DirectoryAway) {
-            let party = store.ticket(ticket.id).await?.evidence.party;
+        let waits = |ticket: &&Ticket| {
+            ticket.decision.reason == Reason::DirectoryAway && !silent.contains(&ticket.id)
+        };
+        let waiting: Vec<TicketId> = page.iter().filter(waits).map(|ticket| ticket.id).collect();
+        for ticket in waiting {
+            let party = store.ticket(ticket).await?.evidence.party;
             let Party::Unanswered { mailbox } = party else { continue };
             let answers = service.answers(BTreeSet::from([mailbox])).await;
             if answers.values().any(|answer| *answer == Answer::Silence) {
-                return Ok(false);
+                silent.insert(ticket);
+                if service.is_away() {
+                    return Ok(false);
+                }
+                continue;
             }
-            store.ask_retry(ticket.id, super::POSTROOM, shared.clock.now()).await?;
+            store.ask_retry(ticket, super::POSTROOM, shared.clock.now()).await?;
             asked += 1;
         }
     }
     if asked > 0 {
         info!(count = asked, "the directory service answers; mail that waited is read again");
     }
-    Ok(true)
+    let all = silent.is_empty();
+    silent.clear();
+    Ok(all)
 }
 
 /// Waits; `false` when the service is to stop.

@@ -6,17 +6,19 @@
 //!
 //! 200 {"customer": "Acme", "account_manager": "ann@callwise.example", "tier": "gold",
 //!      "domain": "acme.example"}
-//! 200 {"customer": null}      or 404: nobody's
+//! 200 {"customer": null}                          nobody's
 //! ```
 //!
 //! `account_manager` and `tier` may be left out or null; `domain` says that the whole domain is
 //! the customer's (`*.acme.example`: its sub-domains too), and not the address alone. The address
 //! comes in normal form, without a `+tag`. Further keys are passed over. Whatever else the service
-//! does is a failure.
+//! does is a failure, 404 too: an address that is wrong in the configuration must not make
+//! strangers of all customers.
 //!
 //! Answers are kept. While the service is away, one that was kept stands in for so long as the
 //! configuration says, and the service is left in peace for a while, so that no mail waits for it
-//! again and again. It knows nothing of mails.
+//! again and again. An answer that can't be understood, or an error over one address, says nothing
+//! about the others. It knows nothing of mails.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -63,6 +65,14 @@ struct Mood {
     rests_until: Option<Instant>,
 }
 
+/// Why there is no answer.
+enum Trouble {
+    /// It doesn't answer at all.
+    Away(String),
+    /// It doesn't answer about this address.
+    Odd(String),
+}
+
 #[derive(Serialize)]
 struct Question<'a> {
     address: &'a str,
@@ -96,7 +106,9 @@ impl Service {
         // RFC 2606 §2: no such domain will ever be.
         match self.ask("nobody@postroom.invalid").await {
             Ok(_) => Report { facts: vec!["it answers".to_owned()], problems: Vec::new() },
-            Err(why) => Report { facts: Vec::new(), problems: vec![why] },
+            Err(Trouble::Away(why) | Trouble::Odd(why)) => {
+                Report { facts: Vec::new(), problems: vec![why] }
+            }
         }
     }
 
@@ -112,32 +124,51 @@ impl Service {
                 None => open.push(address),
             }
         }
-        if open.is_empty() {
-            return answers;
-        }
-        let deadline = Instant::now() + self.settings.timeout;
-        let mut asked = stream::iter(open.clone())
-            .map(|address| async {
-                let said = self.ask(&address).await;
-                (address, said)
-            })
-            .buffer_unordered(AT_ONCE);
-        while !self.is_away() {
-            match timeout_at(deadline, asked.next()).await {
-                Ok(Some((address, Ok(answer)))) => {
-                    self.well();
-                    self.keep(&address, &answer);
-                    answers.insert(address, answer);
-                }
-                Ok(Some((_, Err(why)))) => self.failed(&why),
-                Ok(None) => break,
-                Err(_) => self.failed("no answer in time"),
-            }
+        if !open.is_empty() && !self.is_away() {
+            self.ask_all(&open, &mut answers).await;
         }
         for address in open {
             answers.entry(address).or_insert_with_key(|address| self.stale(address));
         }
         answers
+    }
+
+    /// Asks about all of them, until there is no time left.
+    async fn ask_all(&self, open: &[String], answers: &mut BTreeMap<String, Answer>) {
+        let deadline = Instant::now() + self.settings.timeout;
+        let mut asked = stream::iter(open.to_vec())
+            .map(|address| async move {
+                let said = self.ask(&address).await;
+                (address, said)
+            })
+            .buffer_unordered(AT_ONCE);
+        let (mut well, mut trouble) = (false, None);
+        loop {
+            match timeout_at(deadline, asked.next()).await {
+                Ok(Some((address, Ok(answer)))) => {
+                    well = true;
+                    self.keep(&address, &answer);
+                    answers.insert(address, answer);
+                }
+                Ok(Some((address, Err(why)))) => {
+                    if let Trouble::Odd(_) = &why {
+                        self.leave_in_peace(&address);
+                    }
+                    trouble = Some(why);
+                }
+                Ok(None) => break,
+                Err(_) => {
+                    trouble = Some(Trouble::Away("no answer in time".to_owned()));
+                    break;
+                }
+            }
+        }
+        if well {
+            self.well();
+        }
+        if let Some(why) = trouble {
+            self.failed(&why, well);
+        }
     }
 
     /// Whether it failed lately, and is left in peace.
@@ -171,6 +202,13 @@ impl Service {
         found.map_or(Answer::Silence, |kept| kept.answer.clone())
     }
 
+    /// Does not ask about an address again for a while that the service stumbles over.
+    fn leave_in_peace(&self, address: &str) {
+        if self.stale(address) == Answer::Silence {
+            self.keep(address, &Answer::Silence);
+        }
+    }
+
     fn keep(&self, address: &str, answer: &Answer) {
         let kept = Kept { answer: answer.clone(), since: Instant::now() };
         lock(&self.kept).insert(address.to_owned(), kept);
@@ -184,31 +222,45 @@ impl Service {
         *mood = Mood::default();
     }
 
-    fn failed(&self, why: &str) {
+    /// It failed, but for what it answered beside.
+    fn failed(&self, trouble: &Trouble, well: bool) {
+        let (Trouble::Away(why) | Trouble::Odd(why)) = trouble;
+        if well {
+            warn!(why, "the directory service answers some questions only");
+            return;
+        }
         let mut mood = lock(&self.mood);
         mood.failures = mood.failures.saturating_add(1);
         let rest = backoff(mood.failures);
-        mood.rests_until = Some(Instant::now() + rest);
+        if let Trouble::Away(_) = trouble {
+            mood.rests_until = Some(Instant::now() + rest);
+        }
         warn!(why, rest = ?rest, "the directory service does not answer");
     }
 
-    async fn ask(&self, address: &str) -> Result<Answer, String> {
+    async fn ask(&self, address: &str) -> Result<Answer, Trouble> {
         let mut request = self.client.post(&self.settings.url).json(&Question { address });
         if let Some(token) = &self.settings.token {
-            let token = secret::read(token).await.map_err(|error| error.to_string())?;
-            request = request.bearer_auth(token.expose_secret());
+            let token = secret::read(token).await.map_err(|error| Trouble::Away(error.to_string()));
+            request = request.bearer_auth(token?.expose_secret());
         }
-        let response = request.send().await.map_err(http::said)?;
+        let sent = request.send().await;
+        let response = sent.map_err(|error| Trouble::Away(http::said(error)))?;
         match response.status() {
             StatusCode::OK => {
-                let body = http::body(response, MOST).await?;
+                let body = http::body(response, MOST).await.map_err(Trouble::Away)?;
                 // The parser's own words could quote a customer.
-                let said = serde_json::from_slice(&body);
-                let said = said.map_err(|_| "the answer is not as documented".to_owned())?;
-                meant(said)
+                serde_json::from_slice(&body)
+                    .map_err(|_| "the answer is not as documented".to_owned())
+                    .and_then(meant)
+                    .map_err(Trouble::Odd)
             }
-            StatusCode::NOT_FOUND => Ok(Answer::Unknown),
-            status => Err(format!("it answered {status}")),
+            status @ (StatusCode::BAD_REQUEST
+            | StatusCode::UNPROCESSABLE_ENTITY
+            | StatusCode::INTERNAL_SERVER_ERROR) => {
+                Err(Trouble::Odd(format!("it answered {status}")))
+            }
+            status => Err(Trouble::Away(format!("it answered {status}"))),
         }
     }
 }
