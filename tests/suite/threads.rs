@@ -40,13 +40,22 @@ fn told(ticket: &Value) -> String {
     format!("{to} {} {}", text(&decision["reason"]), text(&thread["outcome"])).trim().to_owned()
 }
 
+/// A mail that is pasted into another.
+const PASTED: &str = "\r\nFrom: Ann <ann@stranger.example>\r\nSent: Monday\r\nTo: mara\r\n\r\nHi";
+
 /// What our own server says of a customer's mail, and of a colleague's.
 const ACME: &str = "dmarc=pass header.from=acme.example";
 const OWN: &str = "dmarc=pass header.from=callwise.example";
 
 /// What shows, the sender, what it answers, what our server says of it, where it goes and why.
-const CASES: [(&str, &str, &[&str], &str, &str); 10] = [
-    ("the same sender", "ann@stranger.example", &["first"], "", "billing follow_up follows"),
+const CASES: [(&str, &str, &[&str], &str, &str); 14] = [
+    (
+        "the same sender, under a new subject",
+        "ann@stranger.example",
+        &["first"],
+        "",
+        "billing follow_up follows",
+    ),
     (
         "a stranger who guesses the reference",
         "mallory@elsewhere.example",
@@ -91,6 +100,28 @@ const CASES: [(&str, &str, &[&str], &str, &str); 10] = [
         "",
         "billing follow_up follows",
     ),
+    (
+        "whoever has the ticket is away",
+        "eve@globex.example",
+        &["away"],
+        "dmarc=pass header.from=globex.example",
+        "mara@callwise.example manager holder_busy",
+    ),
+    ("a mail that was filed", "ann@stranger.example", &["filed"], "", "assist no_evidence closed"),
+    (
+        "an automatic answer in the thread",
+        "ann@stranger.example",
+        &["first"],
+        "none\r\nAuto-Submitted: auto-replied",
+        "filed auto_reply",
+    ),
+    (
+        "a colleague who sends it on",
+        "mara@callwise.example",
+        &["first"],
+        OWN,
+        "assist no_evidence forwarded",
+    ),
     ("no reference that is known", "ann@stranger.example", &["unknown"], "", "assist no_evidence"),
 ];
 
@@ -102,19 +133,26 @@ fn replies_go_where_their_ticket_is_now_if_their_sender_belongs_to_it() {
     office.post(&mail("unclear", "ute@unclear.example", "Hello", "Could you call me?"));
     office.post(&reply("customers", "wile@acme.example", &[], ACME, INVOICE));
     office.post(&mail("away", "eve@globex.example", "Hello", INVOICE));
+    let automatic = mail("filed", "ann@stranger.example", "Away", "Until Monday.");
+    office.post(&format!("Auto-Submitted: auto-replied\r\n{automatic}"));
     let service = office.serve(&[]);
-    office.settled(4);
-    let unclear = number(&office, "unclear");
-    office.run(&["assist", "answer", &unclear, "sales"]).well();
-    for (number, (_, from, answers, server, _)) in CASES.iter().enumerate() {
-        office.post(&reply(&format!("case-{number}"), from, answers, server, nothing));
+    office.settled(5);
+    for (id, to) in [("unclear", "sales"), ("away", "jonas@callwise.example")] {
+        office.run(&["assist", "answer", &number(&office, id), to]).well();
     }
-    office.settled(4 + CASES.len());
+    for (number, (name, from, answers, server, _)) in CASES.iter().enumerate() {
+        let mail = reply(&format!("case-{number}"), from, answers, server, nothing);
+        let sent_on = name.contains("sends it on");
+        let mail =
+            if sent_on { mail.replace("Re: ", "Fwd: ").replace(nothing, PASTED) } else { mail };
+        office.post(&mail);
+    }
+    office.settled(5 + CASES.len());
     for (number, (name, .., expected)) in CASES.iter().enumerate() {
         let ticket = found(&office, &format!("case-{number}"));
         assert_eq!(told(&ticket), *expected, "{name}: {ticket:#}");
     }
-    let all = 4 + CASES.len();
+    let all = 5 + CASES.len();
     let replayed = office.run(&["ledger", "replay"]).well();
     assert_eq!(replayed, format!("{all} tickets as decided, 0 otherwise\n"));
     service.stop();
@@ -151,17 +189,27 @@ fn a_thread_that_arrives_whole_goes_one_way_and_corrections_move_what_follows() 
 }
 
 #[test]
-fn a_reply_after_longer_than_the_policy_lets_a_thread_rest_is_a_new_mail() {
+fn a_reply_months_later_follows_for_as_long_as_the_policy_lets_a_thread_rest() {
+    const DAY: i64 = 24 * 60 * 60;
     let office = Office::open();
     let config = std::fs::read_to_string(office.path("postroom.toml")).unwrap();
-    office.write("postroom.toml", &format!("{config}\n[policy]\nthread_rests = \"1ms\"\n"));
-    office.post(&mail("first", "ann@stranger.example", "Invoice", INVOICE));
+    office.write("postroom.toml", &format!("{config}\n[policy]\nthread_rests = \"90d\"\n"));
+    // A Maildir's file names say when a mail came.
+    let came = |days: i64, mail: &str| {
+        office.write(&format!("mailbox/new/{}.test", 1_700_000_000 + days * DAY), mail);
+    };
+    came(0, &mail("first", "ann@stranger.example", "Invoice", INVOICE));
+    came(89, &reply("soon", "ann@stranger.example", &["first"], "", "One more thing."));
+    came(91, &reply("late", "ann@stranger.example", &["first"], "", "One more thing."));
     let service = office.serve(&[]);
-    office.settled(1);
-    std::thread::sleep(Duration::from_millis(5));
-    office.post(&reply("later", "ann@stranger.example", &["first"], "", "One more thing."));
-    office.settled(2);
-    assert_eq!(told(&found(&office, "later")), "assist no_evidence too_old");
+    office.settled(3);
+    for (id, expected, days) in
+        [("soon", "billing follow_up follows", 89), ("late", "assist no_evidence too_old", 91)]
+    {
+        let ticket = found(&office, id);
+        assert_eq!(told(&ticket), expected);
+        assert_eq!(ticket["evidence"]["signs"]["thread"]["days"], days, "{ticket:#}");
+    }
     service.stop();
 }
 
