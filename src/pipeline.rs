@@ -1,17 +1,16 @@
 //! The stages of a mail, one after the other: parse, identify, classify, decide.
 //!
 //! [`Rules::judge`] is the one way from bytes to a decision: the service, the command line and
-//! the tests all take it. It does no I/O; what day it is comes with the call.
+//! the tests all take it. It does no I/O; what is true just now comes with the call.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use jiff::civil::Date;
+use std::sync::Arc;
 
 use crate::classify::{Scratch, Verdict, classify};
 use crate::config::Folders;
 use crate::dictionary::Dictionaries;
-use crate::directory::{Directory, NoMatch, Party, Rung};
+use crate::directory::{Directory, NoMatch, Party, Present, Rung};
 use crate::mail::trust::{Door, trust};
 use crate::mail::{Kind, Mail, original, parse};
 use crate::route::{Case, Decision, Forward, Policy, Reason, ReturnedMail, Signs, Target, came_to};
@@ -25,7 +24,7 @@ pub struct Rules {
     /// The files that they were made of, by name.
     pub sources: BTreeMap<String, String>,
     /// Who is a customer, and who of us knows them.
-    pub directory: Directory,
+    pub directory: Arc<Directory>,
     /// What the owner decided once for all mail.
     pub policy: Policy,
 }
@@ -37,8 +36,8 @@ pub struct Arrival<'a> {
     pub raw: &'a [u8],
     /// The size of the whole.
     pub size: u64,
-    /// What day it is: it decides who is away.
-    pub today: Date,
+    /// What is true just now: it decides who is free, and has what the directory service said.
+    pub present: &'a Present,
     /// What is known of the server that received it.
     pub door: &'a Door,
 }
@@ -59,17 +58,25 @@ impl Rules {
     /// set aside with the failure named, and the next one is none the worse for it.
     #[must_use]
     pub fn judge(&self, scratch: &mut Scratch, arrival: Arrival<'_>) -> Judgement {
-        // A panic may leave the scratch half written, so it is not used again.
-        let stages = AssertUnwindSafe(|| self.stages(scratch, arrival));
-        catch_unwind(stages).unwrap_or_else(|panic| {
-            *scratch = Scratch::default();
-            failed(arrival.raw, arrival.size, &panic_message(panic.as_ref()))
+        guarded(scratch, arrival, |scratch| {
+            crate::killpoint::read(arrival.raw);
+            self.decide(scratch, parse::parse(arrival.raw, arrival.size), arrival)
         })
     }
 
-    fn stages(&self, scratch: &mut Scratch, arrival: Arrival<'_>) -> Judgement {
-        crate::killpoint::read(arrival.raw);
-        let mut mail = parse::parse(arrival.raw, arrival.size);
+    /// Decides again about a mail that was judged before the directory service answered, now that
+    /// `arrival` comes with what it said.
+    #[must_use]
+    pub fn judge_answered(
+        &self,
+        scratch: &mut Scratch,
+        judged: Judgement,
+        arrival: Arrival<'_>,
+    ) -> Judgement {
+        guarded(scratch, arrival, |scratch| self.decide(scratch, judged.mail, arrival))
+    }
+
+    fn decide(&self, scratch: &mut Scratch, mut mail: Mail, arrival: Arrival<'_>) -> Judgement {
         // A support address is often a list of our own, as a group at Google is; then every mail
         // that comes in over it has a List-Id and is a person's all the same.
         if mail.kind == Kind::List
@@ -90,7 +97,7 @@ impl Rules {
 
     /// Who a mail is from, and what else it says of itself.
     fn identify(&self, mail: &Mail, arrival: Arrival<'_>) -> (Party, Signs) {
-        let party = self.directory.identify(mail.sender.as_ref(), arrival.today);
+        let party = self.directory.identify(mail.sender.as_ref(), arrival.present);
         let returned = mail.returned.as_ref().map(|about| ReturnedMail {
             message_id: about.message_id.clone(),
             ticket: None,
@@ -104,8 +111,10 @@ impl Rules {
             ..Signs::default()
         };
         match &party {
-            Party::Colleague { .. } => self.sent_on(mail, (party, signs), arrival.today),
-            Party::Registered { .. } | Party::Unregistered { .. } => (party, signs),
+            Party::Colleague { .. } => self.sent_on(mail, (party, signs), arrival.present),
+            Party::Registered { .. } | Party::Unregistered { .. } | Party::Unanswered { .. } => {
+                (party, signs)
+            }
         }
     }
 
@@ -115,7 +124,7 @@ impl Rules {
         &self,
         mail: &Mail,
         (party, mut signs): (Party, Signs),
-        today: Date,
+        present: &Present,
     ) -> (Party, Signs) {
         let mut attached = mail.attached.iter().flatten();
         let one = attached.next().filter(|first| attached.all(|other| other == *first));
@@ -125,13 +134,17 @@ impl Rules {
             (_, Some(from)) => (from, false),
             _ => return (party, signs),
         };
-        let theirs = self.directory.identify(Some(&from), today);
+        let theirs = self.directory.identify(Some(&from), present);
         let (customer, takes) = match &theirs {
             Party::Registered { customer, ladder, .. } => {
                 let takes = ladder.taken_by().and_then(Rung::person);
                 (Some(customer.clone()), takes.cloned())
             }
-            Party::Colleague { .. } | Party::Unregistered { .. } => (None, None),
+            // What it is can only be told when the service has answered.
+            Party::Unanswered { .. } if signs.trust.holds() => return (theirs, signs),
+            Party::Colleague { .. } | Party::Unregistered { .. } | Party::Unanswered { .. } => {
+                (None, None)
+            }
         };
         let counts = attached && customer.is_some() && signs.trust.holds();
         signs.forward = Some(Forward { from, attached, customer, takes });
@@ -145,7 +158,29 @@ impl Rules {
     }
 }
 
+/// Runs the stages of a mail; a panic in one of them sets the mail aside.
+fn guarded(
+    scratch: &mut Scratch,
+    arrival: Arrival<'_>,
+    stages: impl FnOnce(&mut Scratch) -> Judgement,
+) -> Judgement {
+    let run = AssertUnwindSafe(|| stages(scratch));
+    // A panic may leave the scratch half written, so it is not used again.
+    catch_unwind(run).unwrap_or_else(|panic| {
+        *scratch = Scratch::default();
+        failed(arrival.raw, arrival.size, &panic_message(panic.as_ref()))
+    })
+}
+
 impl Judgement {
+    /// The address about which the directory service has to be asked before this mail can be
+    /// decided, if that is what it waits for.
+    #[must_use]
+    pub fn asks(&self) -> Option<&str> {
+        let Party::Unanswered { mailbox } = &self.evidence.party else { return None };
+        (self.decision.reason == Reason::DirectoryAway).then_some(mailbox)
+    }
+
     /// The entry for the ledger.
     #[must_use]
     pub fn entry(self, fetched: &Fetched, folders: &Folders) -> Entry {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::classify::Verdict;
 use crate::dictionary::TeamId;
-use crate::directory::{Party, Rung};
+use crate::directory::{Party, Receipt, Rung};
 use crate::mail::{EmailAddress, Kind, Mail, Oddity};
 pub use policy::{Policy, Treatment, Treatments};
 pub use signs::{CameTo, Flood, Forward, ReturnedMail, Signs, came_to};
@@ -119,6 +119,8 @@ pub enum Reason {
     NestedTooDeep,
     /// A header larger than is safe to read.
     HeaderTooLarge,
+    /// The directory service, which may know the sender, does not answer.
+    DirectoryAway,
     /// Something failed while this mail was read.
     Failed,
     /// The mail could not be delivered where it was to go.
@@ -159,6 +161,7 @@ impl Reason {
             Self::Loop => "loop",
             Self::NestedTooDeep => "nested_too_deep",
             Self::HeaderTooLarge => "header_too_large",
+            Self::DirectoryAway => "directory_away",
             Self::Failed => "failed",
             Self::Undeliverable => "undeliverable",
             Self::Answered => "answered",
@@ -219,9 +222,11 @@ impl Case<'_> {
         None
     }
 
-    /// Whether it is a registered customer's, as far as anybody can tell.
+    /// Whether it is a registered customer's, as far as anybody can tell. Whom the directory
+    /// service has yet to tell of may be one.
     fn is_customers(self) -> bool {
-        matches!(self.party, Party::Registered { .. }) && self.signs.trust.holds()
+        matches!(self.party, Party::Registered { .. } | Party::Unanswered { .. })
+            && self.signs.trust.holds()
     }
 
     /// What no person wrote to be answered.
@@ -253,7 +258,7 @@ impl Case<'_> {
         let claims = match self.party {
             Party::Registered { .. } => !trust.holds(),
             Party::Colleague { .. } => !trust.suffices(),
-            Party::Unregistered { .. } => false,
+            Party::Unregistered { .. } | Party::Unanswered { .. } => false,
         };
         let colleague = matches!(self.party, Party::Colleague { .. });
         let sent_on = forward.as_ref().filter(|it| colleague && it.customer.is_some());
@@ -275,12 +280,12 @@ impl Case<'_> {
 
     /// What the contact ladder says.
     fn by_ladder(self) -> Option<Decision> {
-        let Party::Registered { ladder, .. } = self.party else { return None };
-        let mut decision = climbed(ladder.taken_by(), ladder.nobody_free)?;
-        if self.signs.forward.is_some() && decision.reason != Reason::NobodyFree {
-            decision.reason = Reason::Forwarded;
+        // A customer must not be taken for a stranger because a service is away.
+        if let Party::Unanswered { .. } = self.party {
+            return Some(ask(Reason::DirectoryAway));
         }
-        Some(decision)
+        let Party::Registered { ladder, .. } = self.party else { return None };
+        climbed(ladder, self.signs)
     }
 }
 
@@ -296,9 +301,10 @@ fn treated(treatment: Treatment, reason: Reason) -> Option<Decision> {
     }
 }
 
-/// What the contact ladder says.
-fn climbed(rung: Option<&Rung>, nobody_free: bool) -> Option<Decision> {
-    Some(match rung? {
+/// What the contact ladder says; `None` only for one without rungs.
+#[must_use]
+pub fn climbed(ladder: &Receipt, signs: &Signs) -> Option<Decision> {
+    let mut decision = match ladder.taken_by()? {
         Rung::AccountManager(person) => {
             Decision { target: Target::Person(person.clone()), reason: Reason::AccountManager }
         }
@@ -307,9 +313,13 @@ fn climbed(rung: Option<&Rung>, nobody_free: bool) -> Option<Decision> {
         }
         Rung::Team(team) => Decision {
             target: Target::Team(team.clone()),
-            reason: if nobody_free { Reason::NobodyFree } else { Reason::LadderTeam },
+            reason: if ladder.nobody_free { Reason::NobodyFree } else { Reason::LadderTeam },
         },
-    })
+    };
+    if signs.forward.is_some() && decision.reason != Reason::NobodyFree {
+        decision.reason = Reason::Forwarded;
+    }
+    Some(decision)
 }
 
 /// What the dictionaries say. `hinted` is the team that owns the address that the mail came to: it

@@ -5,19 +5,17 @@ use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
 use clap::Args;
-use jiff::civil::Date;
-use postroom::classify::{Hit, Scratch, Span};
+use postroom::classify::{Hit, Span};
 use postroom::dictionary::TeamId;
 use postroom::directory::Party;
 use postroom::mail::trust::Trust;
 use postroom::mail::{EmailAddress, TextPlace};
-use postroom::pipeline::{Arrival, Judgement};
+use postroom::pipeline::Judgement;
 use postroom::rim::archive;
-use postroom::rim::clock::SystemClock;
 use postroom::route::{CameTo, Forward};
-use postroom::seams::Clock;
 use serde::Serialize;
 
+use super::moment::When;
 use super::output::{count, json_line, progress, row, short, table, text};
 use super::{Failure, Global};
 
@@ -32,9 +30,9 @@ pub(crate) struct Options {
     /// Use the dictionaries in this folder instead of the configuration's
     #[arg(long, value_name = "DIR")]
     dictionaries: Option<PathBuf>,
-    /// Judge as if it were this day (who is away depends on it), such as 2026-12-24
-    #[arg(long, value_name = "DAY")]
-    on: Option<Date>,
+    /// Judge as if it were then (who is free depends on it), as 2026-12-24 or 2026-12-24T10:00
+    #[arg(long, value_name = "TIME")]
+    on: Option<When>,
 }
 
 /// A mail's answer, as `--json` prints it.
@@ -124,22 +122,18 @@ impl<'a> Answer<'a> {
 
 /// Classifies every mail at the paths. What can't be read is named, and the rest goes on.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
-    let (rules, door) = global.rules(options.dictionaries.as_deref())?;
-    let today = options.on.unwrap_or_else(today);
+    let mut judge = global.judge(options.dictionaries.as_deref(), options.on)?;
     // Counting looks through all folders: only for a bar that somebody sees.
     let watched = io::stderr().is_terminal();
     let total = if watched { archive::count_hint(&options.paths) } else { None };
     let bar = progress(total, "classifying");
     let mut report = Report::new(options.json);
-    let mut scratch = Scratch::default();
     let mut unreadable = false;
     for mail in archive::read(&options.paths) {
         bar.inc(1);
         match mail {
             Ok(mail) => {
-                let size = u64::try_from(mail.raw.len()).unwrap_or(u64::MAX);
-                let arrival = Arrival { raw: &mail.raw, size, today, door: &door };
-                let judgement = rules.judge(&mut scratch, arrival);
+                let judgement = judge.judge(&mail.raw);
                 bar.suspend(|| report.add(&mail.source, &judgement))?;
             }
             Err(failure) => {
@@ -149,7 +143,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
         }
     }
     bar.finish_and_clear();
-    let mut last = format!("dictionaries {}", rules.dictionaries.version());
+    let mut last = format!("dictionaries {}", judge.rules.dictionaries.version());
     if !global.has_config() {
         last += "; without a configuration, nobody is a customer";
     }
@@ -158,10 +152,6 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
         (true, true) => Err(Failure::Told),
         (true, false) => report.end(&last).and(Err(Failure::Told)),
     }
-}
-
-pub(super) fn today() -> Date {
-    SystemClock.now().to_zoned(jiff::tz::TimeZone::system()).date()
 }
 
 /// What was found so far: printed at once as JSON, collected for a table.

@@ -170,6 +170,9 @@ fn happened(event: &Event) -> String {
     match &event.what {
         Happening::Decided { decision } => format!("decided: {}", goes(decision)),
         Happening::DecidedAgain { decision, by } => format!("{by} decided: {}", goes(decision)),
+        Happening::BecameBusy { person, why } => {
+            format!("{person} can't have it any more: {}", explain::skipped(why))
+        }
         Happening::SeenAgain { place } => {
             format!("another copy came to {} / {}", place.source, place.folder)
         }

@@ -1,17 +1,15 @@
 //! `postroom lint`: what is wrong with dictionary files, and what could be better.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use postroom::diagnostic::Diagnostic;
 use postroom::dictionary::Dictionaries;
-use postroom::rim::terminal;
 use postroom::rim::watch::read_dictionaries;
 
-use super::output::{drawn, json_line, text};
-use super::{Failure, Global, output};
+use super::output::report;
+use super::{Failure, Global};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -52,7 +50,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
         }
     }
     findings.sort();
-    report(&findings, files, options)
+    report(&findings, files, (options.json, options.strict))
 }
 
 /// The dictionaries at a path, by name, and the folder that they lie in.
@@ -73,23 +71,4 @@ fn read(path: &Path) -> Result<(PathBuf, BTreeMap<String, String>), Vec<Diagnost
 fn lying_in(folder: &Path, mut finding: Diagnostic) -> Diagnostic {
     finding.file = folder.join(&finding.file).display().to_string();
     finding
-}
-
-fn report(findings: &[Diagnostic], files: usize, options: &Options) -> Result<(), Failure> {
-    let errors = findings.iter().filter(|finding| finding.is_error()).count();
-    let warnings = findings.len() - errors;
-    let sum = format!(
-        "{} in {}",
-        output::findings(errors, warnings),
-        output::count(files as u64, "file")
-    );
-    if options.json {
-        findings.iter().try_for_each(json_line)?;
-    } else {
-        drawn(&terminal::render(findings, terminal::color(&io::stdout()), terminal::width()))?;
-    }
-    if errors > 0 || (options.strict && warnings > 0) {
-        return Err(Failure::input(sum));
-    }
-    if options.json { Ok(()) } else { text(&format!("{sum}\n")) }
 }

@@ -103,7 +103,8 @@ fn decided(kept: &TicketDetail) -> Option<&Decision> {
             let of_others = [Reason::Answered, Reason::Undone, Reason::Undeliverable];
             (!of_others.contains(&decision.reason)).then_some(decision)
         }
-        Happening::SeenAgain { .. }
+        Happening::BecameBusy { .. }
+        | Happening::SeenAgain { .. }
         | Happening::Renumbered { .. }
         | Happening::Delivered { .. }
         | Happening::DeliveryFailed { .. }

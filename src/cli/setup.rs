@@ -8,7 +8,6 @@ use include_dir::{Dir, include_dir};
 use postroom::config::{Config, StoreSettings, parse};
 use postroom::diagnostic::Diagnostic;
 use postroom::dictionary::Dictionaries;
-use postroom::directory::Directory;
 use postroom::mail::trust::Door;
 use postroom::pipeline::Rules;
 use postroom::rim;
@@ -68,7 +67,7 @@ impl Global {
             None => texts(&DICTIONARIES).collect(),
         };
         let (dictionaries, _) = Dictionaries::build(&files).map_err(Failure::Findings)?;
-        let (directory, policy) = (Directory::default(), Policy::default());
+        let (directory, policy) = (Arc::default(), Policy::default());
         Ok((Rules { dictionaries, sources: files, directory, policy }, Door::default()))
     }
 

@@ -98,7 +98,9 @@ fn claim(party: &Party, signs: &Signs) -> String {
         Party::Colleague { .. } if !signs.trust.suffices() || signs.forward.is_some() => {
             "    claims to be a colleague: a person has to see\n".to_owned()
         }
-        Party::Colleague { .. } | Party::Unregistered { .. } => String::new(),
+        Party::Colleague { .. } | Party::Unregistered { .. } | Party::Unanswered { .. } => {
+            String::new()
+        }
     }
 }
 

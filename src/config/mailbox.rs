@@ -123,7 +123,11 @@ fn door(section: &Section<'_>, has_customers: bool) -> Door {
 }
 
 /// A text that has no default.
-fn required(section: &Section<'_>, key: &'static str, example: &str) -> Option<Given<String>> {
+pub(super) fn required(
+    section: &Section<'_>,
+    key: &'static str,
+    example: &str,
+) -> Option<Given<String>> {
     let given = section.text(key);
     if given.is_none() && !section.has(key) {
         let _ = section
@@ -219,7 +223,7 @@ fn login(section: &Section<'_>, base: &Path) -> Option<Login> {
 }
 
 /// What stands under the keys of a secret.
-enum Offer {
+pub(super) enum Offer {
     /// None of the keys is there.
     Absent,
     /// What is there is wrong, and reported.
@@ -229,7 +233,7 @@ enum Offer {
 }
 
 /// A secret under one of three keys: as typed, in a file, from a command.
-fn secret(section: &Section<'_>, keys: [&'static str; 3], base: &Path) -> Offer {
+pub(super) fn secret(section: &Section<'_>, keys: [&'static str; 3], base: &Path) -> Offer {
     let [inline, in_file, by_command] = keys;
     let source = section.source();
     let typed = section.text(inline);
@@ -267,12 +271,7 @@ fn refresh(section: Section<'_>, base: &Path) -> Option<Token> {
     let source = section.source();
     let endpoint = required(&section, "endpoint", "endpoint = \"https://…/token\"");
     if let Some(given) = &endpoint {
-        let secure = |url: &str| {
-            let host = url.strip_prefix("http://").and_then(|rest| rest.split(['/', ':']).next());
-            let fine = url.starts_with("https://") || host.is_some_and(values::is_loopback);
-            if fine { Ok(()) } else { Err(format!("`{url}` is not an `https://` address")) }
-        };
-        checked(source, given, secure);
+        checked(source, given, values::web_address);
     }
     let client_id = required(&section, "client_id", "client_id = \"…\"");
     let keys = ["client_secret", "client_secret_file", "client_secret_command"];

@@ -138,6 +138,22 @@ impl Customers {
         self.rows.len()
     }
 
+    /// All rows, in the order of the file.
+    pub(super) fn each(&self) -> impl Iterator<Item = Found<'_>> {
+        (0u32..).take(self.rows.len()).filter_map(|number| {
+            let by = match self.claims.text(number) {
+                address if address.contains('@') => MatchedBy::Address,
+                _ => MatchedBy::Domain,
+            };
+            self.found(number, by)
+        })
+    }
+
+    /// The tiers that customers have.
+    pub(super) fn tiers(&self) -> impl Iterator<Item = &str> {
+        self.tiers.texts()
+    }
+
     fn found(&self, number: u32, by: MatchedBy) -> Option<Found<'_>> {
         let row = self.rows.get(number as usize)?;
         let claim = self.claims.text(number);
@@ -146,7 +162,7 @@ impl Customers {
             customer: self.names.text(row.customer),
             tier: row.tier.map(|tier| self.tiers.text(tier)),
             manager: row.manager.and_then(|number| self.managers.get(number as usize)?.as_ref()),
-            matched: Match { by, entry, line: row.line },
+            matched: Match { by, entry, line: Some(row.line) },
         })
     }
 

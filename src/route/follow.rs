@@ -144,10 +144,14 @@ fn tie(mail: &Mail, (party, signs): (&Party, &Signs), earlier: &Earlier) -> Resu
         }
         Party::Colleague { .. } => (Tie::Colleague, signs.trust.holds()),
         // Who is nobody to us gains little by being taken for the stranger of last week.
-        Party::Registered { .. } | Party::Unregistered { .. } if same_address => {
+        Party::Registered { .. } | Party::Unregistered { .. } | Party::Unanswered { .. }
+            if same_address =>
+        {
             (Tie::SameAddress, signs.trust.suffices())
         }
-        Party::Registered { .. } | Party::Unregistered { .. } => return Err(Outcome::Stranger),
+        Party::Registered { .. } | Party::Unregistered { .. } | Party::Unanswered { .. } => {
+            return Err(Outcome::Stranger);
+        }
     };
     if proven { Ok(tie) } else { Err(Outcome::Unproven) }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Action, Place, Proof, SourceId};
 use crate::classify::Verdict;
-use crate::directory::Party;
+use crate::directory::{Party, Skipped};
 use crate::mail::{EmailAddress, Kind, Mail, Oddity, Text};
 use crate::route::{Decision, Signs, Target};
 
@@ -170,6 +170,13 @@ pub enum Happening {
         decision: Decision,
         /// Who asked for it: a person's name, or `postroom`.
         by: String,
+    },
+    /// Whoever was to have it became busy before it was delivered.
+    BecameBusy {
+        /// Who.
+        person: EmailAddress,
+        /// Why they can't have it.
+        why: Skipped,
     },
     /// Another copy came.
     SeenAgain {

@@ -10,6 +10,7 @@
 mod deliver;
 mod found;
 mod read;
+mod recheck;
 mod record;
 
 use std::sync::Arc;

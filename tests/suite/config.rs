@@ -54,6 +54,8 @@ fn what_is_commented_out_in_the_sample_can_be_written() {
         let key = line.strip_prefix("# ").filter(|rest| {
             let word = rest.split(' ').next().unwrap_or_default();
             rest.starts_with("[mailbox.oauth]")
+                || rest.starts_with("[directory.")
+                || rest.starts_with("[tiers.")
                 || rest.starts_with("[[alias]]")
                 || (rest.contains(" = ")
                     && word.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
@@ -68,6 +70,8 @@ fn what_is_commented_out_in_the_sample_can_be_written() {
         "token_file = \"support.token\"\n",
         "token_command = [\"get-token\", \"support\"]\n",
         "assist_folder = \"Assist\"\n",
+        "\ncustomers = \"customers.csv\"\n",
+        "\npeople = \"people.csv\"\n",
     ] {
         assert!(text.contains(line), "{line}");
         text = text.replace(line, "");
@@ -77,6 +81,12 @@ fn what_is_commented_out_in_the_sample_can_be_written() {
     assert_eq!(mailbox.folders.assist, Waiting::Marked("$Assist".to_owned()));
     assert_eq!(mailbox.folders.teams.len(), 1);
     assert_eq!(config.policy.thresholds.len(), 1);
+    let directory = &config.directory;
+    assert_eq!((directory.holidays.len(), directory.rules.tiers.len()), (2, 2));
+    assert_eq!(directory.rules.zone.iana_name(), Some("Europe/Berlin"));
+    assert!(directory.rules.hours.is_some() && directory.rules.service);
+    assert!(directory.sql.as_ref().is_some_and(|sql| sql.customers.is_some()));
+    assert!(directory.service.as_ref().is_some_and(|service| service.token.is_some()));
     let Access::Imap(imap) = &mailbox.access else { panic!("not IMAP") };
     let Login::OAuth { token: Token::Refresh { refresh_token_file, client_secret, .. }, .. } =
         &imap.login

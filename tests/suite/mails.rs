@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use jiff::civil::{Date, date};
+use jiff::Timestamp;
 use postroom::classify::Scratch;
 use postroom::config::parse::parse;
+use postroom::directory::Present;
 use postroom::mail::trust::{Door, TrustPolicy, TrustVerdict};
 use postroom::mail::{EmailAddress, Kind, Oddity, TextPlace};
 use postroom::pipeline::{Arrival, Judgement, Rules};
@@ -16,7 +17,7 @@ use postroom::serve::rules;
 use crate::support::broken::fixtures;
 
 /// A day on which the people are away whom `people.csv` says to be away.
-const DAY: Date = date(2026, 11, 23);
+const DAY: &str = "2026-11-23T12:00:00Z";
 
 /// What the server calls itself that received the samples.
 const SERVER: &str = "mx.callwise.example";
@@ -98,8 +99,9 @@ fn mails() -> Vec<PathBuf> {
 fn judge(rules: &Rules, path: &Path) -> Judgement {
     let raw = std::fs::read(path).unwrap();
     let door = Door { authserv_ids: vec![SERVER.to_owned()], policy: TrustPolicy::Prefer };
+    let present = Present::at(DAY.parse::<Timestamp>().unwrap());
     let (raw, size) = (raw.as_slice(), raw.len() as u64);
-    rules.judge(&mut Scratch::default(), Arrival { raw, size, today: DAY, door: &door })
+    rules.judge(&mut Scratch::default(), Arrival { raw, size, present: &present, door: &door })
 }
 
 /// What an `.expect` file says.

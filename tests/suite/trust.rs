@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use jiff::civil::date;
 use postroom::classify::Scratch;
 use postroom::config::parse::parse;
+use postroom::directory::Present;
 use postroom::mail::trust::{Door, Method, Trust, TrustPolicy, TrustVerdict, trust};
 use postroom::pipeline::{Arrival, Judgement, Rules};
 use postroom::route::{Reason, Target};
@@ -30,8 +30,8 @@ fn mail(fields: &str, from: &str) -> String {
 
 fn judge(rules: &Rules, door: &Door, mail: &str) -> Judgement {
     let (raw, size) = (mail.as_bytes(), mail.len() as u64);
-    let today = date(2026, 11, 23);
-    rules.judge(&mut Scratch::default(), Arrival { raw, size, today, door })
+    let present = &Present::at("2026-11-23T12:00:00Z".parse().unwrap());
+    rules.judge(&mut Scratch::default(), Arrival { raw, size, present, door })
 }
 
 /// The verdict in a word or two.

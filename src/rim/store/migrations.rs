@@ -11,6 +11,7 @@ pub(super) fn sqlite() -> Migrator {
     migrator([
         (1, "ledger", include_str!("migrations/sqlite/0001_ledger.sql")),
         (2, "threads", include_str!("migrations/sqlite/0002_threads.sql")),
+        (3, "open tickets", include_str!("migrations/sqlite/0003_open_tickets.sql")),
     ])
 }
 
@@ -19,6 +20,7 @@ pub(super) fn postgres() -> Migrator {
     migrator([
         (1, "ledger", include_str!("migrations/postgres/0001_ledger.sql")),
         (2, "threads", include_str!("migrations/postgres/0002_threads.sql")),
+        (3, "open tickets", include_str!("migrations/postgres/0003_open_tickets.sql")),
     ])
 }
 

@@ -89,7 +89,10 @@ pub(super) fn verdict_columns(evidence: &Evidence) -> [Value; 2] {
 pub(super) fn thread_columns(evidence: &Evidence) -> [Value; 2] {
     let customer = match &evidence.party {
         Party::Registered { customer, .. } if evidence.signs.trust.holds() => Some(customer),
-        Party::Registered { .. } | Party::Colleague { .. } | Party::Unregistered { .. } => None,
+        Party::Registered { .. }
+        | Party::Colleague { .. }
+        | Party::Unregistered { .. }
+        | Party::Unanswered { .. } => None,
     };
     let thread = evidence.signs.thread.as_ref().filter(|thread| thread.follows());
     [customer.map(String::as_str).into(), thread.map(|thread| thread.ticket).into()]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tracing::{error, info, warn};
 
-use super::Desk;
+use super::{Desk, recheck};
 use crate::rim::backoff::backoff;
 use crate::seams::{Delivery, Job, JobId, Outcome, StoreError};
 
@@ -31,6 +31,7 @@ pub(super) async fn deliver(desk: Desk, mut delivery: Box<dyn Delivery>) {
             }
             Ok(jobs) => {
                 attempt = 0;
+                let jobs = recheck::still_free(&desk, jobs).await;
                 let results = delivery.deliver(&jobs).await;
                 crate::killpoint::pass("delivered");
                 note(&desk, &jobs, &results);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tracing::{debug, error, warn};
@@ -10,10 +11,13 @@ use super::Desk;
 use super::found::{self, Rates};
 use super::read::Work;
 use crate::classify::Scratch;
-use crate::pipeline::{self, Arrival, Judgement};
+use crate::pipeline::{self, Judgement};
 use crate::rim::backoff::backoff;
 use crate::route::{Decision, Reason, Target};
-use crate::seams::{Amendment, Cursor, Entry, Fetched, Recorded, StoreError, TicketId};
+use crate::seams::{
+    Amendment, Cursor, Entry, Fetched, Happening, Recorded, StoreError, TicketDetail, TicketId,
+};
+use crate::serve::presence::Setting;
 
 /// Tickets of one transaction. More gain little; fewer cost a disk flush each.
 const BATCH: usize = 50;
@@ -66,31 +70,34 @@ fn judge_one(
             let more = window.mails.len() >= BATCH;
             let mut mails = window.mails.into_iter();
             (1..=batches).all(|number| {
-                let entries = mails
-                    .by_ref()
-                    .take(BATCH)
-                    .map(|fetched| {
-                        let judgement = judge_mail(desk, scratch, &fetched);
-                        judgement.entry(&fetched, &desk.mailbox.folders)
-                    })
-                    .collect();
+                let batch: Vec<Fetched> = mails.by_ref().take(BATCH).collect();
+                let judged = judge_mails(desk, scratch, &batch);
+                let entry = |(judgement, fetched): (Judgement, &Fetched)| {
+                    judgement.entry(fetched, &desk.mailbox.folders)
+                };
+                let entries = judged.into_iter().zip(&batch).map(entry).collect();
                 // The cursor moves only with the last batch: what it passes is recorded.
                 let upto = (number == batches).then_some(window.upto);
                 to_record.blocking_send(Judged::Batch { entries, upto, more }).is_ok()
             })
         }
         Work::Again(mails) => mails.into_iter().all(|(ticket, fetched)| {
-            let judgement = fetched.map(|fetched| Box::new(judge_mail(desk, scratch, &fetched)));
+            let judged = fetched.map(|fetched| judge_mails(desk, scratch, &[fetched]));
+            let judgement = judged.into_iter().flatten().next().map(Box::new);
             to_record.blocking_send(Judged::Again(ticket, judgement)).is_ok()
         }),
     }
 }
 
-fn judge_mail(desk: &Desk, scratch: &mut Scratch, fetched: &Fetched) -> Judgement {
+fn judge_mails(desk: &Desk, scratch: &mut Scratch, fetched: &[Fetched]) -> Vec<Judgement> {
     let rules = desk.shared.rules.borrow().clone();
-    let today = desk.shared.clock.now().to_zoned(jiff::tz::TimeZone::system()).date();
-    let door = &desk.mailbox.door;
-    rules.judge(scratch, Arrival { raw: &fetched.raw, size: fetched.size, today, door })
+    let mails: Vec<(&[u8], u64)> = fetched.iter().map(|it| (it.raw.as_slice(), it.size)).collect();
+    let setting = Setting {
+        now: desk.shared.clock.now(),
+        door: &desk.mailbox.door,
+        handle: &Handle::current(),
+    };
+    desk.shared.presence.judge(&rules, scratch, &mails, setting)
 }
 
 /// When delivery is rung for: at once for what comes alone, in batches while there is much.
@@ -242,6 +249,7 @@ fn note(desk: &Desk, entries: &[Entry], recorded: &[Recorded]) {
             warn!(mailbox = %desk.mailbox.id, ticket = ticket.0, reason, "a mail was set aside");
         } else if entry.decision.reason == Reason::NobodyFree {
             warn!(mailbox = %desk.mailbox.id, ticket = ticket.0, "nobody on the ladder is free");
+            desk.shared.health.nobody_free(&desk.mailbox.id);
         } else if entry.decision.reason == Reason::Loop {
             warn!(mailbox = %desk.mailbox.id, ticket = ticket.0, "a mail of our own came back");
         } else if entry.decision.reason == Reason::DeliveryBounced {
@@ -274,6 +282,14 @@ async fn decide_again(desk: &Desk, ticket: TicketId, judgement: Option<Box<Judge
     }
 }
 
+/// Who asked last to read a ticket's mail again.
+fn asked_by(detail: &TicketDetail) -> Option<&str> {
+    detail.events.iter().rev().find_map(|event| {
+        let Happening::RetryAsked { by } = &event.what else { return None };
+        Some(by.as_str())
+    })
+}
+
 async fn amend(
     desk: &Desk,
     ticket: TicketId,
@@ -281,6 +297,11 @@ async fn amend(
 ) -> Result<(), StoreError> {
     let store = &desk.shared.store;
     let detail = store.ticket(ticket).await?;
+    // Between the asking and now a person may have decided: nobody asked to undo that.
+    let waits = detail.ticket.decision.reason == Reason::DirectoryAway;
+    if !waits && asked_by(&detail) == Some(super::super::POSTROOM) {
+        return store.retry_done(ticket).await;
+    }
     let (decision, evidence) = if let Some(judgement) = judgement {
         let (mut decision, mut evidence) = (judgement.decision.clone(), judgement.evidence.clone());
         let at = detail.received.unwrap_or(detail.ticket.recorded);

@@ -50,8 +50,12 @@ fn customer(name: &str) -> Party {
     Party::Registered {
         customer: name.to_owned(),
         tier: None,
-        matched: Match { by: MatchedBy::Domain, entry: "customer.example".to_owned(), line: 2 },
-        ladder: Receipt { steps: Vec::new(), nobody_free: false },
+        matched: Match {
+            by: MatchedBy::Domain,
+            entry: "customer.example".to_owned(),
+            line: Some(2),
+        },
+        ladder: Receipt { at: at(0), steps: Vec::new(), nobody_free: false },
     }
 }
 
