@@ -69,6 +69,13 @@ impl Hits {
         Iter { hits: self, found: self.found.iter() }
     }
 
+    /// The hits as numbers: the number of the line among all lines, and its strength.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = (u32, f64)> + '_ {
+        let strength =
+            |found: &Found| self.findings.get(found.finding as usize).map(|f| f.strength);
+        self.found.iter().filter_map(move |found| Some((found.line, strength(found)?)))
+    }
+
     /// All hits, for whoever reads them more than once.
     #[must_use]
     pub fn to_vec(&self) -> Vec<Hit> {

@@ -1,10 +1,13 @@
 //! `postroom check`: all that is wrong with the configuration, the directory, the dictionaries,
 //! and, when asked to connect, the mailboxes and the store; at once, and nothing changed.
 
+use std::fs::File;
 use std::io;
+use std::path::Path;
 
 use clap::Args;
-use postroom::config::{self, Access, Config};
+use postroom::config::{self, Access, Config, Mailbox};
+use postroom::diagnostic::Diagnostic;
 use postroom::pipeline::Rules;
 use postroom::rim;
 use postroom::rim::directory::Service;
@@ -42,6 +45,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
                 }
                 Err(wrong) => findings.extend(wrong),
             }
+            findings.extend(config.mailboxes.iter().flat_map(out_of_reach));
             (Some(config), findings)
         }
         Err(Failure::Findings(wrong)) => (None, wrong),
@@ -62,6 +66,16 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
         1 => Err(Failure::input("there is one problem; nothing was changed")),
         count => Err(Failure::input(format!("there are {count} problems; nothing was changed"))),
     }
+}
+
+/// Files for a mailbox that can't be read here, where it may be that nobody is to log in.
+fn out_of_reach(mailbox: &Mailbox) -> Vec<Diagnostic> {
+    let unreadable = |path: &Path| {
+        let why = File::open(path).err()?;
+        let message = format!("mailbox `{}` needs it, and it can't be read: {why}", mailbox.id);
+        Some(Diagnostic::error(path.display().to_string(), "unreadable", message).warning())
+    };
+    mailbox.files().into_iter().filter_map(unreadable).collect()
 }
 
 /// What only people want to read.

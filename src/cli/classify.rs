@@ -16,7 +16,7 @@ use postroom::route::{CameTo, Forward};
 use serde::Serialize;
 
 use super::moment::When;
-use super::output::{count, json_line, progress, row, short, table, text};
+use super::output::{count, json_line, progress_of_bytes, row, short, table, text};
 use super::{Failure, Global};
 
 #[derive(Debug, Args)]
@@ -123,18 +123,23 @@ impl<'a> Answer<'a> {
 /// Classifies every mail at the paths. What can't be read is named, and the rest goes on.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     let mut judge = global.judge(options.dictionaries.as_deref(), options.on)?;
-    // Counting looks through all folders: only for a bar that somebody sees.
+    // Looking through all folders beforehand is only for a bar that somebody sees.
     let watched = io::stderr().is_terminal();
-    let total = if watched { archive::count_hint(&options.paths) } else { None };
-    let bar = progress(total, "classifying");
+    let total = if watched { archive::size_hint(&options.paths) } else { None };
+    let bar = progress_of_bytes(total, "classifying");
     let mut report = Report::new(options.json);
     let mut unreadable = false;
     for mail in archive::read(&options.paths) {
-        bar.inc(1);
         match mail {
             Ok(mail) => {
-                let judgement = judge.judge(&mail.raw);
-                bar.suspend(|| report.add(&mail.source, &judgement))?;
+                bar.inc(mail.size);
+                let judgement = judge.judge(&mail.raw, mail.size);
+                // To draw the bar anew takes longer than to judge a mail.
+                if report.prints() {
+                    bar.suspend(|| report.add(&mail.source, &judgement))?;
+                } else {
+                    report.add(&mail.source, &judgement)?;
+                }
             }
             Err(failure) => {
                 unreadable = true;
@@ -164,6 +169,11 @@ impl Report {
     fn new(json: bool) -> Self {
         let heading = ["mail", "from", "subject", "goes to", "why", "sure"];
         Self { table: (!json).then(|| table(&heading, &[4, 5])), counts: BTreeMap::new() }
+    }
+
+    /// Whether each answer is printed at once where the bar is.
+    fn prints(&self) -> bool {
+        self.table.is_none() && io::stdout().is_terminal()
     }
 
     fn add(&mut self, source: &str, judgement: &Judgement) -> Result<(), Failure> {

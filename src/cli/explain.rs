@@ -70,7 +70,7 @@ fn explain_mails(global: &Global, path: &PathBuf, options: &Options) -> Result<(
                 continue;
             }
         };
-        let judgement = judge.judge(&mail.raw);
+        let judgement = judge.judge(&mail.raw, mail.size);
         if options.json {
             json_line(&Explained {
                 source: &mail.source,

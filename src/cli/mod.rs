@@ -170,7 +170,13 @@ enum Command {
     Eval(eval::Options),
     /// Propose dictionary lines from labelled mail
     #[command(after_help = examples![
-        "postroom suggest --from-scratch --train answers.jsonl --out new/"
+        "postroom suggest --train answers.jsonl            what to add, weigh otherwise, drop",
+        "postroom suggest --train answers.jsonl --ask      take them one by one",
+        "postroom suggest --train answers.jsonl --diff     as a patch, to edit and to apply",
+        "postroom suggest --from-scratch --train answers.jsonl --out new/",
+        "",
+        "Nothing is written without --apply, --ask or --out. The effect is measured on a fifth of",
+        "the answers that nothing was learned from."
     ])]
     Suggest(suggest::Options),
     /// Fit the confidence, and the thresholds at a target precision, on confirmed answers

@@ -106,9 +106,8 @@ impl Global {
 }
 
 impl Judge {
-    /// Judges a mail.
-    pub(crate) fn judge(&mut self, raw: &[u8]) -> Judgement {
-        let size = u64::try_from(raw.len()).unwrap_or(u64::MAX);
+    /// Judges a mail: `raw` is all of it or its beginning, `size` its whole size.
+    pub(crate) fn judge(&mut self, raw: &[u8], size: u64) -> Judgement {
         let handle = self.runtime.handle();
         let judged = self.presence.as_ref().map(|presence| {
             let setting = Setting { now: self.at, door: &self.door, handle };

@@ -65,16 +65,27 @@ pub(crate) fn row(cells: impl IntoIterator<Item = String>) -> Row {
 
 /// A progress bar on standard error, or nothing where nobody watches.
 pub(crate) fn progress(total: Option<u64>, what: &str) -> ProgressBar {
+    let template = match total {
+        Some(_) => "{msg} {wide_bar:.cyan/blue} {pos}/{len} ({per_sec}, {eta} to go)",
+        None => "{spinner} {msg} {pos} ({per_sec})",
+    };
+    bar(total, what, template)
+}
+
+/// The same over bytes.
+pub(crate) fn progress_of_bytes(total: Option<u64>, what: &str) -> ProgressBar {
+    let template = match total {
+        Some(_) => "{msg} {wide_bar:.cyan/blue} {bytes}/{total_bytes} ({eta} to go)",
+        None => "{spinner} {msg} {bytes} ({bytes_per_sec})",
+    };
+    bar(total, what, template)
+}
+
+fn bar(total: Option<u64>, what: &str, template: &str) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let (bar, template) = match total {
-        Some(total) => (
-            ProgressBar::new(total),
-            "{msg} {wide_bar:.cyan/blue} {pos}/{len} ({per_sec}, {eta} to go)",
-        ),
-        None => (ProgressBar::new_spinner(), "{spinner} {msg} {pos} ({per_sec})"),
-    };
+    let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
     // The templates are constants; one that didn't parse would show in every test of the demo.
     let style =
         ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());

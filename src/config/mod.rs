@@ -13,7 +13,7 @@ mod values;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -170,6 +170,28 @@ pub struct Mailbox {
     pub fetch_limit: u64,
     /// How long to wait between two looks when the server can't tell us of new mail.
     pub poll_every: Duration,
+}
+
+impl Mailbox {
+    /// The files that logging in needs: secrets and certificate authorities.
+    #[must_use]
+    pub fn files(&self) -> Vec<&Path> {
+        let Access::Imap(imap) = &self.access else { return Vec::new() };
+        let (secret, refresh_token) = match &imap.login {
+            Login::Password { password: secret, .. }
+            | Login::OAuth { token: Token::Ready(secret), .. } => (Some(secret), None),
+            Login::OAuth {
+                token: Token::Refresh { client_secret, refresh_token_file, .. },
+                ..
+            } => (client_secret.as_ref(), Some(refresh_token_file)),
+        };
+        let secret = secret.and_then(|secret| match secret {
+            Secret::File(path) => Some(path),
+            Secret::Inline(_) | Secret::Command(_) => None,
+        });
+        let files = [imap.ca_file.as_ref(), secret, refresh_token];
+        files.into_iter().flatten().map(PathBuf::as_path).collect()
+    }
 }
 
 /// How a mailbox is reached.

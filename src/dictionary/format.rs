@@ -26,7 +26,7 @@
 //! packet loss             +5
 //!
 //! [examples]                      # tests that run at every load
-//! yes  Subject: My calls are not connecting    # must come here
+//! yes  Subject: Calls not connecting since noon # must come here
 //! no   The server at the restaurant was rude   # must not be sent here
 //! todo Printer on floor 3 is offline           # should come here, but doesn't yet
 //! ```

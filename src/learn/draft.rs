@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::labelled::Labelled;
+use super::scale::{points, whole};
 use super::select::{Choice, Chosen, choose};
 use super::terms::Terms;
 use super::workers::each;
@@ -85,7 +86,9 @@ pub fn draft(mails: &[Labelled], wish: &Wish, step: &dyn Fn(&str)) -> Draft {
                 spreads: &spreads,
                 ours: &ours,
                 costs,
+                among: (0..).zip(&candidates.all).map(|(column, _)| column).collect(),
                 prior: &[],
+                prior_base: 0.0,
                 // Weak terms share lines, so that there are about two for each.
                 wanted: wish.max_lines * 2,
             })
@@ -185,16 +188,6 @@ fn scale(chosen: &[Chosen], candidates: &Terms) -> f64 {
 
 fn rarity(candidates: &Terms, column: u32) -> f64 {
     candidates.all.get(column as usize).map_or(1.0, |term| term.rarity)
-}
-
-/// Whole points; beyond what a line can have, the most.
-fn points(points: f64) -> i32 {
-    whole(points).clamp(*POINTS.start(), *POINTS.end())
-}
-
-#[allow(clippy::cast_possible_truncation, reason = "a handful of points")]
-fn whole(points: f64) -> i32 {
-    points.clamp(-1e6, 1e6).round() as i32
 }
 
 // -------------------------------------------------------------------------------------- lines --

@@ -20,6 +20,8 @@ pub(crate) struct Problem<'a> {
     pub(crate) costs: &'a [f64],
     /// What is known beforehand; empty for nothing.
     pub(crate) prior: &'a [f64],
+    /// The same of the base.
+    pub(crate) prior_base: f64,
     /// How exact is exact enough: the largest projected gradient that may remain.
     pub(crate) tolerance: f64,
 }
@@ -45,7 +47,7 @@ const ROUNDS: u32 = 200;
 /// Finds the weights.
 pub(crate) fn fit(problem: &Problem<'_>) -> Weights {
     let height = problem.rows.height();
-    let mut weights = Weights { columns: problem.prior.to_vec(), base: 0.0 };
+    let mut weights = Weights { columns: problem.prior.to_vec(), base: problem.prior_base };
     weights.columns.resize(problem.rows.width(), 0.0);
     let mut rows: Vec<Row> = (0..height).map(|row| Row::of(problem, row)).collect();
     // A mail without a cost has no say.
@@ -152,7 +154,7 @@ mod tests {
 
     fn solve(rows: &Matrix, ours: &[bool], cost: f64, prior: &[f64]) -> Weights {
         let costs = vec![cost; ours.len()];
-        fit(&Problem { rows, ours, costs: &costs, prior, tolerance: 1e-9 })
+        fit(&Problem { rows, ours, costs: &costs, prior, prior_base: 0.0, tolerance: 1e-9 })
     }
 
     #[test]

@@ -51,6 +51,19 @@ impl Matrix {
         self.row(row).map(|(at, value)| value * weights.get(at).copied().unwrap_or(0.0)).sum()
     }
 
+    /// The columns of this one, then those of another with the same rows.
+    pub(crate) fn beside(&self, other: &Self) -> Self {
+        let mut both = Self::new(self.width + other.width);
+        let shift = u32::try_from(self.width).unwrap_or(u32::MAX);
+        #[allow(clippy::cast_possible_truncation, reason = "they were an u32 and an f32 before")]
+        let plain = |(column, value): (usize, f64)| (column as u32, value as f32);
+        for row in 0..self.height() {
+            let shifted = other.row(row).map(plain).map(|(at, value)| (at + shift, value));
+            both.push(self.row(row).map(plain).chain(shifted));
+        }
+        both
+    }
+
     /// The same rows with some of the columns, in this order.
     pub(crate) fn only(&self, columns: &[u32]) -> Self {
         let mut places = vec![u32::MAX; self.width];

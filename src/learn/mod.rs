@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! labelled mail ─┬─> draft       dictionaries from nothing (terms → select → fit → points)
+//!                ├─> suggest     changes to those that stand, with their effect; patch makes them
 //!                ├─> calibrating from margins to confidence, thresholds at a target precision
 //!                └─> measure     how good the dictionaries are on it
 //! ```
@@ -20,8 +21,13 @@ mod matrix;
 mod terms;
 mod fit;
 mod select;
+mod scale;
 mod workers;
 pub mod draft;
+mod standing;
+pub mod patch;
+pub mod effect;
+pub mod suggest;
 
 use crate::dictionary::{Dictionaries, TeamId};
 use crate::route::Policy;

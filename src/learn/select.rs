@@ -43,8 +43,12 @@ pub(crate) struct Choice<'a> {
     pub(crate) ours: &'a [bool],
     /// What a mail on the wrong side costs, mail by mail.
     pub(crate) costs: &'a [f64],
+    /// The columns to choose from.
+    pub(crate) among: Vec<u32>,
     /// What is known of each column beforehand; empty for nothing. Known columns are kept.
     pub(crate) prior: &'a [f64],
+    /// What is known of the base beforehand.
+    pub(crate) prior_base: f64,
     /// How many terms are wanted.
     pub(crate) wanted: usize,
 }
@@ -55,8 +59,8 @@ impl Choice<'_> {
             [] => Vec::new(),
             _ => columns.iter().map(|column| self.prior(*column)).collect(),
         };
-        let Self { ours, costs, .. } = *self;
-        fit(&Problem { rows, ours, costs, prior: &prior, tolerance })
+        let Self { ours, costs, prior_base, .. } = *self;
+        fit(&Problem { rows, ours, costs, prior: &prior, prior_base, tolerance })
     }
 
     fn prior(&self, column: u32) -> f64 {
@@ -74,9 +78,13 @@ impl Choice<'_> {
 
 /// Chooses terms.
 pub(crate) fn choose(choice: &Choice<'_>) -> Chosen {
-    let mut columns: Vec<u32> = (0..u32::try_from(choice.rows.width()).unwrap_or(0)).collect();
+    let mut columns = choice.among.clone();
     let mut rows;
     let mut current = choice.rows;
+    if columns.len() < choice.rows.width() {
+        rows = choice.rows.only(&columns);
+        current = &rows;
+    }
     for times in STEPS {
         #[allow(
             clippy::cast_precision_loss,

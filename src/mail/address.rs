@@ -46,6 +46,7 @@ impl EmailAddress {
         }
         let (local, domain) = text
             .rsplit_once('@')
+            .map(|(local, domain)| (without_route(local), domain))
             .filter(|(local, domain)| !local.is_empty() && !domain.is_empty())
             .ok_or_else(|| AddressError::NotAnAddress(text.to_owned()))?;
         if local.chars().any(|c| c.is_control() || c.is_whitespace() || matches!(c, '<' | '>')) {
@@ -74,6 +75,15 @@ impl EmailAddress {
     #[must_use]
     pub fn domain(&self) -> &str {
         self.text.get(self.at as usize + 1..).unwrap_or_default()
+    }
+}
+
+/// A local part without what some programs put in front of an address: `mailto:`, or the route
+/// that it took (RFC 5322 §4.4). A colon is no part of one, unless it is quoted.
+fn without_route(local: &str) -> &str {
+    match local.rsplit_once(':') {
+        Some((_, local)) if !local.ends_with('"') => local,
+        _ => local,
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::charsets::map::charset_decoder;
 use mail_parser::decoders::quoted_printable::quoted_printable_decode;
@@ -16,99 +17,179 @@ use super::Oddity;
 /// The text of a part, and what was odd about its bytes.
 pub(super) fn text_of<'a>(part: &'a MessagePart<'_>, raw: &[u8]) -> (Cow<'a, str>, Option<Oddity>) {
     let text = part.text_contents().unwrap_or_default();
-    let fits = memmem::find(text.as_bytes(), "\u{fffd}".as_bytes()).is_none();
-    if fits && !part.is_encoding_problem {
-        return (Cow::Borrowed(text), is_unknown(part).then_some(Oddity::CharsetMismatch));
+    let charset = part.content_type().and_then(|content| content.attribute("charset"));
+    let charset = charset.unwrap_or_default();
+    let escapes = memmem::find(text.as_bytes(), ISO_2022).is_some();
+    let is_wrong =
+        part.is_encoding_problem || escapes || text.contains(char::REPLACEMENT_CHARACTER);
+    let may_lie = is_single_byte(charset) && !text.is_ascii();
+    if !is_wrong && !may_lie {
+        return (Cow::Borrowed(text), is_unknown(charset).then_some(Oddity::CharsetMismatch));
     }
+    let Some(bytes) = bytes_of(part, raw).filter(|bytes| !bytes.is_empty()) else {
+        return (Cow::Borrowed(text), Some(Oddity::BrokenMime));
+    };
+    if !is_wrong && std::str::from_utf8(&bytes).is_err() {
+        return (Cow::Borrowed(text), None);
+    }
+    let (read, fits) = decode(charset, &bytes);
+    let oddity = match (part.is_encoding_problem, fits) {
+        (true, _) => Some(Oddity::BrokenMime),
+        (false, false) => Some(Oddity::CharsetMismatch),
+        (false, true) => None,
+    };
+    (if oddity.is_none() { Cow::Borrowed(text) } else { Cow::Owned(read) }, oddity)
+}
+
+/// The bytes of a part, without its encoding.
+fn bytes_of<'a>(part: &MessagePart<'_>, raw: &'a [u8]) -> Option<Cow<'a, [u8]>> {
     let body = raw.get(part.offset_body as usize..part.offset_end as usize).unwrap_or_default();
     // Where decoding failed, the parser forgets how the part was encoded.
     let says = part.content_transfer_encoding();
-    let bytes = match part.encoding {
+    match part.encoding {
         _ if says.is_some_and(|says| says.eq_ignore_ascii_case("base64")) => {
             base64(body).map(Cow::Owned)
         }
         Encoding::None => Some(Cow::Borrowed(body)),
         Encoding::Base64 => base64(body).map(Cow::Owned),
         Encoding::QuotedPrintable => quoted_printable_decode(body).map(Cow::Owned),
-    };
-    let oddity =
-        if part.is_encoding_problem { Oddity::BrokenMime } else { Oddity::CharsetMismatch };
-    match bytes {
-        Some(bytes) if !bytes.is_empty() => (Cow::Owned(guess(&bytes)), Some(oddity)),
-        _ => (Cow::Borrowed(text), Some(oddity)),
     }
 }
 
-/// Whether a part names a charset that nobody knows.
-fn is_unknown(part: &MessagePart<'_>) -> bool {
-    let charset = part.content_type().and_then(|content| content.attribute("charset"));
-    charset.is_some_and(|charset| {
-        let plain = ["utf-8", "utf8", "us-ascii", "ascii"];
-        let plain = plain.iter().any(|known| charset.eq_ignore_ascii_case(known));
-        !plain && charset_decoder(charset.as_bytes()).is_none()
-    })
+/// How ISO-2022-JP begins its Japanese; nothing else has it.
+const ISO_2022: &[u8] = b"\x1b$";
+
+/// Whether a charset has one byte a character, so that every sequence of bytes is a text in it.
+fn is_single_byte(charset: &str) -> bool {
+    const BEGINNINGS: [&[u8]; 7] =
+        [b"us-ascii", b"ascii", b"iso-8859", b"iso8859", b"windows-", b"cp12", b"latin"];
+    let begins = |with: &&[u8]| {
+        charset.as_bytes().get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with))
+    };
+    BEGINNINGS.iter().any(begins)
+}
+
+/// Whether nobody knows a charset that is named.
+fn is_unknown(charset: &str) -> bool {
+    let plain = ["", "utf-8", "utf8", "us-ascii", "ascii"];
+    let plain = plain.iter().any(|known| charset.eq_ignore_ascii_case(known));
+    !plain && charset_decoder(charset.as_bytes()).is_none()
 }
 
 /// Decodes Base64 as far as it goes, past what has no place in it.
 fn base64(body: &[u8]) -> Option<Vec<u8>> {
     let digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
     let mut digits: Vec<u8> = body.iter().copied().filter(digit).collect();
-    digits.truncate(digits.len() - digits.len() % 4);
+    match digits.len() % 4 {
+        // Six bits alone are no byte.
+        1 => digits.truncate(digits.len() - 1),
+        2 => digits.extend(b"=="),
+        3 => digits.push(b'='),
+        _ => {}
+    }
     base64_decode(&digits)
 }
 
-/// Bytes whose charset is unknown or wrong: UTF-8 if they are, else windows-1252, in which every
-/// byte is a letter and which is what most old programs meant by Latin-1.
-pub(super) fn guess(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(_) => decode("windows-1252", bytes),
+/// Bytes in the charset that is named for them, or where they don't fit it, in the one that they
+/// are most likely in; and whether they fit.
+fn decode(charset: &str, bytes: &[u8]) -> (String, bool) {
+    let is_utf8 = charset.is_empty() || charset.eq_ignore_ascii_case("utf-8");
+    let one_byte = is_single_byte(charset);
+    let escapes = memmem::find(bytes, ISO_2022).is_some();
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && !escapes
+        && (bytes.is_ascii() || is_utf8 || one_byte)
+    {
+        // No text of a charset with one byte a character is UTF-8 by chance.
+        return (text.to_owned(), bytes.is_ascii() || is_utf8);
     }
-}
-
-fn decode(charset: &str, bytes: &[u8]) -> String {
-    match charset_decoder(charset.as_bytes()) {
+    let text = match charset_decoder(charset.as_bytes()) {
+        _ if escapes && (is_utf8 || one_byte) => return (guess(bytes), false),
         Some(decoder) => decoder(bytes),
-        None => String::from_utf8_lossy(bytes).into_owned(),
+        None if is_utf8 => String::from_utf8_lossy(bytes).into_owned(),
+        None => return (guess(bytes), false),
+    };
+    let lost = text.matches(char::REPLACEMENT_CHARACTER).count();
+    // A few characters that were cut or mistyped don't make it another charset.
+    let few = || text.chars().filter(|c| !c.is_ascii()).count() > lost * 4;
+    match lost {
+        0 => (text, true),
+        _ if few() => (text, false),
+        _ => (guess(bytes), false),
     }
 }
 
-/// A header field that did not decode: its encoded words (RFC 2047) are joined before they are
-/// decoded, since some programs cut them in the middle of a character; bytes that were not
-/// encoded at all are guessed. `None` if nothing helps.
-pub(super) fn mend_field(raw: &[u8]) -> Option<String> {
-    if !raw.is_ascii() {
-        return Some(guess(raw));
+/// More bytes than this make no guess better.
+const GUESSED_BY: usize = 64 * 1024;
+
+/// Bytes whose charset is unknown or wrong.
+pub(super) fn guess(bytes: &[u8]) -> String {
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
+    detector.feed(bytes.get(..GUESSED_BY).unwrap_or(bytes), true);
+    let encoding = detector.guess(None, Utf8Detection::Allow);
+    encoding.decode_without_bom_handling(bytes).0.into_owned()
+}
+
+/// A header field as it was meant, and whether it fits the charset that it names, if that is not
+/// what a parser makes of it; `read` is what it makes. Its encoded words (RFC 2047) are joined
+/// before they are decoded, since some programs cut them in the middle of a character; bytes that
+/// were not encoded at all are guessed.
+pub(super) fn mend_field(raw: &[u8], read: &str) -> Option<(String, bool)> {
+    let lost = read.contains(char::REPLACEMENT_CHARACTER);
+    let text = match std::str::from_utf8(raw) {
+        Ok(text) if memmem::find(raw, ISO_2022).is_none() => Cow::Borrowed(text),
+        Err(_) if !lost => return None,
+        Ok(_) | Err(_) => Cow::Owned(guess(raw)),
+    };
+    let misread = || {
+        let mut words = text.split_ascii_whitespace().filter_map(encoded_word);
+        words.any(|(charset, bytes)| !bytes.is_ascii() && !decode(&charset, &bytes).1)
+    };
+    if matches!(text, Cow::Borrowed(_)) && !lost && !misread() {
+        return None;
     }
-    let text = std::str::from_utf8(raw).ok()?;
-    let mut out = String::new();
-    // The run of encoded words with one charset that is being joined.
-    let mut run: Option<(String, Vec<u8>)> = None;
+    let mut field = Field { text: String::new(), run: None, fits: true };
     for word in text.split_ascii_whitespace() {
+        field.add(word);
+    }
+    field.flush();
+    Some((field.text, field.fits))
+}
+
+/// A header field in the making.
+struct Field {
+    text: String,
+    /// The run of encoded words with one charset that is being joined.
+    run: Option<(String, Vec<u8>)>,
+    fits: bool,
+}
+
+impl Field {
+    fn add(&mut self, word: &str) {
         if let Some((charset, bytes)) = encoded_word(word) {
-            match &mut run {
+            match &mut self.run {
                 Some((open, joined)) if *open == charset => joined.extend(bytes),
                 _ => {
-                    flush(&mut run, &mut out);
-                    run = Some((charset, bytes));
+                    self.flush();
+                    self.run = Some((charset, bytes));
                 }
             }
         } else {
-            flush(&mut run, &mut out);
-            if !out.is_empty() {
-                out.push(' ');
+            self.flush();
+            if !self.text.is_empty() {
+                self.text.push(' ');
             }
-            out.push_str(word);
-            out.push(' ');
+            self.text.push_str(word);
+            self.text.push(' ');
         }
     }
-    flush(&mut run, &mut out);
-    (!out.contains(char::REPLACEMENT_CHARACTER)).then_some(out)
-}
 
-fn flush(run: &mut Option<(String, Vec<u8>)>, out: &mut String) {
-    if let Some((charset, bytes)) = run.take() {
-        out.push_str(&decode(&charset, &bytes));
+    fn flush(&mut self) {
+        if let Some((charset, bytes)) = self.run.take() {
+            let (text, fits) = decode(&charset, &bytes);
+            self.text.push_str(&text);
+            self.fits &= fits;
+        }
     }
 }
 
@@ -120,7 +201,7 @@ fn encoded_word(word: &str) -> Option<(String, Vec<u8>)> {
     // RFC 2231 §5: a language may follow the charset.
     let charset = charset.split('*').next()?.to_ascii_lowercase();
     let bytes = match encoding {
-        "B" | "b" => base64_decode(text.as_bytes())?,
+        "B" | "b" => base64(text.as_bytes())?,
         "Q" | "q" => quoted_printable_decode(text.replace('_', " ").as_bytes())?,
         _ => return None,
     };

@@ -59,6 +59,9 @@ pub(super) fn kind(fields: &Fields<'_>, subject: &str, sender: Option<&str>) -> 
         Kind::Receipt
     } else if is_auto_reply(fields, subject) {
         Kind::AutoReply
+    } else if has_empty_path(fields) && auto_submitted(fields) != Some(false) {
+        // RFC 5321 §4.5.5: nobody but a program sends so, about a mail that it could not deliver.
+        Kind::Bounce
     } else if content.is("text/calendar") {
         Kind::Calendar
     } else if is_encrypted(&content) {
@@ -89,43 +92,55 @@ impl Content {
 }
 
 fn is_bounce(fields: &Fields<'_>, content: &Content, sender: Option<&str>) -> bool {
-    let report = content.is("multipart/report") && content.says("delivery-status");
-    let empty_path = fields.first("return-path").is_some_and(|path| path == b"<>");
+    // Without its kind, a report is one of delivery; others are of receipt, of abuse, of trust.
+    let report = content.is("multipart/report")
+        && (content.says("delivery-status") || !content.says("report-type"));
     let daemon = sender.is_some_and(|sender| {
         let local = sender.split('@').next().unwrap_or_default();
         local == "mailer-daemon" || local == "postmaster"
     });
     // An empty path alone is also an out-of-office note's (RFC 3834 §3.3).
+    let empty_path = has_empty_path(fields);
+    let failed = fields.has("x-failed-recipients");
     report
-        || (daemon && (empty_path || fields.has("x-failed-recipients") || auto(fields).is_some()))
-        || (empty_path && fields.has("x-failed-recipients"))
+        || (daemon && (empty_path || failed || auto_submitted(fields) == Some(true)))
+        || (empty_path && failed)
         || sender.is_some_and(|sender| sender.starts_with("mailer-daemon@"))
 }
 
-/// The word of Auto-Submitted, unless it says that a person sent it.
-fn auto(fields: &Fields<'_>) -> Option<String> {
+fn has_empty_path(fields: &Fields<'_>) -> bool {
+    fields.first("return-path").is_some_and(|path| path == b"<>")
+}
+
+/// Whether the mail says that a program sent it, if it says anything of it.
+fn auto_submitted(fields: &Fields<'_>) -> Option<bool> {
     // RFC 3834 §5: "no" means a person sent it.
-    fields.word("auto-submitted").filter(|word| word != "no")
+    fields.word("auto-submitted").map(|word| word != "no")
 }
 
 fn is_auto_reply(fields: &Fields<'_>, subject: &str) -> bool {
-    if fields.word("auto-submitted").is_some_and(|word| word == "no") {
-        return false;
-    }
-    if auto(fields).is_some() {
-        return true;
+    if let Some(says) = auto_submitted(fields) {
+        return says;
     }
     let precedence = fields.word("precedence").unwrap_or_default();
     let program = fields.has("x-autoreply")
         || fields.has("x-autorespond")
         || fields.has("x-autoresponder")
-        || precedence == "auto_reply";
-    // Exchange sets X-Auto-Response-Suppress on its own notes, and on some people's mail too.
+        || precedence == "auto_reply"
+        || wants_no_reply(fields);
     let hinted = fields.has("x-auto-response-suppress")
         || precedence == "bulk"
         || precedence == "junk"
-        || fields.first("return-path").is_some_and(|path| path == b"<>");
+        || has_empty_path(fields);
     program || (hinted && is_away(subject))
+}
+
+/// Programs that answer by themselves ask that nobody does so in turn ([MS-OXCMAIL] 2.1.3.2.10).
+/// To ask for no receipts alone (`DR`, `RN`) is a person's wish as well.
+fn wants_no_reply(fields: &Fields<'_>) -> bool {
+    let Some(wish) = fields.first("x-auto-response-suppress") else { return false };
+    let wish = String::from_utf8_lossy(wish).to_lowercase();
+    wish.split(',').any(|wish| matches!(wish.trim(), "all" | "oof" | "autoreply"))
 }
 
 fn is_away(subject: &str) -> bool {

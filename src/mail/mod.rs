@@ -8,7 +8,9 @@ pub mod address;
 pub mod parse;
 
 mod authres;
+mod body;
 mod charset;
+mod closings;
 mod fields;
 mod html;
 pub mod kind;
@@ -29,7 +31,8 @@ use serde::{Deserialize, Serialize};
 pub use address::{AddressError, EmailAddress};
 
 /// What makes two fetches the same mail: a SHA-256 over the Message-ID, From, Date and Subject
-/// fields as they stand, the size of the body, and the first 64 KiB of it.
+/// fields as they stand, the size of the body, and the first 64 KiB of it. Without any of these
+/// fields and without a body, the header counts as body.
 ///
 /// Trace fields (`Received`, `Delivered-To`, …) are left out, so the same mail in two mailboxes
 /// has one key; the same Message-ID with another text has another. Bounding the body makes the
@@ -231,7 +234,7 @@ pub enum Oddity {
     NoDate,
     /// No text part with anything in it.
     NoText,
-    /// The text came from HTML, because there was no plain text.
+    /// The text came from HTML, because there was no plain text that says anything.
     HtmlOnly,
     /// The HTML hides text from the reader; what is hidden was left out.
     HiddenText,

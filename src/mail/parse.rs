@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use mail_parser::{
-    Address, HeaderName, HeaderValue, Message, MessageParser, MessagePart, MimeHeaders,
+    Address, DateTime, HeaderName, HeaderValue, Message, MessageParser, MessagePart, MimeHeaders,
 };
 use memchr::{memchr, memchr_iter, memmem};
 use sha2::{Digest, Sha256};
@@ -16,8 +16,8 @@ use sha2::{Digest, Sha256};
 use super::fields::{Fields, header_too_large};
 use super::nesting::nested_too_deep;
 use super::{
-    EmailAddress, Kind, Mail, MailKey, Oddity, Text, TextPlace, charset, html, kind, original, pgp,
-    text, thread, trust,
+    EmailAddress, Kind, Mail, MailKey, Oddity, Text, TextPlace, body, charset, html, kind,
+    original, pgp, text, thread, trust,
 };
 
 /// More levels of nested parts than this are not read.
@@ -44,7 +44,8 @@ static PARSER: LazyLock<MessageParser> = LazyLock::new(|| {
         .header_address("Delivered-To")
         .header_address("X-Delivered-To")
         .header_text(HeaderName::Subject)
-        .header_date(HeaderName::Date)
+        // A date without its zone, or with one that is not known, would take the next field with it.
+        .header_text(HeaderName::Date)
         .default_header_ignore()
 });
 
@@ -74,11 +75,15 @@ pub fn parse(raw: &[u8], size: u64) -> Mail {
     };
     if let Some(message) = &message {
         read_header(message, &fields, &mut mail);
+        mend_sender(&fields, &mut mail);
         mend_subject(&fields, &mut mail);
         if !header_only {
             read_text(message, raw, &mut mail);
             mail.attached = original::attached(message);
         }
+    }
+    if fields.is_empty() && !header_only {
+        mail.text = text::mark(as_it_came(raw), &[]);
     }
     let sender = mail.sender.as_ref().map(EmailAddress::as_str);
     mail.kind = kind::kind(&fields, &mail.subject, sender);
@@ -130,15 +135,20 @@ fn blank(key: MailKey, size: u64) -> Mail {
 /// See [`MailKey`].
 fn key(raw: &[u8], size: u64, fields: &Fields<'_>) -> MailKey {
     let mut hash = Sha256::new();
+    let mut is_known = false;
     for name in ["message-id", "from", "date", "subject"] {
         // Length first, so that no two sets of values run into the same bytes.
         let value = fields.first(name).unwrap_or_default();
+        is_known |= !value.is_empty();
         hash.update((value.len() as u64).to_le_bytes());
         hash.update(value);
     }
-    let body_size = size.saturating_sub(fields.end as u64);
+    // With none of these, and no body, whatever is there must tell mails apart.
+    let has_body = size > fields.end as u64;
+    let start = if is_known || has_body { fields.end } else { 0 };
+    let body_size = size.saturating_sub(start as u64);
     hash.update(body_size.to_le_bytes());
-    let body = raw.get(fields.end..).unwrap_or_default();
+    let body = raw.get(start..).unwrap_or_default();
     hash.update(body.get(..KEYED_BODY).unwrap_or(body));
     MailKey::from_bytes(hash.finalize().into())
 }
@@ -187,22 +197,45 @@ fn note_absences(fields: &Fields<'_>, mail: &mut Mail) {
 }
 
 fn read_header(message: &Message<'_>, fields: &Fields<'_>, mail: &mut Mail) {
+    let first = |name| message.header_values(name).next();
     mail.message_id = thread::message_id(fields);
     mail.answers = thread::answers(fields, mail.message_id.as_deref());
-    // The first field, as everywhere: mail-parser's own choice is the last.
-    let from = message.header_values(HeaderName::From).find_map(HeaderValue::as_address);
-    if let Some(from) = from {
-        let first = from.iter().next();
-        mail.sender = first.and_then(|from| EmailAddress::parse(from.address()?).ok());
-        mail.sender_name = first.and_then(|from| from.name()).map(one_line);
-        if from.iter().nth(1).is_some() {
-            mail.oddities.insert(Oddity::SeveralSenders);
-        }
-    }
+    read_senders(message, mail);
     mail.reply_to = message.reply_to().and_then(first_address);
     mail.recipients = recipients(message);
-    mail.subject = one_line(message.subject().unwrap_or_default());
-    mail.date = message.date().map(|date| date.to_timestamp().saturating_mul(1000));
+    let text = |name| first(name).and_then(HeaderValue::as_text);
+    mail.subject = one_line(text(HeaderName::Subject).unwrap_or_default());
+    let date = text(HeaderName::Date).and_then(DateTime::parse_rfc822);
+    mail.date = date.map(|date| date.to_timestamp().saturating_mul(1000));
+}
+
+/// The first mailbox in From that has an address. A comma in a name that is not quoted makes two
+/// mailboxes of one, of which only the last has an address.
+fn read_senders(message: &Message<'_>, mail: &mut Mail) {
+    let fields = message.header_values(HeaderName::From).filter_map(HeaderValue::as_address);
+    let mailboxes = fields.flat_map(Address::iter).take(MAX_RECIPIENTS);
+    let mut senders = mailboxes.filter_map(|from| {
+        let address = EmailAddress::parse(from.address()?).ok()?;
+        Some((address, from.name().map(one_line)))
+    });
+    if let Some((address, name)) = senders.next() {
+        mail.sender = Some(address);
+        mail.sender_name = name;
+    }
+    if senders.next().is_some() {
+        mail.oddities.insert(Oddity::SeveralSenders);
+    }
+}
+
+/// An address in angle brackets is found also where a quote that is never closed stands before it.
+fn mend_sender(fields: &Fields<'_>, mail: &mut Mail) {
+    if mail.sender.is_none() {
+        let from = String::from_utf8_lossy(fields.first("from").unwrap_or_default());
+        // What stands in an encoded word is a name (RFC 2047 §5).
+        let bracketed = from.rsplit_once('<').and_then(|(_, rest)| rest.split_once('>'));
+        let bracketed = bracketed.filter(|(_, rest)| !rest.contains("?="));
+        mail.sender = bracketed.and_then(|(address, _)| EmailAddress::parse(address).ok());
+    }
 }
 
 fn recipients(message: &Message<'_>) -> Vec<EmailAddress> {
@@ -240,13 +273,10 @@ fn list_id(value: &[u8]) -> String {
 
 /// A subject that did not decode is read again from its bytes.
 fn mend_subject(fields: &Fields<'_>, mail: &mut Mail) {
-    if !mail.subject.contains(char::REPLACEMENT_CHARACTER) {
-        return;
-    }
     let raw = fields.first("subject").unwrap_or_default();
-    match charset::mend_field(raw) {
-        Some(mended) => mail.subject = one_line(&mended),
-        None => {
+    if let Some((mended, fits)) = charset::mend_field(raw, &mail.subject) {
+        mail.subject = one_line(&mended);
+        if !fits {
             mail.oddities.insert(Oddity::CharsetMismatch);
         }
     }
@@ -256,13 +286,13 @@ fn read_text(message: &Message<'_>, raw: &[u8], mail: &mut Mail) {
     let mut body = String::new();
     let mut marked = Vec::new();
     let mut from_html = false;
-    for part in text_parts(message) {
+    for part in body::read(message) {
         let (shown, odd) = charset::text_of(part, raw);
         mail.oddities.extend(odd);
         if !body.is_empty() && !body.ends_with('\n') {
             body.push('\n');
         }
-        if part.is_text_html() {
+        if body::is_html(part) {
             let seen = html::visible(&shown);
             from_html = true;
             if seen.hidden {
@@ -300,34 +330,40 @@ fn read_text(message: &Message<'_>, raw: &[u8], mail: &mut Mail) {
     if body.is_empty() && is_unread_multipart(message.root_part()) {
         // Parts that nobody can tell apart are shown as they came.
         let start = message.root_part().offset_body as usize;
-        let shown = raw.get(start..raw.len().min(start + Text::LIMIT)).unwrap_or_default();
-        body = charset::guess(shown);
+        body = as_it_came(raw.get(start..).unwrap_or_default());
     }
     mail.text = text::mark(body, &marked);
 }
 
 /// Adds the subject and the text of the first mail that is attached: what somebody sends on is
 /// what their mail is about. A report's is for machines.
-fn add_attached(message: &Message<'_>, body: &mut String) {
+fn add_attached(message: &Message<'_>, text: &mut String) {
     let content = message.content_type().and_then(|content| content.subtype());
     let report = content.is_some_and(|kind| kind.eq_ignore_ascii_case("report"));
     let Some(inner) = original::inner(message).next().filter(|_| !report) else { return };
-    if !body.is_empty() && !body.ends_with('\n') {
-        body.push('\n');
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
     }
-    body.push_str(&one_line(inner.subject().unwrap_or_default()));
-    for part in text_parts(inner) {
-        body.push('\n');
+    text.push_str(&one_line(inner.subject().unwrap_or_default()));
+    for part in body::read(inner) {
+        text.push('\n');
         let (shown, _) = charset::text_of(part, &inner.raw_message);
-        if part.is_text_html() {
-            body.push_str(&html::visible(&shown).text);
+        if body::is_html(part) {
+            text.push_str(&html::visible(&shown).text);
         } else {
-            body.push_str(&shown);
+            text.push_str(&shown);
         }
-        if body.len() > Text::LIMIT {
+        if text.len() > Text::LIMIT {
             return;
         }
     }
+}
+
+/// The beginning of some bytes as text.
+fn as_it_came(bytes: &[u8]) -> String {
+    let mut text = charset::guess(bytes.get(..Text::LIMIT).unwrap_or(bytes));
+    text.truncate(text.floor_char_boundary(Text::LIMIT));
+    text
 }
 
 /// Whether a part says to be a multipart and was read as something else: it names no boundary, or
@@ -346,19 +382,6 @@ fn is_closed(root: &MessagePart<'_>, raw: &[u8]) -> bool {
         }
         _ => true,
     }
-}
-
-/// The parts that a person reads: the plain ones, or the HTML ones where the plain say nothing.
-fn text_parts<'a, 'x>(message: &'a Message<'x>) -> Vec<&'a MessagePart<'x>> {
-    let parts = |ids: &[u32]| -> Vec<&'a MessagePart<'x>> {
-        let parts = ids.iter().filter_map(|id| message.parts.get(*id as usize));
-        parts.filter(|part| part.is_text()).collect()
-    };
-    let plain = parts(&message.text_body);
-    let says_something = plain.iter().any(|part| {
-        part.is_text_html() || part.text_contents().is_some_and(|text| !text.trim().is_empty())
-    });
-    if says_something { plain } else { parts(&message.html_body) }
 }
 
 /// Whether a part is meant for a calendar program and not just attached: RFC 6047 §2.4 wants the

@@ -4,16 +4,17 @@
 //! in doubt it says "new": a quoted line that counts too much does less harm than a question
 //! that doesn't count.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use memchr::{memchr_iter, memchr2};
 
-use super::phrases::{
-    ATTRIBUTION_VERBS, DISCLAIMER_WORDS, DISCLAIMERS, FORWARDED, HEADER_LABELS, ORIGINAL,
-    PHONE_SIGNATURES, SIGN_OFFS,
+use super::closings::{
+    DISCLAIMER_HINTS, DISCLAIMER_WORDS, DISCLAIMERS, PHONE_SIGNATURES, SIGN_OFFS,
 };
+use super::phrases::{ATTRIBUTION_VERBS, FORWARDED, HEADER_LABELS, ORIGINAL};
 use super::{Text, TextPart, TextPlace};
 
 /// An attribution such as "On Monday … wrote:" wraps over at most this many lines.
@@ -24,6 +25,8 @@ const LONG_LINE: usize = 250;
 const LONGEST_ANNOUNCEMENT: usize = 48;
 /// No label of a header field is.
 const LONGEST_LABEL: usize = 40;
+/// No sign-off is, with the place that it greets from.
+const LONGEST_SIGN_OFF: usize = 64;
 /// A signature below a sign-off has at most this many lines.
 const SIGNATURE_LINES: usize = 10;
 
@@ -32,6 +35,12 @@ static VERBS: LazyLock<AhoCorasick> = LazyLock::new(|| small(ATTRIBUTION_VERBS))
 
 /// Finds [`DISCLAIMERS`].
 static LEGAL_PHRASES: LazyLock<AhoCorasick> = LazyLock::new(|| small(DISCLAIMERS));
+
+/// Finds [`DISCLAIMER_HINTS`].
+static LEGAL_HINTS: LazyLock<AhoCorasick> = LazyLock::new(|| small(DISCLAIMER_HINTS));
+
+/// So many different hints in one paragraph are no chance.
+const ENOUGH_HINTS: usize = 3;
 
 /// Finds [`DISCLAIMER_WORDS`].
 ///
@@ -114,39 +123,59 @@ impl<'a> Line<'a> {
 /// Marks "On … wrote:" before quoted lines as quoted too.
 fn mark_attributions(lines: &[Line<'_>], places: &mut [TextPlace]) {
     for last in 0..lines.len() {
-        let Some(first) = attribution_ending_at(lines, last) else { continue };
+        let Some(found) = attribution_ending_at(lines, last) else { continue };
         let next = (last + 1..lines.len()).find(|n| lines.get(*n).is_some_and(|l| !l.is_blank()));
         let before_quote = next.and_then(|n| places.get(n)) == Some(&TextPlace::Quoted);
         if before_quote {
-            fill(places, first..last + 1, TextPlace::Quoted);
+            fill(places, found.first..last + 1, TextPlace::Quoted);
         }
     }
 }
 
-/// The first line of an attribution that ends with line `last`, if there is one.
-fn attribution_ending_at(lines: &[Line<'_>], last: usize) -> Option<usize> {
+/// Lines such as "On Monday … wrote:".
+struct Attribution {
+    /// Its first line.
+    first: usize,
+    /// Whether it is one also where no `>` follows.
+    is_sure: bool,
+}
+
+/// The attribution that ends with line `last`, if there is one.
+fn attribution_ending_at(lines: &[Line<'_>], last: usize) -> Option<Attribution> {
     let end = lines.get(last)?.text;
     if !end.ends_with([':', '：']) || end.len() > LONG_LINE {
         return None;
     }
-    // The verb, and the date or the address, stand on this line or on those just above:
+    // The verb, the date and the address stand on this line or on those just above:
     // "On Mon, 3 Nov, Ann Smith" / "<ann@example.org> wrote:".
-    let (mut verb, mut dated) = (false, None);
+    let (mut verb, mut year, mut address, mut dated) = (false, false, false, None);
     for first in (last.saturating_sub(ATTRIBUTION_LINES - 1)..=last).rev() {
         let line = lines.get(first)?;
         if line.is_blank() || line.is_quoted() || line.text.len() > LONG_LINE {
             break;
         }
         verb |= VERBS.is_match(&line.text.to_lowercase());
+        year |= has_year(line.text);
+        address |= line.text.contains('@');
         if line.text.contains(|c: char| c.is_ascii_digit() || matches!(c, '@' | '<' | '年')) {
             dated = Some(first);
         }
-        if starts_like_attribution(line.text) {
-            return verb.then_some(first);
+        if verb && starts_like_attribution(line.text) {
+            return Some(Attribution { first, is_sure: true });
+        }
+        // In some languages there is no verb, or one that we don't know: "… <ann@example.org>:".
+        if year && address && (verb || end.contains('@')) {
+            let is_sure = verb || end.trim_end_matches([':', '：']).ends_with('>');
+            return Some(Attribution { first, is_sure });
         }
     }
     // "Ann Smith schrieb:" alone counts right before a quote only, which the caller checks.
-    verb.then(|| dated.unwrap_or(last))
+    verb.then(|| Attribution { first: dated.unwrap_or(last), is_sure: false })
+}
+
+/// Whether there is a year of our time in a text.
+fn has_year(text: &str) -> bool {
+    text.as_bytes().windows(4).any(|year| matches!(year, [b'2', b'0', tens, ones] if tens.is_ascii_digit() && ones.is_ascii_digit()))
 }
 
 fn starts_like_attribution(text: &str) -> bool {
@@ -162,15 +191,14 @@ fn starts_like_attribution(text: &str) -> bool {
 /// header fields, a forwarded mail, or an attribution without `>` behind it.
 fn rest_is_quoted_from(lines: &[Line<'_>], places: &[TextPlace]) -> Option<usize> {
     let last_quoted = places.iter().rposition(|place| *place == TextPlace::Quoted);
-    (0..lines.len()).find(|&n| {
-        let Some(line) = lines.get(n) else { return false };
-        is_announcement(line.text) || is_header_block(lines, n) || {
-            let quoted_below = last_quoted.is_some_and(|last| last > n);
-            !quoted_below
-                && attribution_ending_at(lines, n).is_some_and(|first| {
-                    lines.get(first).is_some_and(|line| starts_like_attribution(line.text))
-                })
+    (0..lines.len()).find_map(|n| {
+        let line = lines.get(n)?;
+        if is_announcement(line.text) || is_header_block(lines, n) {
+            return Some(n);
         }
+        let quoted_below = last_quoted.is_some_and(|last| last > n);
+        let found = attribution_ending_at(lines, n).filter(|found| found.is_sure);
+        found.filter(|_| !quoted_below).map(|found| found.first)
     })
 }
 
@@ -243,15 +271,26 @@ fn signature_in(lines: &[Line<'_>], block: Range<usize>) -> Option<usize> {
         text(n) == "--" || is_list_footer(lines, n) || is_phone_signature(text(n))
     });
     let end = marker.unwrap_or(block.end);
-    let sign_off = (block.start..end).rev().take(SIGNATURE_LINES + 4).find(|&n| {
-        let words = text(n).trim_end_matches([',', '.', '!', ' ']).to_lowercase();
-        SIGN_OFFS.contains(&words.as_str())
-    });
+    let sign_off =
+        (block.start..end).rev().take(SIGNATURE_LINES + 4).find(|&n| is_sign_off(text(n)));
+    // With nothing above it, it begins the mail: "Thanks," / "but it still doesn't work".
+    let sign_off = sign_off.filter(|&n| (block.start..n).map(text).any(|text| !text.is_empty()));
     let below = sign_off.filter(|&n| {
         let filled: Vec<&str> = (n + 1..end).map(text).filter(|text| !text.is_empty()).collect();
-        filled.len() <= SIGNATURE_LINES && filled.iter().all(|text| text.len() <= 80)
+        let is_short = |text: &&str| text.len() <= 80 && !text.ends_with('?');
+        filled.len() <= SIGNATURE_LINES && filled.iter().all(is_short)
     });
     below.or(marker)
+}
+
+/// "Best regards,", "Viele Grüße aus Berlin".
+fn is_sign_off(text: &str) -> bool {
+    if text.len() > LONGEST_SIGN_OFF {
+        return false;
+    }
+    let words = text.trim_end_matches([',', '.', '!', ' ', '-', '–']).to_lowercase();
+    let words = words.split(" aus ").next().unwrap_or_default();
+    SIGN_OFFS.contains(&words)
 }
 
 /// Mailman and its kin put a rule of underscores or dashes above "… mailing list" or an address.
@@ -272,30 +311,31 @@ fn is_list_footer(lines: &[Line<'_>], n: usize) -> bool {
 fn is_phone_signature(text: &str) -> bool {
     let first = text.chars().next().map(|c| c.to_ascii_lowercase());
     // The letters that PHONE_SIGNATURES begin with, which few lines do.
-    text.len() <= 80 && matches!(first, Some('s' | 'g' | 'v' | 'e' | 'i' | 'о' | 'О')) && {
+    text.len() <= 80 && matches!(first, Some('s' | 'g' | 'v' | 'e' | 'i' | 'd' | 'о' | 'О')) && {
         let lower = text.to_lowercase();
         PHONE_SIGNATURES.iter().any(|start| lower.starts_with(start))
     }
 }
 
-/// Marks paragraphs of legal text, wherever they stand.
+/// Marks legal text, wherever it stands: from the sentence that begins it to the end of its
+/// paragraph.
 fn mark_disclaimers(body: &str, lines: &[Line<'_>], places: &mut [TextPlace]) {
-    // One pass over the body finds the words that only some mails have; the paragraphs around
-    // them are then looked at with care.
+    // One pass over the body finds the words that only some mails have; the lines around them are
+    // then looked at with care.
     let mut next = 0;
     for found in LEGAL_WORDS.find_iter(body) {
         let at = lines.partition_point(|line| line.range.end <= found.start());
         if at < next {
             continue;
         }
-        let filled = |n: &usize| lines.get(*n).is_some_and(|line| !line.is_blank());
-        let first = (next..at).rev().take_while(filled).last().unwrap_or(at);
-        let last = (at..lines.len()).take_while(filled).last().unwrap_or(at);
+        let line = |n: usize| lines.get(n).map_or("", |line| line.text);
+        let goes_on = |n: &usize| !line(*n).is_empty() && !line(*n).ends_with(SENTENCE_ENDS);
+        let first = (next..at).rev().take_while(goes_on).last().unwrap_or(at);
+        let last = (at..lines.len()).take_while(|n| !line(*n).is_empty()).last().unwrap_or(at);
         next = last + 1;
-        let paragraph = lines.get(first..=last).unwrap_or_default();
-        let words: Vec<&str> = paragraph.iter().map(|line| line.text).collect();
-        let words = words.join(" ").to_lowercase();
-        if LEGAL_PHRASES.is_match(&words) {
+        let words: Vec<&str> = (first..=last).map(line).collect();
+        let words = words.join(" ");
+        if words.len() <= LONGEST_DISCLAIMER && is_legal(&words.to_lowercase()) {
             for place in places.get_mut(first..=last).unwrap_or_default() {
                 if *place == TextPlace::New {
                     *place = TextPlace::Signature;
@@ -303,6 +343,17 @@ fn mark_disclaimers(body: &str, lines: &[Line<'_>], places: &mut [TextPlace]) {
             }
         }
     }
+}
+
+/// What a sentence ends with.
+const SENTENCE_ENDS: [char; 5] = ['.', '!', '?', ':', '。'];
+
+/// A longer paragraph than this, in bytes, says more than a disclaimer.
+const LONGEST_DISCLAIMER: usize = 4_000;
+
+fn is_legal(words: &str) -> bool {
+    let hints: BTreeSet<_> = LEGAL_HINTS.find_iter(words).map(|hint| hint.pattern()).collect();
+    hints.len() >= ENOUGH_HINTS || LEGAL_PHRASES.is_match(words)
 }
 
 /// A blank line belongs to what stands above it, so that a text does not fall into crumbs.
@@ -346,6 +397,9 @@ mod tests {
         }
         for label in HEADER_LABELS.concat() {
             assert!(label.to_uppercase().len() <= LONGEST_LABEL, "{label}");
+        }
+        for phrase in SIGN_OFFS {
+            assert!(is_sign_off(phrase), "{phrase}");
         }
         for start in PHONE_SIGNATURES {
             assert!(is_phone_signature(start), "{start}");

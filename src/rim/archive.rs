@@ -13,9 +13,15 @@ use thiserror::Error;
 pub struct ArchiveMail {
     /// Its path; for the n-th mail of an mbox file with several, `path:n`.
     pub source: String,
-    /// Its bytes.
+    /// Its bytes, or the first [`MOST`] of them.
     pub raw: Vec<u8>,
+    /// How many it has.
+    pub size: u64,
 }
+
+/// More bytes of a mail than this are not kept: its text stands at its beginning, and whatever is
+/// taken for a mail must not fill the memory.
+pub const MOST: usize = 32 << 20;
 
 /// Something that can't be read. The rest of the archive can.
 #[derive(Debug, Error)]
@@ -34,34 +40,23 @@ pub fn read(paths: &[PathBuf]) -> impl Iterator<Item = Result<ArchiveMail, Archi
     Archive { waiting: paths.iter().cloned().collect(), open: None }
 }
 
-/// How many mails there are at the paths at least: every file counts as one. `None` when there is
-/// no telling beforehand, as for standard input, a pipe, or an mbox file alone.
+/// How many bytes lie at the paths, for a progress bar. `None` when there is no telling beforehand,
+/// as for standard input or a pipe.
 #[must_use]
-pub fn count_hint(paths: &[PathBuf]) -> Option<u64> {
-    if let [path] = paths
-        && is_mbox(path)
-    {
-        return None;
-    }
-    let mut files = 0;
+pub fn size_hint(paths: &[PathBuf]) -> Option<u64> {
+    let mut bytes = 0;
     let mut waiting: Vec<PathBuf> = paths.to_vec();
     while let Some(path) = waiting.pop() {
-        if path.is_dir() {
+        let found = fs::metadata(&path).ok()?;
+        if found.is_dir() {
             waiting.extend(entries(&path).unwrap_or_default());
-        } else if path.is_file() {
-            files += 1;
+        } else if found.is_file() {
+            bytes += found.len();
         } else {
             return None;
         }
     }
-    Some(files)
-}
-
-/// Whether a file begins as an mbox does. A pipe is not looked into: what is read from it is gone.
-fn is_mbox(path: &Path) -> bool {
-    let mut start = [0; 5];
-    let mut read = || File::open(path)?.read_exact(&mut start);
-    path.is_file() && read().is_ok() && &start == b"From "
+    Some(bytes)
 }
 
 struct Archive {
@@ -137,9 +132,24 @@ struct Mbox {
     count: u64,
     /// Whether the file begins with a "From " line, and so may hold several mails.
     several: bool,
-    /// The next mail, read ahead to know whether there is more than one.
+    /// The line that was read last, and belongs to the next mail.
     ahead: Option<Vec<u8>>,
     ended: bool,
+}
+
+/// A mail as far as it was read.
+#[derive(Default)]
+struct Reading {
+    raw: Vec<u8>,
+    size: u64,
+}
+
+impl Reading {
+    fn add(&mut self, bytes: &[u8]) {
+        let room = MOST - self.raw.len().min(MOST);
+        self.raw.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+        self.size += bytes.len() as u64;
+    }
 }
 
 impl Mbox {
@@ -152,11 +162,11 @@ impl Mbox {
         let read = self.begin().and_then(|()| self.take());
         self.count += 1;
         match read {
-            Ok(Some(raw)) => {
+            Ok(Some(Reading { raw, size })) => {
                 let alone = first && self.ended;
                 let source =
                     if alone { self.path.clone() } else { format!("{}:{}", self.path, self.count) };
-                Some(Ok(ArchiveMail { source, raw }))
+                Some(Ok(ArchiveMail { source, raw, size }))
             }
             Ok(None) => None,
             Err(why) => {
@@ -172,35 +182,39 @@ impl Mbox {
             return Ok(());
         }
         let mut line = Vec::new();
-        self.reader.read_until(b'\n', &mut line)?;
+        self.line(&mut line)?;
         self.several = is_separator(&line);
         self.ahead = Some(if self.several { Vec::new() } else { line });
         Ok(())
     }
 
+    /// Reads a line, or as much of one as is kept of a mail; 0 at the end.
+    fn line(&mut self, line: &mut Vec<u8>) -> io::Result<usize> {
+        line.clear();
+        (&mut self.reader).take(MOST as u64).read_until(b'\n', line)
+    }
+
     /// The mail that was begun, read to its end.
-    fn take(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let Some(mut mail) = self.ahead.take() else { return Ok(None) };
-        if !self.several {
-            self.reader.read_to_end(&mut mail)?;
-            self.ended = true;
-            return Ok(Some(mail));
-        }
+    fn take(&mut self) -> io::Result<Option<Reading>> {
+        let Some(begun) = self.ahead.take() else { return Ok(None) };
+        let mut mail = Reading::default();
+        mail.add(&begun);
         let mut after_blank = false;
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            if self.reader.read_until(b'\n', &mut line)? == 0 {
-                self.ended = true;
-                return Ok(Some(mail));
+        let mut line = begun;
+        while self.line(&mut line)? > 0 {
+            if !self.several {
+                mail.add(&line);
+                continue;
             }
             if after_blank && is_separator(&line) {
                 self.ahead = Some(Vec::new());
                 return Ok(Some(mail));
             }
             after_blank = line.iter().all(u8::is_ascii_whitespace);
-            mail.extend_from_slice(unquoted(&line));
+            mail.add(unquoted(&line));
         }
+        self.ended = true;
+        Ok(Some(mail))
     }
 }
 
@@ -317,7 +331,7 @@ mod tests {
         // A link that somebody names is followed.
         let found: Vec<_> = read(std::slice::from_ref(&link)).map(|mail| mail.unwrap()).collect();
         assert_eq!(found.len(), 1, "{:?}", found.iter().map(|m| &m.source).collect::<Vec<_>>());
-        assert_eq!(count_hint(&[link]), Some(1));
-        assert_eq!(count_hint(&[mails.join("pipe")]), None);
+        assert_eq!(size_hint(&[link]), Some(5));
+        assert_eq!(size_hint(&[mails.join("pipe")]), None);
     }
 }

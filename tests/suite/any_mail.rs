@@ -67,7 +67,8 @@ proptest! {
         // Trace fields are put on top by every server on the way.
         let mut traced = b"Received: from a by b\r\nDelivered-To: other@example.org\r\n".to_vec();
         traced.extend_from_slice(&raw);
-        if !raw.is_empty() && !raw[0].is_ascii_whitespace() {
+        let is_known = mail.message_id.is_some() || mail.sender.is_some() || mail.date.is_some();
+        if is_known && !raw[0].is_ascii_whitespace() {
             prop_assert_eq!(mail.key, read(&traced).key);
         }
     }

@@ -13,6 +13,7 @@ mod shape;
 mod threads;
 mod trust;
 mod mails;
+mod reading;
 mod kill;
 mod imap;
 mod imap_oauth;

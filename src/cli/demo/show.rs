@@ -138,14 +138,17 @@ pub(super) async fn tips(
     // A question about which there is something to say.
     let questions = store.tickets(&waiting).await?;
     let doubted = questions.iter().find(|t| t.decision.reason == Reason::BelowThreshold);
-    let question = doubted.or(questions.first()).map_or(1, |ticket| ticket.id.0);
+    let question = doubted.or(questions.first());
+    let team = question.and_then(|ticket| ticket.best_team.as_ref());
+    let team = team.map_or("billing", |team| team.as_str());
+    let question = question.map_or(1, |ticket| ticket.id.0);
     let call = format!("{} --config {}", program(), home.config().display());
     let billing = home.dictionaries().join("billing.dict");
     let new = home.mailbox().join("new");
     let mut lines = vec![
         (format!("{call} explain --ticket {question}"), "why the dictionaries doubt this one"),
         (format!("{call} assist list"), "all that waits for a person"),
-        (format!("{call} assist answer {question} billing"), "answer it: its mail moves"),
+        (format!("{call} assist answer {question} {team}"), "answer it: its mail moves"),
         (format!("{call} ledger show {question}"), "all that happened to it"),
     ];
     let sample =

@@ -2,14 +2,16 @@
 //!
 //! html5gum reads the tags ([`tags`]); this says which of them begin a line, which hide what they
 //! hold, and which mark a quote or a signature. It builds no tree, so hostile nesting costs
-//! nothing. Styles count where they stand on the element, as mail programs write them; style
-//! sheets are not applied.
+//! nothing. Styles count where they stand on the element, as mail programs write them; of style
+//! sheets only what hides whole classes ([`style`]).
 
+mod style;
 mod tags;
 
 use std::ops::Range;
 
 use super::{Text, TextPlace};
+use style::{Look, Sheet};
 use tags::Tag;
 
 /// What a page shows.
@@ -47,8 +49,16 @@ enum Effect {
     Unseen,
     /// A style hides what it holds.
     Hides,
+    /// What it holds is a style sheet.
+    Styles,
+    /// It writes white on white.
+    Whitens,
+    /// It gives what stands in white text another colour or ground.
+    Colors,
     /// It marks a quote or a signature.
     Marks(TextPlace),
+    /// It and all that follows is quoted.
+    QuotesRest,
     /// White space in it stands as written.
     Preserves,
 }
@@ -68,13 +78,18 @@ struct Page {
     seen: Seen,
     /// The elements with an effect that are open, outermost first.
     open: Vec<Open>,
-    /// How many of them hide, and how many preserve white space.
+    /// How many of them hide, how many write white on white, how many preserve white space.
     hiding: u32,
+    whitening: u32,
     preserving: u32,
     /// The place that the outermost marking element gives, and where it began.
     marking: Option<(TextPlace, usize)>,
     /// How many elements mark.
     marks: u32,
+    /// What the style sheets hide.
+    sheet: Sheet,
+    /// Whether anything so far got a background.
+    is_painted: bool,
     /// White space is due before the next word: as in a browser, any amount of it is one blank.
     space: bool,
 }
@@ -95,10 +110,12 @@ impl Page {
             _ => {}
         }
         self.close_implied(name, block);
+        let look = Look::of(tag);
+        self.is_painted |= look.paints();
         if is_void(name) {
             return;
         }
-        match effect(tag) {
+        match self.effect(tag, look) {
             Some(effect) if self.open.len() < DEPTH => {
                 self.enter(effect);
                 self.open.push(Open { name: name.into(), inner: 0, effect });
@@ -154,34 +171,46 @@ impl Page {
 
     fn enter(&mut self, effect: Effect) {
         match effect {
-            Effect::Unseen | Effect::Hides => self.hiding += 1,
+            Effect::Unseen | Effect::Styles | Effect::Hides => self.hiding += 1,
+            Effect::Whitens => self.whitening += 1,
+            Effect::Colors => {}
             Effect::Preserves => self.preserving += 1,
-            Effect::Marks(place) => {
-                self.marks += 1;
-                if self.marking.is_none() {
-                    self.line(false);
-                    self.marking = Some((place, self.seen.text.len()));
-                }
-            }
+            Effect::Marks(place) => self.begin_mark(place),
+            Effect::QuotesRest => self.begin_mark(TextPlace::Quoted),
+        }
+    }
+
+    fn begin_mark(&mut self, place: TextPlace) {
+        self.marks += 1;
+        if self.marking.is_none() {
+            self.line(false);
+            self.marking = Some((place, self.seen.text.len()));
+        }
+    }
+
+    fn end_mark(&mut self) {
+        if let Some((place, start)) = self.marking.take()
+            && start < self.seen.text.len()
+        {
+            self.line(false);
+            self.seen.marked.push((start..self.seen.text.len(), place));
         }
     }
 
     /// Ends the innermost element.
     fn leave(&mut self) {
         match self.open.pop().map(|open| open.effect) {
-            Some(Effect::Unseen | Effect::Hides) => self.hiding -= 1,
+            Some(Effect::Unseen | Effect::Styles | Effect::Hides) => self.hiding -= 1,
+            Some(Effect::Whitens) => self.whitening -= 1,
             Some(Effect::Preserves) => self.preserving -= 1,
             Some(Effect::Marks(_)) => {
                 self.marks -= 1;
-                if self.marks == 0
-                    && let Some((place, start)) = self.marking.take()
-                    && start < self.seen.text.len()
-                {
-                    self.line(false);
-                    self.seen.marked.push((start..self.seen.text.len(), place));
+                if self.marks == 0 {
+                    self.end_mark();
                 }
             }
-            None => {}
+            // Its mark stays to the end of the page.
+            Some(Effect::QuotesRest | Effect::Colors) | None => {}
         }
     }
 
@@ -190,9 +219,19 @@ impl Page {
             return;
         }
         if self.hiding > 0 {
+            if self.open.last().is_some_and(|open| open.effect == Effect::Styles) {
+                self.sheet.read(text);
+            }
             let by_style = self.open.iter().any(|open| open.effect == Effect::Hides)
-                && self.open.iter().all(|open| open.effect != Effect::Unseen);
+                && self
+                    .open
+                    .iter()
+                    .all(|open| !matches!(open.effect, Effect::Unseen | Effect::Styles));
             self.seen.hidden |= by_style && !text.trim().is_empty();
+            return;
+        }
+        if self.is_white() {
+            self.seen.hidden |= !text.trim().is_empty();
             return;
         }
         if self.preserving > 0 {
@@ -228,45 +267,82 @@ impl Page {
         while !self.open.is_empty() {
             self.leave();
         }
+        self.end_mark();
         self.seen
     }
-}
 
-fn effect(tag: &Tag) -> Option<Effect> {
-    match tag.name.as_slice() {
-        b"head" | b"style" | b"script" | b"title" | b"template" | b"noscript" | b"svg"
-        | b"select" => return Some(Effect::Unseen),
-        _ if tag.hidden || hides(&tag.style) => return Some(Effect::Hides),
-        b"blockquote" => return Some(Effect::Marks(TextPlace::Quoted)),
-        b"pre" | b"textarea" => return Some(Effect::Preserves),
-        _ => {}
-    }
-    let says = |marks: &[&str]| marks.iter().any(|mark| tag.class.contains(mark));
-    if tag.class.is_empty() {
-        None
-    } else if says(&["gmail_quote", "yahoo_quoted", "moz-cite-prefix", "protonmail_quote"]) {
-        Some(Effect::Marks(TextPlace::Quoted))
-    } else if says(&["gmail_signature", "moz-signature", "protonmail_signature"]) {
-        Some(Effect::Marks(TextPlace::Signature))
-    } else {
-        None
-    }
-}
-
-/// Whether a style attribute, in lower case, hides its element.
-fn hides(style: &str) -> bool {
-    style.split(';').filter_map(|rule| rule.split_once(':')).any(|(property, value)| {
-        let value = value.trim().trim_end_matches("!important").trim_end();
-        let zero = || value.trim_end_matches(|c: char| c.is_alphabetic() || c == '%') == "0";
-        match property.trim() {
-            "display" => value == "none",
-            "visibility" => value == "hidden",
-            "mso-hide" => value == "all",
-            "font-size" | "opacity" | "max-height" => zero(),
-            _ => false,
+    fn effect(&self, tag: &Tag, look: Look<'_>) -> Option<Effect> {
+        match tag.name.as_slice() {
+            b"style" => return Some(Effect::Styles),
+            b"head" | b"script" | b"title" | b"template" | b"noscript" | b"svg" | b"select"
+            | b"iframe" | b"noembed" | b"noframes" => return Some(Effect::Unseen),
+            _ if tag.hidden || look.hides || self.sheet.hides(tag) => {
+                return Some(Effect::Hides);
+            }
+            // A mail's background is white where nothing has given it another.
+            _ if look.writes_white() && !self.is_painted && !self.sheet.paints => {
+                return Some(Effect::Whitens);
+            }
+            // Inside white text, what has another colour or ground is seen again.
+            _ if self.whitening > 0 && look.shows() => return Some(Effect::Colors),
+            b"blockquote" => return Some(Effect::Marks(TextPlace::Quoted)),
+            b"pre" | b"textarea" => return Some(Effect::Preserves),
+            _ => {}
         }
-    })
+        if RESTS.contains(&tag.id.as_str()) {
+            return Some(Effect::QuotesRest);
+        }
+        let says = |marks: &[&str]| {
+            marks.iter().any(|mark| tag.class.contains(mark) || tag.id.starts_with(mark))
+        };
+        if tag.class.is_empty() && tag.id.is_empty() {
+            None
+        } else if says(&QUOTES) {
+            Some(Effect::Marks(TextPlace::Quoted))
+        } else if says(&SIGNATURES) {
+            Some(Effect::Marks(TextPlace::Signature))
+        } else {
+            None
+        }
+    }
+
+    /// Whether what is written now is white on white.
+    fn is_white(&self) -> bool {
+        self.whitening > 0
+            && self.open.iter().rev().find_map(|open| match open.effect {
+                Effect::Whitens => Some(true),
+                Effect::Colors => Some(false),
+                Effect::Unseen
+                | Effect::Styles
+                | Effect::Hides
+                | Effect::Marks(_)
+                | Effect::QuotesRest
+                | Effect::Preserves => None,
+            }) == Some(true)
+    }
 }
+
+/// The classes, or the beginnings of ids, by which programs mark what they quote.
+const QUOTES: [&str; 6] = [
+    "gmail_quote",
+    "yahoo_quoted",
+    "moz-cite-prefix",
+    "protonmail_quote",
+    "mail-editor-reference-message-container",
+    "zmail_extra",
+];
+/// … and what they sign with.
+const SIGNATURES: [&str; 7] = [
+    "gmail_signature",
+    "moz-signature",
+    "protonmail_signature",
+    "MsoAutoSig",
+    "AppleMailSignature",
+    "ms-outlook-mobile-signature",
+    "Signature",
+];
+/// The ids behind which Outlook quotes to the end of the page.
+const RESTS: [&str; 2] = ["divRplyFwdMsg", "appendonsend"];
 
 /// Whether an element has no end tag.
 fn is_void(name: &[u8]) -> bool {
@@ -356,6 +432,11 @@ mod tests {
             "see<div hidden>hidden</div>",
             "see<div style='opacity:0'><div>hidden</div>hidden</div>",
             "<p style='display:none'>hidden<p>see",
+            "<style>a{} .x, p.pre { display : none }</style>see<p class='a pre'>hidden",
+            "<style>#pre{visibility:hidden}</style>see<b id=pre>hidden</b>",
+            "see<font color=white>hidden</font>",
+            "see<i style='color:#FFF'>hidden</i>",
+            "see<i style='background:#fff;color:#ffffff'>hidden</i>",
         ];
         for html in hidden {
             check(html, "see");
@@ -368,6 +449,12 @@ mod tests {
             "see<img style='display:none' alt='x'>",
             "<div style='display:block'>see</div>",
             "<div style='display:none'></div>see",
+            "<p style='display:none;display:block'>see",
+            "<style>@media print { .x { display: none } } .y { color: red }</style><p class=x>see",
+            "<table bgcolor=black><tr><td style='color:#fff'>see</table>",
+            "<style>.top { background: navy }</style><p class=top><font color=white>see</font>",
+            "<iframe>fall-back</iframe>see",
+            "<font color=white><table><tr><td bgcolor=red>see</table></font>",
         ];
         for html in plain {
             check(html, "see");
@@ -379,7 +466,8 @@ mod tests {
     fn quotes_and_signatures_are_marked() {
         let html = "new<blockquote>old<blockquote>older</blockquote>old</blockquote>new\
                     <div class=\"x gmail_signature\">me<div>here</div></div>\
-                    <div class='gmail_quote'>on … wrote<div>first</div></div>";
+                    <div class='gmail_quote'>on … wrote<div>first</div></div>\
+                    <p class=MsoAutoSig>we</p><hr><div id=divRplyFwdMsg>From: you</div>the rest";
         let seen = visible(html);
         let marked: Vec<_> = seen
             .marked
@@ -391,7 +479,9 @@ mod tests {
             [
                 ("old\nolder\nold\n", TextPlace::Quoted),
                 ("me\nhere\n", TextPlace::Signature),
-                ("on … wrote\nfirst\n", TextPlace::Quoted)
+                ("on … wrote\nfirst\n", TextPlace::Quoted),
+                ("we\n", TextPlace::Signature),
+                ("From: you\nthe rest\n", TextPlace::Quoted)
             ]
         );
     }

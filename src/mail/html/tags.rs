@@ -19,6 +19,12 @@ pub(super) struct Tag {
     pub(super) style: String,
     /// The attribute `class`.
     pub(super) class: String,
+    /// The attribute `id`.
+    pub(super) id: String,
+    /// The attribute `color`.
+    pub(super) color: String,
+    /// The attribute `bgcolor` or `background`.
+    pub(super) ground: String,
     is_end: bool,
 }
 
@@ -28,6 +34,9 @@ impl Tag {
         self.hidden = false;
         self.style.clear();
         self.class.clear();
+        self.id.clear();
+        self.color.clear();
+        self.ground.clear();
         self.is_end = is_end;
     }
 }
@@ -109,6 +118,11 @@ impl Emitter for Reader<'_> {
                 self.tag.style.extend(value.chars().map(|c| c.to_ascii_lowercase()));
             }
             b"class" => self.tag.class.push_str(&String::from_utf8_lossy(value)),
+            b"id" => self.tag.id.push_str(&String::from_utf8_lossy(value)),
+            b"bgcolor" | b"background" => {
+                self.tag.ground.push_str(&String::from_utf8_lossy(value));
+            }
+            b"color" => self.tag.color.push_str(&String::from_utf8_lossy(value)),
             _ => {}
         }
     }

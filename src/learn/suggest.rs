@@ -1,0 +1,397 @@
+//! Better lines for dictionaries that stand: what confirmed answers speak for.
+//!
+//! The lines that stand are fitted together with candidates, each drawn to what its author thought
+//! of it: the fit starts from its points, and answers have to pull it away from there. So a line
+//! that no answer speaks of stays as it is. With fewer than
+//! [`FEW`] answers nothing is known of single lines: then only each team's base and one factor for
+//! all its lines are learned.
+//!
+//! A fifth of the answers is held out. Nothing is learned from it; what the suggestions do, all
+//! together and each alone, is measured on it.
+//!
+//! Mail of which nobody said where it belongs can help: what the present dictionaries say of it
+//! counts half as much as a confirmed answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::draft::cost;
+use super::effect::{Alone, HeldOut, Standard};
+use super::fit::{Problem, fit};
+use super::labelled::Labelled;
+use super::matrix::Matrix;
+use super::patch::{Edit, apply};
+use super::scale::{Scale, Sums, points, whole};
+use super::select::{Choice, Chosen, choose};
+use super::standing::Standing;
+use super::terms::Terms;
+use super::workers::each;
+use crate::diagnostic::Diagnostic;
+use crate::dictionary::format::TeamFile;
+use crate::dictionary::{Dictionaries, Language, TeamId};
+
+/// What is wished of the suggestions.
+#[derive(Debug, Clone, Copy)]
+pub struct Wish {
+    /// At most so many new lines for each team.
+    pub new_lines: usize,
+    /// The language whose word forms new lines take.
+    pub language: Language,
+}
+
+/// What is suggested.
+#[derive(Debug, Clone, Serialize)]
+pub struct Suggestions {
+    /// The changes, by team, the strongest first.
+    pub all: Vec<Suggestion>,
+    /// How many answers they were learned from.
+    pub learned_from: usize,
+    /// How many answers were held out to measure them on.
+    pub held_out: usize,
+    /// How good the dictionaries are on the held-out answers now.
+    pub before: Standard,
+    /// How good they would be with all changes.
+    pub after: Standard,
+    /// Whether there were too few answers to say anything of single lines.
+    pub few: bool,
+    /// Teams that have answers and no dictionary.
+    pub without_dictionary: BTreeSet<TeamId>,
+}
+
+/// One change, and what speaks for it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Suggestion {
+    /// Whose dictionary it is about.
+    pub team: TeamId,
+    /// What to change.
+    #[serde(flatten)]
+    pub edit: Edit,
+    /// The mails that it was seen in, by the team that they belong to.
+    pub seen: BTreeMap<TeamId, u32>,
+    /// Some of them.
+    pub examples: Vec<String>,
+    /// What it does alone, on held-out answers.
+    pub alone: Alone,
+}
+
+/// With fewer answers than this only bases and factors are learned.
+pub const FEW: usize = 200;
+/// Every so manieth answer is held out.
+const FOLDS: usize = 5;
+/// Smaller changes than this, in points, are not worth a person's look.
+const WORTH_A_LOOK: i32 = 2;
+/// A line that was met less often is left alone, and one less often than the second is not dropped.
+const MET: [u32; 2] = [5, 10];
+/// So many mails are named beside a suggestion.
+const EXAMPLES: usize = 3;
+/// At most so many mails without an answer are read.
+const UNANSWERED: usize = 8_000;
+
+/// Suggests changes to the dictionaries made of `files`. `step` is told what is being done.
+///
+/// # Errors
+/// What is wrong with the files, or would be with the changed ones.
+pub fn suggest(
+    files: &BTreeMap<String, String>,
+    answers: &[Labelled],
+    unanswered: &[Labelled],
+    wish: &Wish,
+    step: &dyn Fn(&str),
+) -> Result<Suggestions, Vec<Diagnostic>> {
+    let (dictionaries, _) = Dictionaries::build(files)?;
+    let (mut learned, mut held_out) = (Vec::new(), Vec::new());
+    for (number, answer) in answers.iter().enumerate() {
+        if number % FOLDS == 0 {
+            held_out.push(answer.clone());
+        } else {
+            learned.push(answer.clone());
+        }
+    }
+    let learned_from = learned.len();
+    step("reading words");
+    let bench = Bench::of(&dictionaries, learned, unanswered, wish);
+    step("fitting lines");
+    let few = answers.len() < FEW;
+    let found = if few { bench.shifts() } else { bench.changes() };
+    step("trying them on held-out answers");
+    let edits: Vec<Edit> = found.iter().map(|(_, edit)| edit.clone()).collect();
+    let (patched, _) = apply(files, &edits);
+    let (changed, _) = Dictionaries::build(&patched)?;
+    let before = HeldOut::judge(&dictionaries, &held_out);
+    let after = HeldOut::judge(&changed, &held_out);
+    let all = found
+        .into_iter()
+        .map(|(team, edit)| {
+            let (seen, examples) = bench.evidence(&team, &edit);
+            let alone = before.alone(&after, &team, &edit);
+            Suggestion { team, edit, seen, examples, alone }
+        })
+        .collect();
+    let known: BTreeSet<&TeamId> = dictionaries.teams().map(|(team, _)| team).collect();
+    let teams = answers.iter().map(|answer| &answer.team);
+    Ok(Suggestions {
+        all,
+        learned_from,
+        held_out: held_out.len(),
+        before: before.standard,
+        after: after.standard,
+        few,
+        without_dictionary: teams.filter(|team| !known.contains(team)).cloned().collect(),
+    })
+}
+
+/// All that is learned from.
+struct Bench<'a> {
+    dictionaries: &'a Dictionaries,
+    wish: &'a Wish,
+    mails: Vec<Labelled>,
+    costs: Vec<f64>,
+    terms: Terms,
+    standing: Standing,
+    /// The columns of the candidates, then those of the lines that stand.
+    rows: Matrix,
+    spreads: Vec<f64>,
+    scale: Scale,
+}
+
+impl<'a> Bench<'a> {
+    fn of(
+        dictionaries: &'a Dictionaries,
+        learned: Vec<Labelled>,
+        unanswered: &[Labelled],
+        wish: &'a Wish,
+    ) -> Self {
+        let answers = learned.len();
+        let mut mails = learned;
+        mails.extend(unanswered.iter().take(UNANSWERED).cloned());
+        let terms = Terms::of(&mails, wish.language);
+        let standing = Standing::of(dictionaries, &mails, &terms);
+        let mut costs = Vec::with_capacity(mails.len());
+        for (number, (mail, judged)) in mails.iter_mut().zip(&standing.judged).enumerate() {
+            let is_answer = number < answers;
+            if !is_answer {
+                mail.team = judged.best.clone();
+            }
+            let counts = is_answer || judged.has_evidence;
+            let share = if is_answer { 1.0 } else { 0.5 };
+            costs.push(if counts { cost(answers) * share } else { 0.0 });
+        }
+        let rows = terms.rows.beside(&standing.rows);
+        let spreads = rows.spreads();
+        let scale = Scale::of(&[]);
+        let mut bench =
+            Self { dictionaries, wish, mails, costs, terms, standing, rows, spreads, scale };
+        bench.scale = Scale::of(&bench.sums());
+        bench
+    }
+
+    /// What the lines of each team with mail add up to.
+    fn sums(&self) -> Vec<Sums> {
+        let sums = |file: &TeamFile| Sums {
+            mails: self.standing.sums(&file.team),
+            ours: self.ours(&file.team),
+            base: f64::from(file.base),
+        };
+        let all = self.dictionaries.files().iter().map(sums);
+        all.filter(|team| team.ours.contains(&true)).collect()
+    }
+
+    fn ours(&self, team: &TeamId) -> Vec<bool> {
+        self.mails.iter().map(|mail| mail.team == *team).collect()
+    }
+
+    /// Each team's base and one factor for all its lines, as edits.
+    fn shifts(&self) -> Vec<(TeamId, Edit)> {
+        let mut edits = Vec::new();
+        for file in self.dictionaries.files() {
+            let ours = self.ours(&file.team);
+            if !ours.contains(&true) {
+                continue;
+            }
+            let mut rows = Matrix::new(1);
+            for sum in self.standing.sums(&file.team) {
+                #[allow(clippy::cast_possible_truncation, reason = "seven digits are enough")]
+                rows.push(std::iter::once((0, (sum / self.scale.points) as f32)));
+            }
+            let found = fit(&Problem {
+                rows: &rows,
+                ours: &ours,
+                costs: &self.costs,
+                prior: &[1.0],
+                prior_base: self.scale.base(file.base),
+                tolerance: 1e-3,
+            });
+            let factor = found.columns.first().copied().unwrap_or(1.0).clamp(0.5, 2.0);
+            for line in self.standing.lines.iter().filter(|line| line.team == file.team) {
+                let points = points(f64::from(line.points) * factor);
+                if points != line.points && points != 0 {
+                    edits.push((file.team.clone(), weigh(line, points)));
+                }
+            }
+            edits.extend(self.rebased(&file.team, found.base));
+        }
+        edits
+    }
+
+    /// Lines to add, to weigh otherwise and to drop, and bases, team by team.
+    fn changes(&self) -> Vec<(TeamId, Edit)> {
+        let files = self.dictionaries.files();
+        each(files.len(), |number| {
+            let team = files.get(number).map(|file| &file.team)?;
+            let ours = self.ours(team);
+            ours.contains(&true).then(|| self.changes_of(team, &ours))
+        })
+        .into_iter()
+        .flatten()
+        .flatten()
+        .collect()
+    }
+
+    fn changes_of(&self, team: &TeamId, ours: &[bool]) -> Vec<(TeamId, Edit)> {
+        let candidates = self.terms.all.len();
+        let lines = (candidates..).zip(&self.standing.lines);
+        let own: Vec<_> = lines.filter(|(_, line)| line.team == *team).collect();
+        let mut prior = vec![0.0; self.rows.width()];
+        let mut barred = vec![false; candidates];
+        for (column, line) in &own {
+            if let Some(place) = prior.get_mut(*column) {
+                *place = f64::from(line.points) / (line.rarity * self.scale.points);
+            }
+            for column in self.terms.columns_of_line(&line.term) {
+                if let Some(place) = barred.get_mut(column as usize) {
+                    *place = true;
+                }
+            }
+        }
+        let free = (0_u32..).zip(&barred).filter(|(_, barred)| !**barred).map(|(column, _)| column);
+        let kept = own.iter().filter_map(|(column, _)| u32::try_from(*column).ok());
+        let among: Vec<u32> = free.chain(kept).collect();
+        let file = self.dictionaries.files().iter().find(|file| file.team == *team);
+        let chosen = choose(&Choice {
+            rows: &self.rows,
+            spreads: &self.spreads,
+            ours,
+            costs: &self.costs,
+            among,
+            prior: &prior,
+            prior_base: self.scale.base(file.map_or(0, |file| file.base)),
+            wanted: own.len() + self.wish.new_lines,
+        });
+        let mut edits = self.edits(team, &chosen, &prior);
+        edits.extend(self.rebased(team, chosen.base));
+        edits
+    }
+
+    /// What the chosen weights mean for the file, the strongest change first.
+    fn edits(&self, team: &TeamId, chosen: &Chosen, prior: &[f64]) -> Vec<(TeamId, Edit)> {
+        let candidates = self.terms.all.len();
+        let mut edits: Vec<(i32, Edit)> = Vec::new();
+        for (column, weight) in &chosen.terms {
+            let column = *column as usize;
+            let edit = if let Some(term) = self.terms.all.get(column) {
+                let points = points(weight * term.rarity * self.scale.points);
+                (points.abs() >= WORTH_A_LOOK).then(|| Edit::Add {
+                    file: self.file_of(team),
+                    language: term.language.code().to_owned(),
+                    term: term.text.clone(),
+                    points,
+                })
+            } else {
+                let line =
+                    column.checked_sub(candidates).and_then(|at| self.standing.lines.get(at));
+                let known = prior.get(column).copied().unwrap_or_default();
+                line.and_then(|line| {
+                    let moved = whole((weight - known) * line.rarity * self.scale.points);
+                    reweighed(line, moved)
+                })
+            };
+            edits.extend(edit.map(|edit| (strength(&edit), edit)));
+        }
+        edits.sort_by_key(|(strength, _)| std::cmp::Reverse(*strength));
+        edits.into_iter().map(|(_, edit)| (team.clone(), edit)).collect()
+    }
+
+    fn file_of(&self, team: &TeamId) -> String {
+        let mut files = self.dictionaries.files().iter();
+        files.find(|file| file.team == *team).map_or_else(String::new, |file| file.file.clone())
+    }
+
+    fn rebased(&self, team: &TeamId, base: f64) -> Option<(TeamId, Edit)> {
+        let file = self.dictionaries.files().iter().find(|file| file.team == *team)?;
+        // A team without a file has no line to write its base in.
+        let has_file = file.team_line > 0;
+        let base = self.scale.base_points(base);
+        (has_file && base != file.base).then(|| {
+            let edit = Edit::Rebase { file: file.file.clone(), before: file.base, base };
+            (team.clone(), edit)
+        })
+    }
+
+    /// The mails that an edit rests on: by team, and some of them by name.
+    fn evidence(&self, team: &TeamId, edit: &Edit) -> (BTreeMap<TeamId, u32>, Vec<String>) {
+        let column = match edit {
+            Edit::Add { term, language, .. } => self
+                .terms
+                .all
+                .iter()
+                .position(|found| found.text == *term && found.language.code() == language),
+            Edit::Weigh { line, .. } | Edit::Drop { line, .. } => self
+                .standing
+                .lines
+                .iter()
+                .position(|found| found.team == *team && found.number == *line)
+                .map(|at| at + self.terms.all.len()),
+            Edit::Rebase { .. } => None,
+        };
+        let (mut seen, mut examples) = (BTreeMap::new(), Vec::new());
+        let Some(column) = column else { return (seen, examples) };
+        for (row, mail) in self.mails.iter().enumerate() {
+            if self.rows.row(row).any(|(found, _)| found == column) {
+                *seen.entry(mail.team.clone()).or_default() += 1;
+                if mail.team == *team && examples.len() < EXAMPLES {
+                    examples.push(mail.id.clone());
+                }
+            }
+        }
+        (seen, examples)
+    }
+}
+
+/// What to do with a line whose worth moved by so many points.
+fn reweighed(line: &super::standing::Line, moved: i32) -> Option<Edit> {
+    let [to_weigh, to_drop] = MET;
+    if moved.abs() < WORTH_A_LOOK || line.mails < to_weigh {
+        return None;
+    }
+    let points = points(f64::from(line.points + moved));
+    if points.signum() == line.points.signum() {
+        return (points != line.points).then(|| weigh(line, points));
+    }
+    (line.mails >= to_drop).then(|| Edit::Drop {
+        file: line.file.clone(),
+        line: line.number,
+        term: line.term.clone(),
+        before: line.points,
+    })
+}
+
+fn weigh(line: &super::standing::Line, points: i32) -> Edit {
+    Edit::Weigh {
+        file: line.file.clone(),
+        line: line.number,
+        term: line.term.clone(),
+        before: line.points,
+        points,
+    }
+}
+
+/// By how many points an edit moves its line.
+fn strength(edit: &Edit) -> i32 {
+    match edit {
+        Edit::Add { points, .. } => points.abs(),
+        Edit::Weigh { before, points, .. } => (points - before).abs(),
+        Edit::Drop { before, .. } => before.abs(),
+        Edit::Rebase { before, base, .. } => (base - before).abs(),
+    }
+}
