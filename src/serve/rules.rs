@@ -14,13 +14,10 @@ use crate::dictionary::{Dictionaries, TeamId};
 use crate::directory::Directory;
 use crate::pipeline::Rules;
 use crate::rim::backoff::backoff;
-use crate::rim::directory::read_tables;
+use crate::rim::directory::{DATABASE, read_tables};
 use crate::rim::watch::{
     Fingerprint, Watched, read_dictionaries, read_directory, watch as watch_files,
 };
-
-/// How findings name the directory's database; those about a table go on with its name.
-const DATABASE: &str = "[directory.sql]";
 
 /// Rules that follow their files.
 pub struct LiveRules {
@@ -236,8 +233,7 @@ impl LiveRules {
 }
 
 /// Asks the database every so often, for ever, and rings when its tables are not as before, or
-/// when it answers again.
-/// `seen` is what it said when the rules were loaded.
+/// when it answers again. `seen` is what it said when the rules were loaded.
 async fn watch_tables(
     settings: &SqlSettings,
     mut seen: Fingerprint,

@@ -21,6 +21,9 @@ use crate::directory::SourceText;
 use crate::rim::store::failure;
 use crate::seams::StoreError;
 
+/// How findings name the database; those about a table go on with the table's name.
+pub const DATABASE: &str = "[directory.sql]";
+
 /// The tables that the queries gave; `None` where there is no query.
 #[derive(Debug, Default)]
 pub struct Tables {
@@ -40,7 +43,7 @@ pub fn read(settings: &SqlSettings) -> Result<Tables, Vec<Diagnostic>> {
     let answer = asked.unwrap_or_else(|_| Err("asking it failed".to_owned()));
     answer.map_err(|why| {
         let message = format!("the database can't be read: {why}");
-        vec![Diagnostic::error("[directory.sql]", "unreadable", message)]
+        vec![Diagnostic::error(DATABASE, "unreadable", message)]
     })
 }
 
@@ -90,7 +93,7 @@ async fn tables(
     for (name, query, table) in wanted {
         if let Some(query) = query {
             let text = ask(query).await.map_err(|why| format!("the query `{name}`: {why}"))?;
-            *table = Some(SourceText { name: format!("[directory.sql] {name}"), text });
+            *table = Some(SourceText { name: format!("{DATABASE} {name}"), text });
         }
     }
     Ok(tables)
