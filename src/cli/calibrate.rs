@@ -52,7 +52,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     let judged = judge(&uncalibrated, &policy, &mails, &|more| bar.inc(more));
     bar.finish_and_clear();
     let calibration = calibrate(&judged, &teams_of(&uncalibrated), options.target_precision);
-    let written = written(&calibration);
+    let written = calibration.to_text();
     sources.insert(Calibration::FILE.to_owned(), written.clone());
     let (calibrated, policy) = global.built(&sources)?;
     let evaluation = evaluate(&judge(&calibrated, &policy, &mails, &|_| ()), true);
@@ -122,13 +122,4 @@ fn sum(
         );
     }
     sum
-}
-
-/// The file: what it is, then the numbers.
-fn written(calibration: &Calibration) -> String {
-    let numbers = toml::to_string(calibration).unwrap_or_default();
-    format!(
-        "# Written by `postroom calibrate`: how sure a margin makes, and from where on mail goes\n\
-         # to a team by itself. confidence = 1 / (1 + exp(-(a · margin + b)))\n{numbers}"
-    )
 }

@@ -109,6 +109,17 @@ impl Calibration {
         }
     }
 
+    /// The text of its file.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        // Numbers and names of teams always have a form in TOML.
+        let numbers = toml::to_string(self).unwrap_or_default();
+        format!(
+            "# How sure a margin makes, and from where on mail goes to a team by itself; see\n\
+             # `postroom calibrate`. confidence = 1 / (1 + exp(-(a · margin + b)))\n{numbers}"
+        )
+    }
+
     fn fault(&self) -> Option<(&'static str, String)> {
         let (a, b) = (self.a, self.b);
         if !(a.is_finite() && a > 0.0) {

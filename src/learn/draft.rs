@@ -14,13 +14,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use super::calibrating::calibrate;
+use super::judged::Judged;
 use super::labelled::Labelled;
 use super::scale::{points, whole};
 use super::select::{Choice, Chosen, choose};
+use super::share::Share;
 use super::terms::Terms;
 use super::workers::each;
 use crate::dictionary::format::POINTS;
-use crate::dictionary::{Language, TeamId};
+use crate::dictionary::{Calibration, Language, TeamId};
 
 /// What is wished of the dictionaries.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +60,8 @@ pub fn is_draft(text: &str) -> bool {
 const FOLDS: usize = 5;
 /// The share of known mail that may score below the floor.
 const BELOW_FLOOR: f64 = 0.005;
+/// The precision that a draft's thresholds aim at.
+const TARGET: f64 = 0.95;
 /// A line holds at most so many terms.
 const ALTERNATIVES: usize = 4;
 /// All but one line in so many keep their ratio to the others; those are clipped.
@@ -99,6 +104,7 @@ pub fn draft(mails: &[Labelled], wish: &Wish, step: &dyn Fn(&str)) -> Draft {
     let without: Vec<f64> =
         (0..mails.len()).map(|mail| if mail % FOLDS == 0 { 0.0 } else { full }).collect();
     let trial = Trial::of(&fit(&without), mails, &teams, &candidates);
+    let has_other = teams.iter().any(|team| team.as_str() == TeamId::OTHER);
     step("fitting all of the mail");
     let chosen = fit(&vec![full; mails.len()]);
     step("writing lines");
@@ -113,21 +119,31 @@ pub fn draft(mails: &[Labelled], wish: &Wish, step: &dyn Fn(&str)) -> Draft {
             Sheet { team: (*team).clone(), base, lines: share(lines, wish.max_lines) }
         })
         .collect();
-    let has_other = teams.iter().any(|team| team.as_str() == TeamId::OTHER);
     let floor = (!has_other).then(|| whole(trial.floor * scale));
+    let mut files = files(&sheets, floor, mails.len());
+    let calibration = trial.calibration(scale, has_other, &teams);
+    files.insert(Calibration::FILE.to_owned(), calibration.to_text());
     Draft {
         lines: sheets.iter().map(|sheet| (sheet.team.clone(), sheet.lines.len())).collect(),
-        files: files(&sheets, floor, mails.len()),
+        files,
         mails: mails.len(),
-        held_out_accuracy: trial.accuracy,
+        held_out_accuracy: trial.accuracy(),
     }
 }
 
 /// How the mail fared that a fit did not see.
 struct Trial {
-    accuracy: f64,
+    mails: Vec<Tried>,
     /// The score below which [`BELOW_FLOOR`] of its best teams are.
     floor: f64,
+}
+
+/// A mail that a fit did not see, and its best two teams.
+struct Tried {
+    team: TeamId,
+    best: TeamId,
+    score: f64,
+    second: f64,
 }
 
 impl Trial {
@@ -135,32 +151,59 @@ impl Trial {
         let scores: Vec<Vec<f64>> = each(chosen.len(), |team| {
             chosen.get(team).map(|chosen| chosen.scores(&candidates.rows)).unwrap_or_default()
         });
-        let mut right = 0.0;
-        let mut best_scores = Vec::new();
-        for (number, mail) in mails.iter().enumerate().step_by(FOLDS) {
-            let of_team = |team: usize| scores.get(team)?.get(number).copied();
-            let best = (0..teams.len())
-                .filter_map(|team| Some((of_team(team)?, team)))
-                .max_by(|one, other| one.0.total_cmp(&other.0));
-            let Some((score, team)) = best else { continue };
-            best_scores.push(score);
-            if teams.get(team) == Some(&&mail.team) {
-                right += 1.0;
-            }
-        }
-        best_scores.sort_by(f64::total_cmp);
+        let tried = |(number, mail): (usize, &Labelled)| {
+            let of_teams = scores.iter().zip(teams);
+            let mut ranked: Vec<(f64, &TeamId)> =
+                of_teams.filter_map(|(scores, team)| Some((*scores.get(number)?, *team))).collect();
+            ranked.sort_by(|one, other| other.0.total_cmp(&one.0));
+            let (score, best) = *ranked.first()?;
+            let second = ranked.get(1).map_or(f64::NEG_INFINITY, |(score, _)| *score);
+            Some(Tried { team: mail.team.clone(), best: best.clone(), score, second })
+        };
+        let mails: Vec<Tried> = mails.iter().enumerate().step_by(FOLDS).filter_map(tried).collect();
+        let mut best: Vec<f64> = mails.iter().map(|tried| tried.score).collect();
+        best.sort_by(f64::total_cmp);
         #[allow(
             clippy::cast_precision_loss,
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "a number of mails"
         )]
-        let (held_out, at) = {
-            let held_out = best_scores.len() as f64;
-            (held_out.max(1.0), (held_out * BELOW_FLOOR) as usize)
-        };
-        let floor = best_scores.get(at).copied().unwrap_or(f64::NEG_INFINITY);
-        Self { accuracy: right / held_out, floor }
+        let at = (best.len() as f64 * BELOW_FLOOR) as usize;
+        let floor = best.get(at).copied().unwrap_or_default();
+        Self { mails, floor }
+    }
+
+    fn accuracy(&self) -> f64 {
+        let mut right = Share::default();
+        for tried in &self.mails {
+            right.add(tried.best == tried.team);
+        }
+        right.or_zero()
+    }
+
+    /// How sure a margin makes, where one unit of the fit is so many points.
+    fn calibration(&self, scale: f64, has_other: bool, teams: &[&TeamId]) -> Calibration {
+        let floor = if has_other { f64::NEG_INFINITY } else { self.floor };
+        let judged: Vec<Judged> = self
+            .mails
+            .iter()
+            .map(|tried| {
+                let is_under = tried.score < floor;
+                let second = if is_under { tried.score } else { tried.second.max(floor) };
+                Judged {
+                    team: tried.team.clone(),
+                    best: if is_under { TeamId::other() } else { tried.best.clone() },
+                    margin: ((tried.score.max(floor) - second) * scale).min(1e3),
+                    confidence: 0.0,
+                    has_evidence: true,
+                    routed: false,
+                }
+            })
+            .collect();
+        let teams: BTreeSet<TeamId> =
+            teams.iter().map(|team| (*team).clone()).chain([TeamId::other()]).collect();
+        calibrate(&judged, &teams.into_iter().collect::<Vec<_>>(), TARGET)
     }
 }
 

@@ -373,7 +373,7 @@ mod tests {
         let from = text.find("[learned").unwrap();
         let to = text.find("# Tried").unwrap();
         assert_eq!(
-            &text[from..to],
+            text.get(from..to).unwrap(),
             "[learned de]\nrechnung                          +4\n\n\
              [learned]\npo number                         +8\nlate fee                          +5\n\n"
         );

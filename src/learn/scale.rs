@@ -41,6 +41,8 @@ pub(crate) struct Sums {
     pub(crate) ours: Vec<bool>,
     /// Where the team starts.
     pub(crate) base: f64,
+    /// The squares of what its lines are worth, as a fit would have to pay for them.
+    pub(crate) squares: f64,
 }
 
 impl Scale {
@@ -78,7 +80,7 @@ impl Sums {
         let mut loss = 0.0;
         for _ in 0..STEPS {
             let (mut slope, mut curve) = (base, 1.0);
-            loss = 0.5 * base * base;
+            loss = 0.5 * (base * base + self.squares / (scale * scale));
             for (sum, ours) in self.mails.iter().zip(&self.ours) {
                 let side = if *ours { 1.0 } else { -1.0 };
                 let short = 1.0 - side * (sum / scale + base);
@@ -112,12 +114,19 @@ mod tests {
         for (scale, level) in [(4.0, 0.0), (10.0, 7.0), (20.0, -3.0)] {
             let mails = (0..100).map(|mail| if mail < 30 { 2.0 * scale } else { 0.0 }).collect();
             let ours = (0..100).map(|mail| mail < 30).collect();
-            let found = Scale::of(&[Sums { mails, ours, base: level - scale }]);
-            assert!((found.points / scale - 1.0).abs() < 0.35, "{scale}: {found:?}");
+            let found = Scale::of(&[Sums {
+                mails,
+                ours,
+                base: level - scale,
+                squares: 4.0 * scale * scale,
+            }]);
+            let ratio = found.points / scale;
+            assert!((ratio - 1.0).abs() < 0.35, "{scale}: {found:?}");
             assert!((found.level - level).abs() < 0.35 * scale, "{level}: {found:?}");
             assert_eq!(found.base_points(found.base(-3)), -3);
         }
-        let nothing = Sums { mails: vec![0.0; 3], ours: vec![true, false, false], base: 0.0 };
+        let ours = vec![true, false, false];
+        let nothing = Sums { mails: vec![0.0; 3], ours, base: 0.0, squares: 0.0 };
         assert!((Scale::of(&[nothing]).points - UNKNOWN).abs() < 1e-9);
     }
 }

@@ -69,12 +69,22 @@ impl Standing {
 
     /// What a team's lines add up to in each mail, without its base.
     pub(crate) fn sums(&self, team: &TeamId) -> Vec<f64> {
-        let worth: Vec<f64> = self
-            .lines
-            .iter()
-            .map(|line| if line.team == *team { f64::from(line.points) / line.rarity } else { 0.0 })
-            .collect();
+        let worth: Vec<f64> = self.worth(team).collect();
         (0..self.rows.height()).map(|row| self.rows.dot(row, &worth)).collect()
+    }
+
+    /// The squares of what a team's lines are worth in their columns; lines that no mail has are
+    /// not among them.
+    pub(crate) fn squares(&self, team: &TeamId) -> f64 {
+        let met = self.worth(team).zip(&self.lines).filter(|(_, line)| line.mails > 0);
+        met.map(|(worth, _)| worth * worth).sum()
+    }
+
+    /// What each line is worth in its column: 0 for other teams' lines.
+    fn worth(&self, team: &TeamId) -> impl Iterator<Item = f64> {
+        self.lines.iter().map(move |line| {
+            if line.team == *team { f64::from(line.points) / line.rarity } else { 0.0 }
+        })
     }
 }
 

@@ -192,6 +192,7 @@ impl<'a> Bench<'a> {
             mails: self.standing.sums(&file.team),
             ours: self.ours(&file.team),
             base: f64::from(file.base),
+            squares: self.standing.squares(&file.team),
         };
         let all = self.dictionaries.files().iter().map(sums);
         all.filter(|team| team.ours.contains(&true)).collect()

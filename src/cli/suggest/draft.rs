@@ -12,6 +12,7 @@ use super::super::{Failure, files};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "From scratch")]
+#[group(skip)]
 pub(crate) struct Options {
     /// Draft dictionaries from nothing but this mail
     #[arg(long, requires = "out")]

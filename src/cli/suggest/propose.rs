@@ -17,6 +17,7 @@ use super::show;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Changes to dictionaries that stand")]
+#[group(skip)]
 pub(crate) struct Options {
     /// The folder with the dictionaries; the configuration's, or `dictionaries/`, if none is given
     #[arg(long, value_name = "DIR", conflicts_with = "from_scratch")]
