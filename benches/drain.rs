@@ -22,15 +22,14 @@ mod corpus;
 mod dovecot;
 #[path = "../tests/suite/support/plain_imap.rs"]
 mod plain_imap;
-#[path = "../tests/suite/support/wait.rs"]
-mod wait;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use corpus::{files, median};
@@ -40,27 +39,35 @@ use plain_imap::{ImapServer, USER};
 const MAILS: usize = 10_000;
 /// The six folders that both move to.
 const FOLDERS: [&str; 6] = ["Assist", "Teams/a", "Teams/b", "Teams/c", "Teams/d", "Teams/e"];
+/// A service that says nothing for this long is stuck.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// Linux tells processor time in hundredths of a second.
+const TICKS: f64 = 100.0;
 
 fn main() {
     let rounds = std::env::args().find_map(|word| word.parse().ok()).unwrap_or(3);
-    let mails = mails();
-    let bytes: usize = mails.iter().map(Vec::len).sum();
-    println!("{MAILS} mails, {:.1} MB, {rounds} rounds", bytes as f64 / 1e6);
+    let mailbox = filled();
+    println!("{MAILS} mails, {rounds} rounds");
     let mut ours = Vec::new();
     let mut bare = Vec::new();
     for round in 1..=rounds {
-        let (seconds, peak) = drain_with_postroom(&mails);
-        let rate = MAILS as f64 / seconds;
+        let drain = drain_with_postroom(&mailbox);
+        let rate = MAILS as f64 / drain.seconds;
         ours.push(rate);
-        let (fetching, whole) = drain_bare(&mails);
+        let (fetching, whole, server) = drain_bare(&mailbox);
         bare.push(MAILS as f64 / whole);
         println!(
             "round {round}: postroom {rate:.0} mails/s, peak {:.0} MB; bare client {:.0} mails/s \
              (fetching alone {:.0}); ratio {:.2}",
-            peak as f64 / 1024.0,
+            drain.peak as f64 / 1024.0,
             MAILS as f64 / whole,
             MAILS as f64 / fetching,
             rate * whole / MAILS as f64,
+        );
+        println!(
+            "  seconds of processor: postroom {:.2} and its server {:.2} within {:.2} s; the bare \
+             client's server {server:.2} within {whole:.2} s",
+            drain.ours, drain.server, drain.seconds,
         );
     }
     let (ours, bare) = (median(ours), median(bare));
@@ -91,17 +98,39 @@ fn renumbered(raw: &[u8], number: usize) -> Vec<u8> {
     mail
 }
 
-fn filled(mails: &[Vec<u8>]) -> Dovecot {
-    // The tests' server takes it easy with flushing to disk; this one does as Dovecot's default is.
-    let dovecot = Dovecot::start("mail_fsync=optimized");
-    dovecot.append(USER, "INBOX", mails);
+/// A server with all mails in its inbox, which is copied for each drain.
+fn filled() -> Dovecot {
+    let dovecot = Dovecot::start("");
+    dovecot.append(USER, "INBOX", &mails());
     dovecot
 }
 
-/// Seconds from the start of the process until everything is settled, and the peak of its
-/// resident memory in KiB.
-fn drain_with_postroom(mails: &[Vec<u8>]) -> (f64, u64) {
-    let dovecot = filled(mails);
+/// A server of its own for one drain. The tests' server takes it easy with flushing to disk; this
+/// one does as Dovecot's default is.
+fn copied(mailbox: &Dovecot) -> Dovecot {
+    let dovecot = Dovecot::start("mail_fsync=optimized");
+    let mut copy = Command::new("cp");
+    copy.arg("-a").arg(mailbox.path().join("mail")).arg(dovecot.path());
+    assert!(copy.status().unwrap().success());
+    // What the copy left to be written is not to be paid for by who comes first.
+    assert!(Command::new("sync").status().unwrap().success());
+    dovecot
+}
+
+/// What a drain took.
+struct Drain {
+    /// From the start of the process until everything was settled.
+    seconds: f64,
+    /// The peak of its resident memory in KiB.
+    peak: u64,
+    /// Seconds of processor that it used.
+    ours: f64,
+    /// And that its server did.
+    server: f64,
+}
+
+fn drain_with_postroom(mailbox: &Dovecot) -> Drain {
+    let dovecot = copied(mailbox);
     let folder = tempfile::tempdir().unwrap();
     let port = free_port();
     let config = folder.path().join("postroom.toml");
@@ -110,27 +139,70 @@ fn drain_with_postroom(mails: &[Vec<u8>]) -> (f64, u64) {
     let mut service = Command::new(env!("CARGO_BIN_EXE_postroom"))
         .arg("--config")
         .arg(&config)
-        .args(["--log", "warn", "serve"])
+        .args(["--log", "info", "serve"])
         .stdout(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    wait::wait_for("everything moved", Duration::from_mins(2), || {
-        assert!(service.try_wait().unwrap().is_none(), "the service ended by itself");
-        let metrics = get(port, "/metrics")?;
-        let value = |name: &str| -> Option<u64> {
-            let lines = metrics.lines().filter(|line| line.starts_with(name));
-            Some(lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum())
-        };
-        let tickets = value("postroom_tickets{")?;
-        (tickets == MAILS as u64 && value("postroom_outbox_jobs ")? == 0).then_some(())
-    });
+    let log = service.stderr.take().unwrap();
+    wait_for_delivery(log);
     let seconds = began.elapsed().as_secs_f64();
+    all_settled(port);
     let peak = peak_memory(&service);
+    let (ours, server) = (processor(service.id()), processor(server_of(&dovecot)));
     let id = rustix::process::Pid::from_child(&service);
     rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
     service.wait().unwrap();
     verify(&dovecot, &config);
-    (seconds, peak)
+    Drain { seconds, peak, ours, server }
+}
+
+/// Waits until the service tells that the last mail was moved and that this is recorded. To ask it
+/// all the time would cost the store, and to ask it seldom would be late.
+fn wait_for_delivery(log: ChildStderr) {
+    let (tell, told) = mpsc::channel();
+    // Also reads on when nobody listens any more: a log that is full would stop the service.
+    std::thread::spawn(move || {
+        for line in BufReader::new(log).lines().map_while(Result::ok) {
+            let count = line.contains("delivered").then(|| line.split_once("count=")).flatten();
+            let count = count.and_then(|(_, count)| count.trim().parse::<usize>().ok());
+            let _ = tell.send(count.unwrap_or(0));
+        }
+    });
+    let mut moved = 0;
+    while moved < MAILS {
+        moved += told.recv_timeout(PATIENCE).expect("the service tells no more");
+    }
+}
+
+/// The numbers that it serves say the same.
+fn all_settled(port: u16) {
+    let metrics = get(port, "/metrics").expect("metrics");
+    let value = |name: &str| -> usize {
+        let lines = metrics.lines().filter(|line| line.starts_with(name));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<usize>().ok()).sum()
+    };
+    assert_eq!(value("postroom_tickets{"), MAILS, "tickets");
+    assert_eq!(value("postroom_outbox_jobs "), 0, "jobs");
+}
+
+/// The process that starts all of a server's others.
+fn server_of(dovecot: &Dovecot) -> u32 {
+    let id = fs::read_to_string(dovecot.path().join("run/master.pid")).unwrap();
+    id.trim().parse().unwrap()
+}
+
+/// Seconds of processor that a process and its living descendants have used.
+fn processor(id: u32) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    // The name, in parentheses, may hold anything.
+    let fields = stat.rsplit(')').next().unwrap().split_whitespace();
+    // Its own time and what its ended children used, in the kernel and out of it (proc(5)).
+    let ticks: f64 = fields.skip(11).take(4).filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+    let tasks = format!("/proc/{id}/task/{id}/children");
+    let children = fs::read_to_string(tasks).unwrap_or_default();
+    let theirs = children.split_whitespace().map(|child| processor(child.parse().unwrap()));
+    ticks / TICKS + theirs.sum::<f64>()
 }
 
 /// The server's folders hold what the ledger says.
@@ -243,9 +315,9 @@ fn peak_memory(service: &Child) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// Seconds for fetching alone, and for fetching and moving.
-fn drain_bare(mails: &[Vec<u8>]) -> (f64, f64) {
-    let dovecot = filled(mails);
+/// Seconds for fetching alone, for fetching and moving, and of processor that the server used.
+fn drain_bare(mailbox: &Dovecot) -> (f64, f64, f64) {
+    let dovecot = copied(mailbox);
     let began = Instant::now();
     let mut client = Bare::connect(dovecot.port);
     client.command("LOGIN alice secret");
@@ -254,20 +326,20 @@ fn drain_bare(mails: &[Vec<u8>]) -> (f64, f64) {
     }
     client.command("SELECT INBOX");
     let mut fetched = 0;
-    for first in (1..=mails.len()).step_by(100) {
+    for first in (1..=MAILS).step_by(100) {
         let last = first + 99;
         fetched += client.command(&format!("UID FETCH {first}:{last} (UID BODY.PEEK[])"));
     }
-    assert_eq!(fetched, mails.len());
+    assert_eq!(fetched, MAILS);
     let fetching = began.elapsed().as_secs_f64();
     for (number, folder) in FOLDERS.iter().enumerate() {
         let uids: Vec<String> =
-            (1..=mails.len()).filter(|uid| uid % 6 == number).map(|uid| uid.to_string()).collect();
+            (1..=MAILS).filter(|uid| uid % 6 == number).map(|uid| uid.to_string()).collect();
         for batch in uids.chunks(300) {
             client.command(&format!("UID MOVE {} \"{folder}\"", batch.join(",")));
         }
     }
-    (fetching, began.elapsed().as_secs_f64())
+    (fetching, began.elapsed().as_secs_f64(), processor(server_of(&dovecot)))
 }
 
 /// As little of an IMAP client as can be.

@@ -36,10 +36,12 @@ fn main() {
     divan::main();
 }
 
-/// As many mails as one commit takes.
-const RECORD: usize = 50;
+/// As many mails as one commit takes while there is much to do.
+const RECORD: usize = 500;
+/// And as many as it takes from a trickle.
+const FEW: usize = 50;
 /// As many jobs as one MOVE takes.
-const MOVE: usize = 300;
+const MOVE: usize = 500;
 
 /// A store, the right to its only source, and a runtime to ask it in.
 struct Ground {
@@ -100,12 +102,16 @@ fn now() -> Timestamp {
     Timestamp::from_second(1_700_000_000).unwrap()
 }
 
-#[divan::bench(args = ["sqlite", "postgres"], sample_count = 100, sample_size = 1)]
-fn record(bencher: Bencher, backend: &str) {
+#[divan::bench(
+    args = [("sqlite", RECORD), ("sqlite", FEW), ("postgres", RECORD), ("postgres", FEW)],
+    sample_count = 40,
+    sample_size = 1
+)]
+fn record(bencher: Bencher, (backend, together): (&str, usize)) {
     let ground = Ground::new(backend);
     bencher
-        .counter(ItemsCount::new(RECORD))
-        .with_inputs(|| entries(RECORD, false))
+        .counter(ItemsCount::new(together))
+        .with_inputs(|| entries(together, false))
         .bench_local_refs(|entries| ground.record(entries));
 }
 

@@ -13,7 +13,7 @@
 //!                                                        └─────────────────────────────────┘
 //! ```
 //!
-//! The modules stand in the order in which a mail meets them. Everything down to [`learn`] is
+//! The modules stand in the order in which a mail meets them. Everything down to [`lint`] is
 //! the core: it does no I/O, reads no clock and knows no tokio, SQL or HTTP. [`seams`] has the
 //! traits at which the core meets the world; [`rim`] has what stands behind them. A test in
 //! `tests/` keeps the direction.
@@ -26,6 +26,7 @@ pub mod classify;
 pub mod route;
 pub mod assist;
 pub mod learn;
+pub mod lint;
 
 pub mod seams;
 pub mod pipeline;

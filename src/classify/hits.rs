@@ -71,9 +71,15 @@ impl Hits {
 
     /// The hits as numbers: the number of the line among all lines, and its strength.
     pub(crate) fn numbers(&self) -> impl Iterator<Item = (u32, f64)> + '_ {
-        let strength =
-            |found: &Found| self.findings.get(found.finding as usize).map(|f| f.strength);
-        self.found.iter().filter_map(move |found| Some((found.line, strength(found)?)))
+        self.counted().map(|(line, strength, _)| (line, strength))
+    }
+
+    /// The same with how many occurrences there are.
+    pub(crate) fn counted(&self) -> impl Iterator<Item = (u32, f64, u32)> + '_ {
+        self.found.iter().filter_map(|found| {
+            let finding = self.findings.get(found.finding as usize)?;
+            Some((found.line, finding.strength, finding.occurrences))
+        })
     }
 
     /// All hits, for whoever reads them more than once.

@@ -6,11 +6,11 @@ use std::time::Instant;
 
 use clap::Args;
 use postroom::dictionary::{Dictionaries, TeamId};
-use postroom::learn::judge;
+use postroom::learn::health::{LineHealth, judge_with_lines};
 use postroom::learn::measure::{Evaluation, Measured, evaluate};
 use serde::Serialize;
 
-use super::output::{count, json_line, progress, row, table, text};
+use super::output::{count, json_line, progress, row, short, table, text};
 use super::suggest::read;
 use super::{Failure, Global};
 
@@ -22,6 +22,9 @@ pub(crate) struct Options {
     /// Labelled mail: JSONL (plain or .gz), or folders with a folder or an mbox for each team
     #[arg(long = "data", required = true, value_name = "PATH", num_args = 1..)]
     data: Vec<PathBuf>,
+    /// Show how the lines fare instead, the worst first
+    #[arg(long, conflicts_with = "json")]
+    lines: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -32,6 +35,8 @@ pub(crate) struct Options {
 struct Report<'a> {
     #[serde(flatten)]
     evaluation: &'a Evaluation,
+    /// How each of their lines fares.
+    lines: &'a [LineHealth],
     /// Which dictionaries they are.
     version: String,
     /// How long reading, judging and counting took.
@@ -45,13 +50,16 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     let (dictionaries, policy) = global.built(&sources)?;
     let mails = read(&options.data)?;
     let bar = progress(Some(mails.len() as u64), "judging");
-    let judged = judge(&dictionaries, &policy, &mails, &|more| bar.inc(more));
+    let (judged, lines) = judge_with_lines(&dictionaries, &policy, &mails, &|more| bar.inc(more));
     bar.finish_and_clear();
     let evaluation = evaluate(&judged, dictionaries.calibration().is_fitted());
     let seconds = started.elapsed().as_secs_f64();
     if options.json {
         let version = dictionaries.version().to_string();
-        return json_line(&Report { evaluation: &evaluation, version, seconds });
+        return json_line(&Report { evaluation: &evaluation, lines: &lines, version, seconds });
+    }
+    if options.lines {
+        return text(&shown_lines(lines, evaluation.n));
     }
     text(&shown(&evaluation, &dictionaries, seconds))
 }
@@ -112,4 +120,64 @@ fn shown(evaluation: &Evaluation, dictionaries: &Dictionaries, seconds: f64) -> 
         let _ = writeln!(sum, "of nobody's mail   {} would be routed to a team", percent(routed));
     }
     sum
+}
+
+// -------------------------------------------------------------------------------------- lines --
+
+/// So many lines are shown.
+const SHOWN: usize = 40;
+
+/// How the lines fare that hit anything, the worst first: those that keep mail from its team, then
+/// those that are right less often than chance.
+fn shown_lines(mut lines: Vec<LineHealth>, mails: u64) -> String {
+    let all = lines.len();
+    lines.retain(|line| line.mails > 0);
+    let hit = lines.len();
+    let harm = |line: &LineHealth| i128::from(line.helped) - i128::from(line.harmed);
+    let gain = |line: &LineHealth| {
+        line.precision.value.unwrap_or_default() - line.chance.unwrap_or_default()
+    };
+    lines.sort_by(|one, other| {
+        harm(one).cmp(&harm(other)).then_with(|| gain(one).total_cmp(&gain(other)))
+    });
+    let heading = [
+        "line",
+        "term",
+        "points",
+        "mails",
+        "right",
+        "by chance",
+        "decisive",
+        "helped",
+        "harmed",
+        "mail of",
+    ];
+    let mut table = table(&heading, &[0, 2]);
+    for line in lines.iter().take(SHOWN) {
+        let others = line.by_team.iter().filter(|(team, _)| **team != line.team);
+        let most = others.max_by_key(|(_, mails)| **mails);
+        table.add_row(row([
+            format!("{}:{}", line.file, line.line),
+            short(&line.term, 30),
+            format!("{:+}", line.points),
+            line.mails.to_string(),
+            with_interval(&line.precision),
+            line.chance.map_or(String::new(), percent),
+            line.decisive.to_string(),
+            line.helped.to_string(),
+            line.harmed.to_string(),
+            most.map_or(String::new(), |(team, mails)| format!("{team} {mails}")),
+        ]));
+    }
+    format!(
+        "{table}\n{} of {} hit something in {}{}\n",
+        hit,
+        count(all as u64, "line"),
+        count(mails, "mail"),
+        if hit > SHOWN {
+            format!("; these are the {SHOWN} worst, --json has all")
+        } else {
+            String::new()
+        }
+    )
 }

@@ -145,9 +145,12 @@ enum Command {
     Explain(explain::Options),
     /// Check dictionary files
     #[command(after_help = examples![
-        "postroom lint                      the dictionaries in use",
+        "postroom lint                              the dictionaries in use",
         "postroom lint dictionaries/billing.dict",
-        "postroom lint --strict --json .   for a pipeline"
+        "postroom lint --data answers.jsonl         lines that are dead, wrong or of no use",
+        "postroom lint --mail archive/              the same without labels, as far as can be seen",
+        "postroom lint --ledger --days 90           the same on what came in",
+        "postroom lint --strict --format github .   for a pipeline; or sarif, json"
     ])]
     Lint(lint::Options),
     /// Ask the directory: who is a sender, who is free, what is wrong with it

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
@@ -71,7 +72,7 @@ impl When {
 
 /// The rules, and what is true at the moment that was asked for.
 pub(crate) struct Judge {
-    pub(crate) rules: Rules,
+    pub(crate) rules: Arc<Rules>,
     door: Door,
     /// The configuration's; without one, the system's.
     pub(crate) zone: TimeZone,
@@ -101,7 +102,15 @@ impl Global {
             Some(config) => Some(runtime.block_on(presence(config, &rules.directory, at))?),
             None => None,
         };
-        Ok(Judge { rules, door, zone, at, presence, runtime, scratch: Scratch::default() })
+        Ok(Judge {
+            rules: Arc::new(rules),
+            door,
+            zone,
+            at,
+            presence,
+            runtime,
+            scratch: Scratch::default(),
+        })
     }
 }
 

@@ -10,16 +10,15 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::automaton::{self, Automaton, Step, Wanted};
+use super::automaton::{self, Automaton, Wanted};
 use super::calibration::Calibration;
 use super::format::{self, TeamFile};
-use super::language::Language;
 use super::lines::{Line, Lines};
 use super::quick::QuickMap;
-use super::rule::{Alternative, Element, Rule, Star};
+use super::rule::Rule;
+use super::sought::{self, key};
 use super::uses::Index;
 use super::vocabulary::{Vocabulary, VocabularyBuilder};
-use super::words::words;
 use super::{TeamId, Version, examples};
 use crate::diagnostic::Diagnostic;
 
@@ -169,26 +168,20 @@ fn compile(
     version: Version,
     found: &mut Vec<Diagnostic>,
 ) -> Option<Dictionaries> {
-    let mut vocabulary = VocabularyBuilder::default();
     let mut lines = Lines::default();
-    let mut wanted = Vec::new();
     for team in &teams {
         lines.add_team(&team.team, &team.file);
-        for (section, rule) in team.rules() {
-            let line = lines.add(Line {
+        for (_, rule) in team.rules() {
+            lines.add(Line {
                 number: rule.line,
                 term: rule.term.as_str().into(),
                 points: rule.points,
                 subject_only: rule.subject_only,
             });
-            let is_all = rule.alternatives.len() == 1 && !rule.subject_only;
-            for alternative in &rule.alternatives {
-                let mut one = Wanted::new(line, is_all);
-                want(&mut vocabulary, section.language, alternative, &mut one);
-                wanted.push(one);
-            }
         }
     }
+    let mut vocabulary = VocabularyBuilder::default();
+    let wanted = sought::wanted(&teams, &mut vocabulary);
     let (vocabulary, codes) = vocabulary.finish();
     find_repeats(&teams, &wanted, &codes, found);
     match automaton::build(&wanted, &codes, vocabulary.last_code) {
@@ -201,39 +194,6 @@ fn compile(
             let message = format!("the dictionaries are too large: {error}");
             found.push(Diagnostic::error("dictionaries", "too-large", message));
             None
-        }
-    }
-}
-
-/// What an alternative looks for, as handles of the vocabulary.
-fn want(
-    vocabulary: &mut VocabularyBuilder,
-    language: Language,
-    alternative: &Alternative,
-    wanted: &mut Wanted,
-) {
-    for phrase in &alternative.phrases {
-        let mut step = Step::Gap;
-        for Element { text, star } in phrase {
-            let spoken = words(text);
-            for (at, word) in spoken.iter().enumerate() {
-                let is_open = match star {
-                    Star::None => false,
-                    Star::End => at + 1 == spoken.len(),
-                    Star::Start => at == 0,
-                };
-                let handle = if is_open {
-                    vocabulary.open(*star, &word.folded)
-                } else if alternative.exact {
-                    vocabulary.exact(&word.exact)
-                } else {
-                    vocabulary.word(language, &word.folded)
-                };
-                // Open words live in their own layer, so they are pieces of their own.
-                let step_here = if is_open && step == Step::Same { Step::Next } else { step };
-                wanted.push(handle, step_here);
-                step = if is_open { Step::Next } else { Step::Same };
-            }
         }
     }
 }
@@ -259,16 +219,4 @@ fn find_repeats(teams: &[TeamFile], wanted: &[Wanted], codes: &[u32], found: &mu
             }
         }
     }
-}
-
-/// What an alternative looks for, comparable.
-fn key(wanted: &Wanted, codes: &[u32]) -> Vec<u32> {
-    let gaps = std::iter::once(0).chain(wanted.gaps.iter().copied());
-    let mut key = Vec::new();
-    for (gap, piece) in gaps.zip(&wanted.pieces) {
-        // No code is so high.
-        key.push(u32::MAX - gap);
-        key.extend(piece.iter().map(|handle| codes.get(*handle as usize).copied().unwrap_or(0)));
-    }
-    key
 }

@@ -63,6 +63,11 @@ impl Lines {
         &self.owners
     }
 
+    /// How many lines there are.
+    pub(crate) fn len(&self) -> usize {
+        self.all.len()
+    }
+
     /// The line with this number.
     pub(crate) fn get(&self, number: u32) -> Option<&Line> {
         self.all.get(number as usize)

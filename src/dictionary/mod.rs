@@ -11,6 +11,7 @@ pub(crate) mod quick;
 pub(crate) mod vocabulary;
 pub(crate) mod uses;
 pub(crate) mod automaton;
+pub(crate) mod sought;
 pub mod calibration;
 pub mod compile;
 mod examples;
@@ -25,6 +26,7 @@ use thiserror::Error;
 pub use calibration::Calibration;
 pub use compile::Dictionaries;
 pub use language::Language;
+pub(crate) use language::Stems;
 pub use rule::{Alternative, Element, Rule, Star};
 
 /// A team's name in files, folders and the API: lower-case ASCII letters, digits and `-`,

@@ -27,6 +27,13 @@ pub struct Rule {
     pub raw: String,
 }
 
+impl Rule {
+    /// What stands between its `|`, as written: a part for each alternative.
+    pub(crate) fn parts(&self) -> Vec<&str> {
+        split_at_sign(&self.term, "|")
+    }
+}
+
 /// One of the things that a rule looks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alternative {

@@ -2,6 +2,9 @@
 //!
 //! It knows numbers; what they mean is for [`super::terms`].
 
+/// A matrix with more numbers that are not zero is long in fitting.
+const LONG: usize = 8_000_000;
+
 /// A sparse matrix, row by row.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Matrix {
@@ -30,6 +33,11 @@ impl Matrix {
     /// How many rows it has.
     pub(crate) fn height(&self) -> usize {
         self.starts.len().saturating_sub(1)
+    }
+
+    /// Whether there is so much in it that a fit takes seconds, and many fits minutes.
+    pub(crate) fn takes_long(&self) -> bool {
+        self.values.len() > LONG
     }
 
     /// How many columns it has.

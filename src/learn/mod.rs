@@ -7,7 +7,8 @@
 //! labelled mail ─┬─> draft       dictionaries from nothing (terms → select → fit → points)
 //!                ├─> suggest     changes to those that stand, with their effect; patch makes them
 //!                ├─> calibrating from margins to confidence, thresholds at a target precision
-//!                └─> measure     how good the dictionaries are on it
+//!                ├─> measure     how good the dictionaries are on it
+//!                └─> health      how each of their lines fares
 //! ```
 //!
 //! It knows dictionaries and labelled mail; files, ledgers and pages are for others.
@@ -16,6 +17,8 @@ pub mod labelled;
 pub mod share;
 pub mod judged;
 pub mod measure;
+pub mod counts;
+pub mod health;
 pub mod calibrating;
 mod matrix;
 mod terms;

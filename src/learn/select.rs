@@ -9,6 +9,9 @@ use super::matrix::Matrix;
 
 /// What is left after each step, as a multiple of what is wanted.
 const STEPS: [f64; 5] = [8.0, 4.0, 2.0, 1.4, 1.0];
+/// The same where there is so much mail that each fit takes long. (It costs up to a point of
+/// coverage on 29,000 tickets and a third of the time.)
+const FEWER_STEPS: [f64; 2] = [3.0, 1.0];
 /// How exact the fits on the way are, and the last one.
 const TOLERANCE: [f64; 2] = [0.2, 0.05];
 
@@ -85,7 +88,8 @@ pub(crate) fn choose(choice: &Choice<'_>) -> Chosen {
         rows = choice.rows.only(&columns);
         current = &rows;
     }
-    for times in STEPS {
+    let steps = if choice.rows.takes_long() { &FEWER_STEPS[..] } else { &STEPS[..] };
+    for times in steps {
         #[allow(
             clippy::cast_precision_loss,
             clippy::cast_possible_truncation,

@@ -351,9 +351,16 @@ const SENTENCE_ENDS: [char; 5] = ['.', '!', '?', ':', '。'];
 /// A longer paragraph than this, in bytes, says more than a disclaimer.
 const LONGEST_DISCLAIMER: usize = 4_000;
 
+/// A paragraph that says so much, in bytes, before its first legal word says something else: where
+/// a program made one line of a whole mail, the disclaimer at its end must not swallow the mail.
+const LONGEST_LEAD: usize = 200;
+
 fn is_legal(words: &str) -> bool {
     let hints: BTreeSet<_> = LEGAL_HINTS.find_iter(words).map(|hint| hint.pattern()).collect();
-    hints.len() >= ENOUGH_HINTS || LEGAL_PHRASES.is_match(words)
+    let phrase = LEGAL_PHRASES.find(words);
+    let first = LEGAL_HINTS.find(words).into_iter().chain(phrase).map(|found| found.start()).min();
+    (hints.len() >= ENOUGH_HINTS || phrase.is_some())
+        && first.is_some_and(|first| first <= LONGEST_LEAD)
 }
 
 /// A blank line belongs to what stands above it, so that a text does not fall into crumbs.

@@ -106,6 +106,12 @@ pub trait Source: Send {
     /// fetched in part is handed out.
     async fn next(&mut self, after: Cursor) -> Result<Window, SourceError>;
 
+    /// Whether it knows of mails behind those that it handed out last: then it pays to wait for
+    /// them with what is cheaper done for many at once.
+    fn knows_of_more(&self) -> bool {
+        false
+    }
+
     /// The mails at these places, for another try. One that is no longer there is left out.
     ///
     /// # Errors

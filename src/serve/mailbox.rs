@@ -1,22 +1,28 @@
 //! One mailbox: read, judge, record and deliver, overlapping each other.
 //!
 //! ```text
-//!  read ──windows──> judge ──entries──> record ──wake──> deliver
-//!  (source)          (own thread)       (one txn a batch)  (own connection)
+//!  read ──windows──> judge ──entries──> record ──wake──> claim ──jobs──> carry out ──> settle
+//!  (source)          (own thread)       (one txn a batch)                (own connection)
 //! ```
+//! Nothing waits for company when it comes alone; what comes while the next stage is busy goes
+//! through that one together.
+//!
 //! The channels between them hold few windows, so memory is bounded and a slow stage slows the
 //! ones before it. All stages work under one lease and end together when it is lost.
 
 mod deliver;
 mod found;
+mod gather;
 mod read;
 mod recheck;
 mod record;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -43,6 +49,8 @@ struct Desk {
     stop: CancellationToken,
     /// Rung when there may be something to deliver.
     outbox: Arc<Notify>,
+    /// Whether there is more mail to come than is recorded.
+    more: Arc<AtomicBool>,
     /// Done once what earlier runs left in the outbox is delivered. Reading waits for it: what lies
     /// in the inbox and is about to leave it would be taken for another copy.
     caught_up: CancellationToken,
@@ -88,18 +96,24 @@ async fn work(mailbox: &Arc<Mailbox>, fence: Fence, shared: &Shared) {
         shared: shared.clone(),
         stop: shared.stop.child_token(),
         outbox: Arc::new(Notify::new()),
+        more: Arc::new(AtomicBool::new(false)),
         caught_up: CancellationToken::new(),
     };
     let (source, delivery) = open_mailbox(mailbox);
     let (to_judge, judging) = mpsc::channel(AHEAD);
-    let (to_record, recording) = mpsc::channel(AHEAD);
-    tokio::join!(
-        read::read(desk.clone(), source, to_judge),
-        record::judge(desk.clone(), judging, to_record),
-        record::record(desk.clone(), recording),
-        deliver::deliver(desk.clone(), delivery),
-        keep_lease(desk),
-    );
+    let (to_record, recording) = mpsc::channel(1);
+    let mut stages = JoinSet::new();
+    stages.spawn(read::read(desk.clone(), source, to_judge));
+    stages.spawn(record::judge(desk.clone(), judging, to_record));
+    stages.spawn(record::record(desk.clone(), recording));
+    stages.spawn(deliver::deliver(desk.clone(), delivery));
+    stages.spawn(keep_lease(desk));
+    while let Some(ended) = stages.join_next().await {
+        // A stage that breaks breaks all: the others end with the set.
+        if let Err(Ok(panic)) = ended.map_err(JoinError::try_into_panic) {
+            std::panic::resume_unwind(panic);
+        }
+    }
     if let Err(failure) = shared.store.release(&fence).await {
         warn!(mailbox = %mailbox.id, failure = %failure, "the lease could not be given back");
     }

@@ -42,4 +42,5 @@ mod public_mails;
 mod maildir;
 mod watch;
 mod workbench;
+mod lint;
 mod store;

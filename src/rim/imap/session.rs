@@ -32,6 +32,8 @@ pub(super) struct Session {
     capabilities: BTreeSet<String>,
     /// The server told of new mail since a folder was opened.
     news: bool,
+    /// The folder that is open to be changed.
+    selected: Option<(String, Opened)>,
 }
 
 /// A command that was sent and not yet answered.
@@ -82,6 +84,7 @@ impl Session {
             last_tag: 0,
             capabilities: BTreeSet::new(),
             news: false,
+            selected: None,
         }
     }
 
@@ -228,6 +231,7 @@ impl Session {
     /// Opens a folder: to look (EXAMINE) or to change (SELECT).
     pub(super) async fn open(&mut self, wire_name: &str, change: bool) -> Result<Opened, Fault> {
         let verb = if change { "SELECT" } else { "EXAMINE" };
+        self.selected = None;
         let mut opened = Opened::default();
         let mut epoch = None;
         let what = format!("opening `{wire_name}`");
@@ -249,7 +253,21 @@ impl Session {
         opened.epoch = epoch.filter(|number| *number > 0).ok_or_else(|| {
             Fault::Lost(format!("the server opened `{wire_name}` without a UIDVALIDITY"))
         })?;
+        self.selected = change.then(|| (wire_name.to_owned(), opened.clone()));
         Ok(opened)
+    }
+
+    /// Opens a folder to change it, unless it is open since the last [`Session::forget_folder`].
+    pub(super) async fn select(&mut self, wire_name: &str) -> Result<Opened, Fault> {
+        match &self.selected {
+            Some((name, opened)) if name == wire_name => Ok(opened.clone()),
+            Some(_) | None => self.open(wire_name, true).await,
+        }
+    }
+
+    /// What is known of the open folder may no longer be so.
+    pub(super) fn forget_folder(&mut self) {
+        self.selected = None;
     }
 
     async fn step(

@@ -271,6 +271,11 @@ impl Source for ImapSource {
         self.window(after).await.map_err(SourceError::from)
     }
 
+    fn knows_of_more(&self) -> bool {
+        let open = self.open.as_ref();
+        open.is_some_and(|open| !open.listed.is_empty() || open.listed_upto < open.top)
+    }
+
     async fn fetch(&mut self, places: &[Place]) -> Result<Vec<Fetched>, SourceError> {
         self.at(places).await.map_err(SourceError::from)
     }

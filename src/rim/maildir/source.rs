@@ -206,6 +206,10 @@ impl Source for MaildirSource {
         }
     }
 
+    fn knows_of_more(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
     async fn fetch(&mut self, places: &[Place]) -> Result<Vec<Fetched>, SourceError> {
         let (root, limit, places) = (self.root.clone(), self.fetch_limit, places.to_vec());
         blocking(move || Ok(fetch_all(&root, &places, limit))).await

@@ -14,9 +14,8 @@ use sqlx::{AssertSqlSafe, Decode, Encode, Postgres, Row as _, SqlSafeStr, Sqlite
 use super::failure::failure;
 use crate::seams::StoreError;
 
-/// More rows than this don't go into one statement: both databases limit its parameters, SQLite
-/// to 32,766.
-const ROWS: usize = 500;
+/// More values than this don't go into one statement: both databases limit them, SQLite to 32,766.
+const VALUES: usize = 16_000;
 
 /// An open database.
 pub(super) enum Database {
@@ -55,6 +54,30 @@ impl Database {
                 .map(Transaction::Postgres),
         }
         .map_err(failure)
+    }
+}
+
+/// A statement over a table of values, which stands between `head` and `tail`.
+pub(super) struct Change {
+    head: &'static str,
+    columns: usize,
+    values: Vec<Value>,
+    tail: String,
+}
+
+impl Change {
+    pub(super) fn new<const N: usize>(
+        head: &'static str,
+        table: Vec<[Value; N]>,
+        tail: &str,
+    ) -> Self {
+        const { assert!(N > 0, "a table has columns") };
+        Self {
+            head,
+            columns: N,
+            values: table.into_iter().flatten().collect(),
+            tail: tail.to_owned(),
+        }
     }
 }
 
@@ -135,29 +158,64 @@ impl Transaction {
         tail: &str,
     ) -> Result<Vec<Row>, StoreError> {
         let mut rows = Vec::new();
-        let mut table = table.into_iter().peekable();
-        while table.peek().is_some() {
-            let mut values = Vec::new();
-            let mut sql = format!("{head} VALUES ");
-            for (count, line) in table.by_ref().take(ROWS).enumerate() {
-                sql.push_str(if count == 0 { "(" } else { ",(" });
-                for (column, value) in line.into_iter().enumerate() {
-                    values.push(value);
-                    sql.push_str(if column == 0 { "" } else { "," });
-                    match self {
-                        // SQLite takes `$1` for a name, and looks names up one by one.
-                        Self::Sqlite(_) => sql.push('?'),
-                        // Writing to a String can't fail.
-                        Self::Postgres(_) => drop(write!(sql, "${}", values.len())),
-                    }
-                }
-                sql.push(')');
-            }
-            sql.push(' ');
-            sql.push_str(tail);
+        for (sql, values) in self.statements(Change::new(head, table, tail)) {
             rows.append(&mut self.rows(AssertSqlSafe(sql), values).await?);
         }
         Ok(rows)
+    }
+
+    /// Makes changes, in their order.
+    pub(super) async fn change(
+        &mut self,
+        changes: impl IntoIterator<Item = Change>,
+    ) -> Result<(), StoreError> {
+        let mut all = Vec::new();
+        for change in changes {
+            all.extend(self.statements(change));
+        }
+        // SQLite takes them at once, so that its thread and ours change over once.
+        if matches!(self, Self::Sqlite(_)) {
+            let (sql, values): (Vec<_>, Vec<_>) = all.drain(..).unzip();
+            if !sql.is_empty() {
+                all.push((sql.join(";"), values.into_iter().flatten().collect()));
+            }
+        }
+        for (sql, values) in all {
+            self.run(AssertSqlSafe(sql), values).await?;
+        }
+        Ok(())
+    }
+
+    /// The statements of a change, with their values.
+    fn statements(&self, change: Change) -> Vec<(String, Vec<Value>)> {
+        let Change { head, columns, mut values, tail } = change;
+        let mut statements = Vec::new();
+        while !values.is_empty() {
+            let rest = values.split_off(values.len().min(VALUES / columns * columns));
+            statements.push((self.statement(head, columns, values.len(), &tail), values));
+            values = rest;
+        }
+        statements
+    }
+
+    fn statement(&self, head: &str, columns: usize, values: usize, tail: &str) -> String {
+        let mut sql = format!("{head} VALUES ");
+        for number in 0..values {
+            sql.push_str(match (number, number % columns) {
+                (0, _) => "(",
+                (_, 0) => "),(",
+                _ => ",",
+            });
+            match self {
+                // SQLite takes `$1` for a name, and looks names up one by one.
+                Self::Sqlite(_) => sql.push('?'),
+                // Writing to a String can't fail.
+                Self::Postgres(_) => drop(write!(sql, "${}", number + 1)),
+            }
+        }
+        sql.push_str(") ");
+        sql.push_str(tail);
+        sql
     }
 
     /// As [`Transaction::each`] for a SELECT, whose rows are locked.

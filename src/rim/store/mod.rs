@@ -112,9 +112,10 @@ impl Store for Ledger {
         upto: Option<Cursor>,
         now: Timestamp,
     ) -> Result<Vec<Recorded>, StoreError> {
+        let prepared = record::prepare(entries)?;
         let mut tx = self.database.write().await?;
         lease::check(&mut tx, fence).await?;
-        let recorded = record::record(&mut tx, entries, now).await?;
+        let recorded = record::record(&mut tx, prepared, now).await?;
         if let Some(upto) = upto {
             lease::move_cursor(&mut tx, &fence.source, upto).await?;
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::change::FIRST_COPY;
-use super::database::{Lock, Row, Transaction, Value};
+use super::database::{Change, Lock, Row, Transaction, Value};
 use super::rows::{self, ADD_DECISIONS, ADD_EVENTS, POSTROOM};
 use crate::mail::EmailAddress;
 use crate::route::{Decision, Reason, Target};
@@ -207,27 +207,28 @@ impl Settled {
     }
 
     async fn write(self, tx: &mut Transaction) -> Result<(), StoreError> {
-        tx.each(
-            "WITH v (id, state, due) AS (",
-            self.states,
-            ") UPDATE jobs SET state = v.state, due = v.due, fence = NULL, claimed = NULL \
-             FROM v WHERE jobs.id = v.id",
-        )
-        .await?;
-        tx.each(
-            "WITH v (ticket, copy, source, folder, epoch, name) AS (",
-            self.moved,
-            ") UPDATE places SET source = v.source, folder = v.folder, epoch = v.epoch, \
-                 name = CASE WHEN EXISTS (SELECT 1 FROM places AS other \
-                     WHERE other.source = v.source AND other.folder = v.folder \
-                     AND other.epoch = v.epoch AND other.name = v.name AND other.name <> '' \
-                     AND NOT (other.ticket = v.ticket AND other.copy = v.copy)) \
-                 THEN '' ELSE v.name END \
-             FROM v WHERE places.ticket = v.ticket AND places.copy = v.copy",
-        )
-        .await?;
         give_up(tx, &self.given_up, self.now).await?;
-        tx.each(ADD_EVENTS, self.events, "").await.map(|_| ())
+        tx.change([
+            Change::new(
+                "WITH v (id, state, due) AS (",
+                self.states,
+                ") UPDATE jobs SET state = v.state, due = v.due, fence = NULL, claimed = NULL \
+                 FROM v WHERE jobs.id = v.id",
+            ),
+            Change::new(
+                "WITH v (ticket, copy, source, folder, epoch, name) AS (",
+                self.moved,
+                ") UPDATE places SET source = v.source, folder = v.folder, epoch = v.epoch, \
+                     name = CASE WHEN EXISTS (SELECT 1 FROM places AS other \
+                         WHERE other.source = v.source AND other.folder = v.folder \
+                         AND other.epoch = v.epoch AND other.name = v.name AND other.name <> '' \
+                         AND NOT (other.ticket = v.ticket AND other.copy = v.copy)) \
+                     THEN '' ELSE v.name END \
+                 FROM v WHERE places.ticket = v.ticket AND places.copy = v.copy",
+            ),
+            Change::new(ADD_EVENTS, self.events, ""),
+        ])
+        .await
     }
 }
 

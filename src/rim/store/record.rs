@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::database::{Lock, Transaction, Value};
+use super::database::{Change, Lock, Transaction, Value};
 use super::rows::{self, ADD_DECISIONS, ADD_EVENTS, ADD_JOBS, POSTROOM};
 use crate::mail::{EmailAddress, MailKey};
 use crate::seams::{Entry, Happening, Place, Recorded, StoreError, TicketId};
@@ -17,19 +17,39 @@ const FIRST: i64 = 1;
 /// What a repeat's job has for a revision: it delivers no decision.
 const NO_REVISION: i64 = 0;
 
+/// An entry with its costly columns made.
+pub(super) struct Prepared<'a> {
+    entry: &'a Entry,
+    text: Value,
+    evidence: Value,
+}
+
+/// Makes what can be made before a transaction begins: while one is open, others wait.
+pub(super) fn prepare(entries: &[Entry]) -> Result<Vec<Prepared<'_>>, StoreError> {
+    entries.iter().map(Prepared::new).collect()
+}
+
+impl<'a> Prepared<'a> {
+    fn new(entry: &'a Entry) -> Result<Self, StoreError> {
+        let (text, evidence) = (rows::json(&entry.mail.text)?, rows::json(&entry.evidence)?);
+        Ok(Self { entry, text, evidence })
+    }
+}
+
 /// Records entries in order.
 pub(super) async fn record(
     tx: &mut Transaction,
-    entries: &[Entry],
+    entries: Vec<Prepared<'_>>,
     now: Timestamp,
 ) -> Result<Vec<Recorded>, StoreError> {
-    let known = known_places(tx, entries).await?;
+    let all: Vec<&Entry> = entries.iter().map(|prepared| prepared.entry).collect();
+    let known = known_places(tx, &all).await?;
     let unknown: Vec<&Entry> =
-        entries.iter().filter(|entry| !known.contains_key(&entry.place)).collect();
+        all.into_iter().filter(|entry| !known.contains_key(&entry.place)).collect();
     let fresh = add_tickets(tx, &unknown, now).await?;
     let older = older_tickets(tx, &unknown, &fresh).await?;
     let mut ledger = Ledger { now, known, fresh, older, ..Ledger::default() };
-    let recorded = entries.iter().map(|entry| ledger.take(entry)).collect::<Result<_, _>>()?;
+    let recorded = entries.into_iter().map(|entry| ledger.take(entry)).collect::<Result<_, _>>()?;
     ledger.write(tx).await?;
     Ok(recorded)
 }
@@ -37,7 +57,7 @@ pub(super) async fn record(
 /// The tickets of the places that are known already.
 async fn known_places(
     tx: &mut Transaction,
-    entries: &[Entry],
+    entries: &[&Entry],
 ) -> Result<BTreeMap<Place, TicketId>, StoreError> {
     let places = entries.iter().map(|entry| rows::place_columns(&entry.place)).collect();
     let rows = tx
@@ -165,13 +185,14 @@ struct Ledger {
 }
 
 impl Ledger {
-    fn take(&mut self, entry: &Entry) -> Result<Recorded, StoreError> {
+    fn take(&mut self, prepared: Prepared<'_>) -> Result<Recorded, StoreError> {
+        let entry = prepared.entry;
         let key = entry.mail.key;
         if let Some(ticket) = self.known.get(&entry.place) {
             return Ok(Recorded::Known(*ticket));
         }
         let (ticket, recorded) = if let Some(ticket) = self.fresh.remove(&key) {
-            self.add(ticket, entry)?;
+            self.add(ticket, prepared)?;
             self.older.insert(key, Older { ticket, copies: vec![(FIRST, entry.place.clone())] });
             (ticket, Recorded::New(ticket))
         } else {
@@ -189,16 +210,17 @@ impl Ledger {
     }
 
     /// A mail that was never seen.
-    fn add(&mut self, ticket: TicketId, entry: &Entry) -> Result<(), StoreError> {
+    fn add(&mut self, ticket: TicketId, prepared: Prepared<'_>) -> Result<(), StoreError> {
+        let Prepared { entry, text, evidence } = prepared;
         let [target, addressee, reason] = rows::decision_columns(&entry.decision);
-        self.texts.push([ticket.0.into(), rows::json(&entry.mail.text)?]);
+        self.texts.push([ticket.0.into(), text]);
         self.decisions.push([
             ticket.0.into(),
             FIRST.into(),
             target,
             addressee,
             reason,
-            rows::json(&entry.evidence)?,
+            evidence,
             POSTROOM.into(),
             self.now.as_millisecond().into(),
         ]);
@@ -251,26 +273,27 @@ impl Ledger {
     }
 
     async fn write(self, tx: &mut Transaction) -> Result<(), StoreError> {
-        tx.each("INSERT INTO texts (ticket, text)", self.texts, "").await?;
-        tx.each(ADD_DECISIONS, self.decisions, "").await?;
         let places = "INSERT INTO places (ticket, copy, source, folder, epoch, name)";
-        tx.each(places, self.places, "").await?;
-        tx.each(ADD_JOBS, self.jobs, "").await?;
-        tx.each(
-            "WITH v (ticket, copy, epoch, name, now) AS (",
-            self.renumbered.clone(),
-            ") UPDATE places SET epoch = v.epoch, name = v.name FROM v \
-             WHERE places.ticket = v.ticket AND places.copy = v.copy",
-        )
-        .await?;
-        // A claimed job of such a copy can't have been done: the mail is still there.
-        tx.each(
-            "WITH v (ticket, copy, epoch, name, now) AS (",
-            self.renumbered,
-            ") UPDATE jobs SET state = 'waiting', due = v.now FROM v \
-             WHERE jobs.ticket = v.ticket AND jobs.copy = v.copy AND jobs.state = 'claimed'",
-        )
-        .await?;
-        tx.each(ADD_EVENTS, self.events, "").await.map(|_| ())
+        tx.change([
+            Change::new("INSERT INTO texts (ticket, text)", self.texts, ""),
+            Change::new(ADD_DECISIONS, self.decisions, ""),
+            Change::new(places, self.places, ""),
+            Change::new(ADD_JOBS, self.jobs, ""),
+            Change::new(
+                "WITH v (ticket, copy, epoch, name, now) AS (",
+                self.renumbered.clone(),
+                ") UPDATE places SET epoch = v.epoch, name = v.name FROM v \
+                 WHERE places.ticket = v.ticket AND places.copy = v.copy",
+            ),
+            // A claimed job of such a copy can't have been done: the mail is still there.
+            Change::new(
+                "WITH v (ticket, copy, epoch, name, now) AS (",
+                self.renumbered,
+                ") UPDATE jobs SET state = 'waiting', due = v.now FROM v \
+                 WHERE jobs.ticket = v.ticket AND jobs.copy = v.copy AND jobs.state = 'claimed'",
+            ),
+            Change::new(ADD_EVENTS, self.events, ""),
+        ])
+        .await
     }
 }

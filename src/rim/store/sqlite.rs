@@ -22,6 +22,22 @@ use crate::seams::StoreError;
 /// A writer waits this long for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What is committed is copied from the log into the file when the log has this many pages of
+/// 4 KiB. The writer waits meanwhile, so seldom; and what was written again and again is copied
+/// once.
+const LOG_PAGES: &str = "16000";
+
+/// The writer keeps as many KiB of pages in memory: all that a transaction changes.
+const WRITER_CACHE: &str = "-8000";
+
+/// Statements that stay prepared. Those over a table of values are large, and differ with its
+/// length.
+const STATEMENTS: usize = 24;
+
+/// Rows that may wait between a connection's thread and who asked: fewer make the two wait for
+/// each other at every few rows.
+const ROWS_AHEAD: usize = 2_000;
+
 /// Queries wait for one of this many connections.
 const READERS: u32 = 4;
 
@@ -38,8 +54,12 @@ async fn open_file(path: &Path) -> Result<Database, StoreError> {
         // In WAL mode NORMAL may lose the last transactions in a power cut; FULL doesn't.
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        .row_buffer_size(ROWS_AHEAD)
+        .statement_cache_capacity(STATEMENTS)
         .busy_timeout(BUSY_TIMEOUT);
-    let writer = pool(1, options.clone()).await?;
+    let writing =
+        options.clone().pragma("wal_autocheckpoint", LOG_PAGES).pragma("cache_size", WRITER_CACHE);
+    let writer = pool(1, writing).await?;
     migrate(&writer, &migrations::sqlite()).await?;
     let readers = pool(READERS, options.pragma("query_only", "ON")).await?;
     Ok(Database::Sqlite { writer, readers })

@@ -1,9 +1,15 @@
 //! Delivering: from claimed jobs to confirmed ones.
+//!
+//! While jobs are carried out, the next ones are claimed and the ones before are settled, so that
+//! the server doesn't wait for the store.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
+use super::gather::Gathered;
 use super::{Desk, recheck};
 use crate::rim::backoff::backoff;
 use crate::seams::{Delivery, Job, JobId, Outcome, StoreError};
@@ -14,29 +20,63 @@ const CLAIM: u32 = 1_500;
 /// How often to look for jobs that nobody rang for: due again, or made by another process.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// Jobs that were claimed.
+struct Claim {
+    jobs: Vec<Job>,
+    /// Whether no others were due.
+    last: bool,
+}
+
+/// Jobs that were carried out, and how they went.
+type CarriedOut = (Vec<Job>, Vec<(JobId, Outcome)>);
+
 /// Delivers until the stages end. What was begun is settled first.
-pub(super) async fn deliver(desk: Desk, mut delivery: Box<dyn Delivery>) {
+pub(super) async fn deliver(desk: Desk, delivery: Box<dyn Delivery>) {
+    let (to_carry_out, claimed) = mpsc::channel(1);
+    let (to_settle, carried_out) = mpsc::channel(1);
+    // How many jobs are claimed and not settled yet.
+    let open = AtomicUsize::new(0);
+    tokio::join!(
+        claim(&desk, &open, to_carry_out),
+        carry_out(&desk, delivery, claimed, to_settle),
+        settle_each(&desk, &open, carried_out),
+    );
+}
+
+/// Claims what is due, one claim ahead of the one that is carried out.
+async fn claim(desk: &Desk, open: &AtomicUsize, to_carry_out: mpsc::Sender<Claim>) {
     let mut attempt = 0;
-    while !desk.stop.is_cancelled() {
+    loop {
+        let room = tokio::select! {
+            biased;
+            () = desk.stop.cancelled() => return,
+            room = to_carry_out.reserve() => room,
+        };
+        let Ok(room) = room else { return };
         let now = desk.shared.clock.now();
         match desk.shared.store.claim(&desk.fence, CLAIM, now).await {
-            Ok(jobs) if jobs.is_empty() => {
-                attempt = 0;
-                desk.caught_up.cancel();
-                tokio::select! {
-                    () = desk.stop.cancelled() => {}
-                    () = desk.outbox.notified() => {}
-                    () = tokio::time::sleep(LOOK) => {}
-                }
-            }
             Ok(jobs) => {
                 attempt = 0;
-                let jobs = recheck::still_free(&desk, jobs).await;
-                let results = delivery.deliver(&jobs).await;
-                crate::killpoint::pass("delivered");
-                note(&desk, &jobs, &results);
-                if !settle(&desk, &results).await {
-                    desk.stop.cancel();
+                let last = jobs.len() < CLAIM as usize;
+                if jobs.is_empty() && open.load(Ordering::Relaxed) == 0 {
+                    desk.caught_up.cancel();
+                } else {
+                    let claimed = jobs.len();
+                    let jobs = recheck::still_free(desk, jobs).await;
+                    if jobs.len() < claimed {
+                        // The jobs that took the place of others are due.
+                        desk.outbox.notify_one();
+                    }
+                    // Also an empty claim tells: what was gathered need not wait for more.
+                    open.fetch_add(jobs.len(), Ordering::Relaxed);
+                    room.send(Claim { jobs, last });
+                }
+                if last {
+                    tokio::select! {
+                        () = desk.stop.cancelled() => {}
+                        () = desk.outbox.notified() => {}
+                        () = tokio::time::sleep(LOOK) => {}
+                    }
                 }
             }
             Err(StoreError::Fenced(_)) => desk.stop.cancel(),
@@ -47,6 +87,56 @@ pub(super) async fn deliver(desk: Desk, mut delivery: Box<dyn Delivery>) {
                     return;
                 }
             }
+        }
+    }
+}
+
+/// Carries out what was claimed. When the stages end, what was not begun is left to whoever
+/// holds the mailbox next, who may hold it already.
+async fn carry_out(
+    desk: &Desk,
+    mut delivery: Box<dyn Delivery>,
+    mut claimed: mpsc::Receiver<Claim>,
+    to_settle: mpsc::Sender<CarriedOut>,
+) {
+    let mut gathered = Gathered::default();
+    let mut last = true;
+    while !desk.stop.is_cancelled() {
+        while let Ok(claim) = claimed.try_recv() {
+            last = claim.last;
+            gathered.add(claim.jobs);
+        }
+        let jobs = gathered.take(!last || desk.more.load(Ordering::Relaxed));
+        if jobs.is_empty() {
+            tokio::select! {
+                () = gathered.late() => {}
+                claim = claimed.recv() => {
+                    let Some(claim) = claim else { return };
+                    last = claim.last;
+                    gathered.add(claim.jobs);
+                }
+            }
+            continue;
+        }
+        let results = delivery.deliver(&jobs).await;
+        crate::killpoint::pass("delivered");
+        if to_settle.send((jobs, results)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Settles what was carried out.
+async fn settle_each(desk: &Desk, open: &AtomicUsize, mut carried_out: mpsc::Receiver<CarriedOut>) {
+    while let Some((jobs, results)) = carried_out.recv().await {
+        if !settle(desk, &results).await {
+            desk.stop.cancel();
+        }
+        note(desk, &jobs, &results);
+        let last = open.fetch_sub(jobs.len(), Ordering::Relaxed) == jobs.len();
+        // Reading waits until an empty outbox was seen with nothing under way.
+        if last && !desk.caught_up.is_cancelled() {
+            desk.outbox.notify_one();
         }
     }
 }

@@ -25,8 +25,8 @@ type Retries = Vec<(TicketId, Place)>;
 
 /// What reading hands on.
 pub(super) enum Work {
-    /// New mail.
-    Window(Window),
+    /// New mail, and whether there is more behind it.
+    Window(Window, bool),
     /// Mails of known tickets, read again; `None` for one that is no longer there.
     Again(Vec<(TicketId, Option<Fetched>)>),
 }
@@ -52,14 +52,16 @@ async fn read_windows(
     let mut attempt = 0;
     loop {
         let outcome = tokio::select! {
-            window = source.next(cursor) => window.map(Work::Window),
+            window = source.next(cursor) => {
+                window.map(|window| Work::Window(window, source.knows_of_more()))
+            }
             Some(retries) = asked.recv() => again(source.as_mut(), retries).await,
         };
         match outcome {
             Ok(work) => {
                 attempt = 0;
                 desk.shared.health.polled(&desk.mailbox.id, desk.shared.clock.now());
-                if let Work::Window(window) = &work {
+                if let Work::Window(window, _) = &work {
                     if window.mails.is_empty() && window.upto == cursor {
                         continue;
                     }

@@ -1,8 +1,10 @@
 //! Judging and recording: from fetched bytes to committed tickets.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::sync::mpsc::error::SendError;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tracing::{debug, error, warn};
@@ -19,8 +21,11 @@ use crate::seams::{
 };
 use crate::serve::presence::Setting;
 
-/// Tickets of one transaction. More gain little; fewer cost a disk flush each.
-const BATCH: usize = 50;
+/// A transaction takes what was read by then, up to about this many tickets: a flush to disk costs
+/// the same for one and for all of them.
+const BATCH: usize = 500;
+/// And up to about this many bytes of text.
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// While there is more to record, delivery is rung for after this many tickets: a server moves
 /// many mails at once for little more than the price of one.
 const RING_AFTER: usize = 1_000;
@@ -29,10 +34,22 @@ const RING_WITHIN: Duration = Duration::from_millis(150);
 
 /// Work that was judged.
 pub(super) enum Judged {
-    /// New mail, and where the cursor stands after it.
-    Batch { entries: Vec<Entry>, upto: Option<Cursor>, more: bool },
+    /// New mail.
+    Batch(Batch),
     /// A mail of a known ticket that was read again; `None` if it is no longer there.
     Again(TicketId, Option<Box<Judgement>>),
+}
+
+/// New mail that is recorded together.
+#[derive(Default)]
+pub(super) struct Batch {
+    entries: Vec<Entry>,
+    /// The texts' bytes.
+    bytes: usize,
+    /// Where the cursor stands after it.
+    upto: Cursor,
+    /// Whether there is more behind it.
+    more: bool,
 }
 
 /// Judges what was read, on a thread of its own since it computes all the time.
@@ -45,7 +62,7 @@ pub(super) async fn judge(
     let judged = tokio::task::spawn_blocking(move || {
         let mut scratch = Scratch::default();
         while let Some(work) = judging.blocking_recv() {
-            if desk.stop.is_cancelled() || !judge_one(&desk, &mut scratch, work, &to_record) {
+            if judge_what_is_there(&desk, &mut scratch, work, &mut judging, &to_record).is_err() {
                 return;
             }
         }
@@ -57,36 +74,43 @@ pub(super) async fn judge(
     }
 }
 
-/// Judges one piece of work; `false` when nobody waits for it any more.
-fn judge_one(
+/// Judges a piece of work, and with it the windows that came meanwhile: while recording is busy,
+/// what comes is gathered for one transaction, and nothing is held back to wait for more.
+/// Fails when nobody waits for it any more.
+fn judge_what_is_there(
     desk: &Desk,
     scratch: &mut Scratch,
     work: Work,
+    judging: &mut mpsc::Receiver<Work>,
     to_record: &mpsc::Sender<Judged>,
-) -> bool {
-    match work {
-        Work::Window(window) => {
-            let batches = window.mails.len().div_ceil(BATCH).max(1);
-            let more = window.mails.len() >= BATCH;
-            let mut mails = window.mails.into_iter();
-            (1..=batches).all(|number| {
-                let batch: Vec<Fetched> = mails.by_ref().take(BATCH).collect();
-                let judged = judge_mails(desk, scratch, &batch);
-                let entry = |(judgement, fetched): (Judgement, &Fetched)| {
-                    judgement.entry(fetched, &desk.mailbox.folders)
-                };
-                let entries = judged.into_iter().zip(&batch).map(entry).collect();
-                // The cursor moves only with the last batch: what it passes is recorded.
-                let upto = (number == batches).then_some(window.upto);
-                to_record.blocking_send(Judged::Batch { entries, upto, more }).is_ok()
-            })
+) -> Result<(), SendError<Judged>> {
+    let mut work = Some(work);
+    let mut batch = None;
+    while let Some(Work::Window(window, more)) = work {
+        let batch = batch.get_or_insert_with(Batch::default);
+        batch.more = more;
+        batch.upto = window.upto;
+        let judged = judge_mails(desk, scratch, &window.mails);
+        for (judgement, fetched) in judged.into_iter().zip(&window.mails) {
+            let entry = judgement.entry(fetched, &desk.mailbox.folders);
+            batch.bytes += entry.mail.text.body.len();
+            batch.entries.push(entry);
         }
-        Work::Again(mails) => mails.into_iter().all(|(ticket, fetched)| {
+        let full = batch.entries.len() >= BATCH || batch.bytes >= BATCH_BYTES;
+        let stops = desk.stop.is_cancelled();
+        work = if full || stops { None } else { judging.try_recv().ok() };
+    }
+    if let Some(batch) = batch {
+        to_record.blocking_send(Judged::Batch(batch))?;
+    }
+    if let Some(Work::Again(mails)) = work {
+        for (ticket, fetched) in mails {
             let judged = fetched.map(|fetched| judge_mails(desk, scratch, &[fetched]));
             let judgement = judged.into_iter().flatten().next().map(Box::new);
-            to_record.blocking_send(Judged::Again(ticket, judgement)).is_ok()
-        }),
+            to_record.blocking_send(Judged::Again(ticket, judgement))?;
+        }
     }
+    Ok(())
 }
 
 fn judge_mails(desk: &Desk, scratch: &mut Scratch, fetched: &[Fetched]) -> Vec<Judgement> {
@@ -146,9 +170,10 @@ pub(super) async fn record(desk: Desk, mut recording: mpsc::Receiver<Judged>) {
         };
         let done = match judged {
             None => return,
-            Some(Judged::Batch { entries, upto, more }) => {
+            Some(Judged::Batch(Batch { entries, upto, more, .. })) => {
                 let count = entries.len();
                 let done = record_threads(&desk, &mut rates, entries, upto).await;
+                desk.more.store(more, Ordering::Relaxed);
                 bell.note(count, more, &desk.outbox);
                 done
             }
@@ -170,7 +195,7 @@ async fn record_threads(
     desk: &Desk,
     rates: &mut Rates,
     mut entries: Vec<Entry>,
-    upto: Option<Cursor>,
+    upto: Cursor,
 ) -> bool {
     let now = desk.shared.clock.now();
     rates.limit(desk, &mut entries, now);
@@ -180,7 +205,7 @@ async fn record_threads(
             return false;
         }
         // The cursor moves only with the last mail: what it passes is recorded.
-        let upto = if rest.is_empty() { upto } else { None };
+        let upto = rest.is_empty().then_some(upto);
         if !record_batch(desk, entries, upto).await {
             return false;
         }

@@ -1,0 +1,174 @@
+//! `postroom lint`: what is wrong with dictionary files, and what could be better.
+
+mod formats;
+mod ledger;
+mod mail;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use postroom::diagnostic::Diagnostic;
+use postroom::dictionary::Dictionaries;
+use postroom::lint;
+use postroom::rim::terminal;
+use postroom::rim::watch::read_dictionaries;
+
+use super::output::{drawn, json_line, text};
+use super::{Failure, Global, output};
+use mail::Evidence;
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Folders with .dict files, or single files; the configuration's, or `dictionaries/`, if
+    /// none is given
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// See how the lines fare on labelled mail: JSONL (plain or .gz), or folders with a folder or
+    /// an mbox for each team
+    #[arg(long, value_name = "PATH", num_args = 1.., group = "evidence")]
+    data: Vec<PathBuf>,
+    /// See how the lines fare on an archive without labels, read as `classify` does
+    #[arg(long, value_name = "PATH", num_args = 1.., group = "evidence")]
+    mail: Vec<PathBuf>,
+    /// See how the lines fared on the mail in the ledger
+    #[arg(long, group = "evidence")]
+    ledger: bool,
+    /// How far back to look into the ledger
+    #[arg(long, value_name = "N", default_value_t = 90, requires = "ledger", value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    days: u32,
+    /// Call a line dead that hit none of so many mails or more
+    #[arg(long, value_name = "N", default_value_t = 1_000, requires = "evidence")]
+    enough: u64,
+    /// How to print findings
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// Print one JSON object a finding, a line each: `--format json`
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+    /// Let warnings fail the check too
+    #[arg(long)]
+    strict: bool,
+}
+
+/// How findings are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// One JSON object a finding, a line each
+    Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// Annotations of a GitHub workflow
+    Github,
+}
+
+/// What was found, and in what.
+#[derive(Default)]
+struct Found {
+    findings: Vec<Diagnostic>,
+    files: usize,
+    /// What the findings rest on beside the files.
+    notes: Vec<String>,
+    /// Some of the mail could not be read, which was said already.
+    unreadable: bool,
+}
+
+/// Checks dictionaries; exit code 2 if there are errors.
+pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
+    let paths = match options.paths.as_slice() {
+        [] => vec![match global.config_if_any()? {
+            Some(config) => config.dictionaries,
+            None => PathBuf::from("dictionaries"),
+        }],
+        paths => paths.to_vec(),
+    };
+    let evidence = Evidence::of(options)?;
+    let mut found = Found::default();
+    for path in &paths {
+        match read(path) {
+            Ok((folder, texts)) => {
+                found.files += texts.len();
+                let findings = check(global, &folder, &texts, evidence.as_ref(), &mut found)?;
+                let findings = findings.into_iter().filter(|f| texts.contains_key(&f.file));
+                found.findings.extend(findings.map(|finding| lying_in(&folder, finding)));
+            }
+            Err(failed) => found.findings.extend(failed),
+        }
+    }
+    found.findings.sort();
+    report(&found, options)
+}
+
+/// What is wrong with files of a folder, and what could be better.
+fn check(
+    global: &Global,
+    folder: &Path,
+    texts: &BTreeMap<String, String>,
+    evidence: Option<&Evidence>,
+    found: &mut Found,
+) -> Result<Vec<Diagnostic>, Failure> {
+    let (dictionaries, mut findings) = match Dictionaries::build(texts) {
+        Ok(built) => built,
+        Err(errors) => return Ok(errors),
+    };
+    findings.extend(lint::files(&dictionaries));
+    if let Some(evidence) = evidence {
+        findings.extend(evidence.findings(global, folder, found)?);
+    }
+    Ok(findings)
+}
+
+/// The dictionaries at a path, by name, and the folder that they lie in.
+fn read(path: &Path) -> Result<(PathBuf, BTreeMap<String, String>), Vec<Diagnostic>> {
+    if path.is_dir() {
+        return Ok((path.to_owned(), read_dictionaries(path)?));
+    }
+    let text = std::fs::read_to_string(path).map_err(|failure| {
+        let message = format!("it can't be read: {failure}");
+        vec![Diagnostic::error(path.display().to_string(), "unreadable", message)]
+    })?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new(".")).to_owned();
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok((folder, BTreeMap::from([(name, text)])))
+}
+
+/// A finding with the path that an editor can open.
+fn lying_in(folder: &Path, mut finding: Diagnostic) -> Diagnostic {
+    finding.file = folder.join(&finding.file).display().to_string();
+    finding
+}
+
+fn report(found: &Found, options: &Options) -> Result<(), Failure> {
+    let Found { findings, files, notes, unreadable } = found;
+    let errors = findings.iter().filter(|finding| finding.is_error()).count();
+    let warnings = findings.len() - errors;
+    let mut sum = format!(
+        "{} in {}",
+        output::findings(errors, warnings),
+        output::count(*files as u64, "file")
+    );
+    let format = if options.json { Format::Json } else { options.format };
+    match format {
+        Format::Json => findings.iter().try_for_each(json_line)?,
+        Format::Sarif => json_line(&formats::sarif(findings))?,
+        Format::Github => drawn(&formats::github(findings))?,
+        Format::Text => {
+            let (color, width) = (terminal::color(&io::stdout()), terminal::width());
+            drawn(&terminal::render(findings, color, width))?;
+            for note in notes {
+                sum = format!("{sum}\n{note}");
+            }
+        }
+    }
+    if errors > 0 || (options.strict && warnings > 0) {
+        return Err(Failure::input(sum));
+    }
+    if *unreadable {
+        return Err(Failure::Told);
+    }
+    if format == Format::Text { text(&format!("{sum}\n")) } else { Ok(()) }
+}

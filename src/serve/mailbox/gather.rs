@@ -1,0 +1,121 @@
+//! Claimed jobs, gathered until a server can do many of the same kind at once.
+//!
+//! A move costs a server about the same for one mail and for hundreds: it flushes two folders to
+//! disk. So while more is to come, the few mails for a seldom folder wait for others. It knows
+//! jobs and numbers; whether there is more to come is for others to say.
+
+use tokio::time::{Duration, Instant};
+
+use crate::seams::Job;
+
+/// This many jobs that are alike are worth a command of their own.
+const FULL: usize = 500;
+/// More than this many don't wait.
+const MOST: usize = 5_000;
+/// Nor does any wait longer than this, whatever is to come.
+const LONGEST: Duration = Duration::from_secs(1);
+
+/// Jobs that were claimed and not begun.
+#[derive(Default)]
+pub(super) struct Gathered {
+    /// Those of one group have their mail in the same folder and the same to be done with it,
+    /// oldest first.
+    groups: Vec<Vec<Job>>,
+    /// When the one that waits longest came.
+    since: Option<Instant>,
+}
+
+impl Gathered {
+    /// Adds jobs that were claimed later than those before.
+    pub(super) fn add(&mut self, jobs: Vec<Job>) {
+        for job in jobs {
+            self.since.get_or_insert_with(Instant::now);
+            let alike = |group: &&mut Vec<Job>| {
+                group.first().is_some_and(|first| {
+                    first.place.folder == job.place.folder && first.action == job.action
+                })
+            };
+            match self.groups.iter_mut().find(alike) {
+                Some(group) => group.push(job),
+                None => self.groups.push(vec![job]),
+            }
+        }
+    }
+
+    /// Takes the jobs that are to be carried out now: all that are in full groups, and the others
+    /// as well unless there is more to come.
+    pub(super) fn take(&mut self, more: bool) -> Vec<Job> {
+        let waiting: usize = self.groups.iter().map(Vec::len).sum();
+        let late = self.since.is_some_and(|since| since.elapsed() >= LONGEST);
+        if !more || late || waiting > MOST {
+            self.since = None;
+            return std::mem::take(&mut self.groups).into_iter().flatten().collect();
+        }
+        let mut full = Vec::new();
+        for group in &mut self.groups {
+            full.extend(group.drain(..group.len() / FULL * FULL));
+        }
+        self.groups.retain(|group| !group.is_empty());
+        if self.groups.is_empty() {
+            self.since = None;
+        }
+        full
+    }
+
+    /// Waits until jobs are late; for ever if there are none.
+    pub(super) async fn late(&self) {
+        match self.since {
+            Some(since) => tokio::time::sleep_until(since + LONGEST).await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::MailKey;
+    use crate::seams::{Action, JobId, Place, SourceId, TicketId};
+
+    /// Jobs that move mails from INBOX, one for each number, to these folders.
+    fn jobs(folders: &[(&str, usize)]) -> Vec<Job> {
+        let job = |folder: &str| Job {
+            id: JobId(1),
+            ticket: TicketId(1),
+            place: Place {
+                source: SourceId("support".to_owned()),
+                folder: "INBOX".to_owned(),
+                epoch: 1,
+                name: "1".to_owned(),
+            },
+            key: MailKey::from_bytes([0; 32]),
+            size: 1,
+            action: Action::Move { folder: folder.to_owned() },
+            attempt: 1,
+        };
+        folders.iter().flat_map(|(folder, count)| vec![job(folder); *count]).collect()
+    }
+
+    #[test]
+    fn what_is_seldom_waits_for_more_of_its_kind() {
+        for (name, claimed, more, taken) in [
+            ("a lone mail goes at once", &[("a", 1)][..], false, 1),
+            ("nothing is nothing", &[], false, 0),
+            ("few wait while there is more to come", &[("a", FULL - 1), ("b", 1)], true, 0),
+            ("a full group goes", &[("a", FULL), ("b", 1)], true, FULL),
+            ("what is beyond full waits", &[("a", FULL + 1)], true, FULL),
+            ("it comes together over time", &[("a", 300), ("b", 9), ("a", 200)], true, FULL),
+            ("all go at the end", &[("a", FULL + 1), ("b", 1)], false, FULL + 2),
+            (
+                "not too many wait",
+                &[("a", 400), ("b", 3 * FULL), ("c", MOST - 400)],
+                true,
+                3 * FULL + MOST,
+            ),
+        ] {
+            let mut gathered = Gathered::default();
+            gathered.add(jobs(claimed));
+            assert_eq!(gathered.take(more).len(), taken, "{name}");
+        }
+    }
+}
