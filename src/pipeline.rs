@@ -7,13 +7,16 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crate::classify::{Scratch, Verdict, classify};
+use crate::classify::Scratch;
 use crate::config::Folders;
-use crate::dictionary::Dictionaries;
+use crate::dictionary::{Dictionaries, TeamId};
 use crate::directory::{Directory, NoMatch, Party, Present, Rung};
 use crate::mail::trust::{Door, trust};
 use crate::mail::{Kind, Mail, original, parse};
-use crate::route::{Case, Decision, Forward, Policy, Reason, ReturnedMail, Signs, Target, came_to};
+use crate::route::{
+    Case, Decision, Forward, Identified, Policy, Reason, ReturnedMail, Ruling, Signs, Target,
+    came_to, rule,
+};
 use crate::seams::{Entry, Evidence, Fetched, TicketDetail};
 
 /// Everything that a decision depends on beside the mail itself. Swapped as a whole when a file
@@ -58,10 +61,10 @@ impl Rules {
     /// set aside with the failure named, and the next one is none the worse for it.
     #[must_use]
     pub fn judge(&self, scratch: &mut Scratch, arrival: Arrival<'_>) -> Judgement {
-        guarded(scratch, arrival, |scratch| {
-            crate::killpoint::read(arrival.raw);
-            self.decide(scratch, parse::parse(arrival.raw, arrival.size), arrival)
-        })
+        match identified(&self.directory, &self.policy, arrival) {
+            Ok(case) => self.ruled(scratch, case, arrival),
+            Err(why) => failed(arrival.raw, arrival.size, &why),
+        }
     }
 
     /// Decides again about a mail that was judged before the directory service answered, now that
@@ -73,103 +76,111 @@ impl Rules {
         judged: Judgement,
         arrival: Arrival<'_>,
     ) -> Judgement {
-        guarded(scratch, arrival, |scratch| self.decide(scratch, judged.mail, arrival))
-    }
-
-    fn decide(&self, scratch: &mut Scratch, mut mail: Mail, arrival: Arrival<'_>) -> Judgement {
-        // A support address is often a list of our own, as a group at Google is; then every mail
-        // that comes in over it has a List-Id and is a person's all the same.
-        if mail.kind == Kind::List
-            && mail.list_id.as_deref().is_some_and(|id| self.directory.runs_list(id))
-        {
-            mail.kind = Kind::Person;
-        }
-        let (party, signs) = self.identify(&mail, arrival);
-        let case = Case { mail: &mail, party: &party, signs: &signs, policy: &self.policy };
-        let (decision, verdict) = case.decide(
-            |team| self.threshold(team),
-            || classify(&self.dictionaries, scratch, &mail.subject, &mail.text),
-        );
-        let threshold = verdict.as_ref().and_then(Verdict::best).map(|b| self.threshold(&b.team));
-        let evidence = Evidence { party, signs, verdict, threshold, failure: None };
-        Judgement { mail, decision, evidence }
-    }
-
-    /// Who a mail is from, and what else it says of itself.
-    fn identify(&self, mail: &Mail, arrival: Arrival<'_>) -> (Party, Signs) {
-        let party = self.directory.identify(mail.sender.as_ref(), arrival.present);
-        let returned = mail.returned.as_ref().map(|about| ReturnedMail {
-            message_id: about.message_id.clone(),
-            ticket: None,
-            ours: about.ours,
-        });
-        let signs = Signs {
-            trust: trust(mail, arrival.door),
-            came_to: came_to(&mail.recipients, &self.policy.aliases),
-            spam: mail.spam.clone(),
-            returned,
-            ..Signs::default()
-        };
-        match &party {
-            Party::Colleague { .. } => self.sent_on(mail, (party, signs), arrival.present),
-            Party::Registered { .. } | Party::Unregistered { .. } | Party::Unanswered { .. } => {
-                (party, signs)
-            }
+        match caught(|| looked_up(&self.directory, &self.policy, judged.mail, arrival)) {
+            Ok(case) => self.ruled(scratch, case, arrival),
+            Err(why) => failed(arrival.raw, arrival.size, &why),
         }
     }
 
-    /// Whether a colleague's mail is another's that they send on. One that is attached whole
-    /// counts as from whoever wrote it, if the colleague may be taken for one.
-    fn sent_on(
-        &self,
-        mail: &Mail,
-        (party, mut signs): (Party, Signs),
-        present: &Present,
-    ) -> (Party, Signs) {
-        let mut attached = mail.attached.iter().flatten();
-        let one = attached.next().filter(|first| attached.all(|other| other == *first));
-        let all_named = mail.attached.iter().all(Option::is_some);
-        let (from, attached) = match (one, original::pasted(mail)) {
-            (Some(from), _) if all_named => (from.clone(), true),
-            (_, Some(from)) => (from, false),
-            _ => return (party, signs),
-        };
-        let theirs = self.directory.identify(Some(&from), present);
-        let (customer, takes) = match &theirs {
-            Party::Registered { customer, ladder, .. } => {
-                let takes = ladder.taken_by().and_then(Rung::person);
-                (Some(customer.clone()), takes.cloned())
+    fn ruled(&self, scratch: &mut Scratch, case: Identified, arrival: Arrival<'_>) -> Judgement {
+        let threshold = |team: &TeamId| self.threshold(team);
+        match caught(|| rule(&case, &self.dictionaries, &self.policy, scratch, threshold)) {
+            Ok(ruling) => Judgement::of(case, ruling),
+            Err(why) => {
+                // A panic may leave the scratch half written, so it is not used again.
+                *scratch = Scratch::default();
+                failed(arrival.raw, arrival.size, &why)
             }
-            // What it is can only be told when the service has answered.
-            Party::Unanswered { .. } if signs.trust.holds() => return (theirs, signs),
-            Party::Colleague { .. } | Party::Unregistered { .. } | Party::Unanswered { .. } => {
-                (None, None)
-            }
-        };
-        let counts = attached && customer.is_some() && signs.trust.holds();
-        signs.forward = Some(Forward { from, attached, customer, takes });
-        (if counts { theirs } else { party }, signs)
+        }
     }
-
     /// How sure the dictionaries must be to send a mail to `team`.
     #[must_use]
-    pub fn threshold(&self, team: &crate::dictionary::TeamId) -> f64 {
+    pub fn threshold(&self, team: &TeamId) -> f64 {
         self.policy.threshold_for(&self.dictionaries, team)
     }
 }
 
-/// Runs the stages of a mail; a panic in one of them sets the mail aside.
-fn guarded(
-    scratch: &mut Scratch,
+/// The first two stages: parse, and look up who sent it.
+///
+/// # Errors
+/// What made a stage fail.
+pub fn identified(
+    directory: &Directory,
+    policy: &Policy,
     arrival: Arrival<'_>,
-    stages: impl FnOnce(&mut Scratch) -> Judgement,
-) -> Judgement {
-    let run = AssertUnwindSafe(|| stages(scratch));
-    // A panic may leave the scratch half written, so it is not used again.
-    catch_unwind(run).unwrap_or_else(|panic| {
-        *scratch = Scratch::default();
-        failed(arrival.raw, arrival.size, &panic_message(panic.as_ref()))
+) -> Result<Identified, String> {
+    caught(|| {
+        crate::killpoint::read(arrival.raw);
+        looked_up(directory, policy, parse::parse(arrival.raw, arrival.size), arrival)
     })
+}
+
+/// Who a mail is from, and what else it says of itself.
+fn looked_up(
+    directory: &Directory,
+    policy: &Policy,
+    mut mail: Mail,
+    arrival: Arrival<'_>,
+) -> Identified {
+    // A support address is often a list of our own, as a group at Google is; then every mail
+    // that comes in over it has a List-Id and is a person's all the same.
+    if mail.kind == Kind::List && mail.list_id.as_deref().is_some_and(|id| directory.runs_list(id))
+    {
+        mail.kind = Kind::Person;
+    }
+    let party = directory.identify(mail.sender.as_ref(), arrival.present);
+    let returned = mail.returned.as_ref().map(|about| ReturnedMail {
+        message_id: about.message_id.clone(),
+        ticket: None,
+        ours: about.ours,
+    });
+    let signs = Signs {
+        trust: trust(&mail, arrival.door),
+        came_to: came_to(&mail.recipients, &policy.aliases),
+        spam: mail.spam.clone(),
+        returned,
+        ..Signs::default()
+    };
+    let (party, signs) = match &party {
+        Party::Colleague { .. } => sent_on(directory, &mail, (party, signs), arrival.present),
+        Party::Registered { .. } | Party::Unregistered { .. } | Party::Unanswered { .. } => {
+            (party, signs)
+        }
+    };
+    Identified { mail, party, signs }
+}
+
+/// Whether a colleague's mail is another's that they send on. One that is attached whole
+/// counts as from whoever wrote it, if the colleague may be taken for one.
+fn sent_on(
+    directory: &Directory,
+    mail: &Mail,
+    (party, mut signs): (Party, Signs),
+    present: &Present,
+) -> (Party, Signs) {
+    let mut attached = mail.attached.iter().flatten();
+    let one = attached.next().filter(|first| attached.all(|other| other == *first));
+    let all_named = mail.attached.iter().all(Option::is_some);
+    let (from, attached) = match (one, original::pasted(mail)) {
+        (Some(from), _) if all_named => (from.clone(), true),
+        (_, Some(from)) => (from, false),
+        _ => return (party, signs),
+    };
+    let theirs = directory.identify(Some(&from), present);
+    let (customer, takes) = match &theirs {
+        Party::Registered { customer, ladder, .. } => {
+            let takes = ladder.taken_by().and_then(Rung::person);
+            (Some(customer.clone()), takes.cloned())
+        }
+        // What it is can only be told when the service has answered.
+        Party::Unanswered { .. } if signs.trust.holds() => return (theirs, signs),
+        Party::Colleague { .. } | Party::Unregistered { .. } | Party::Unanswered { .. } => {
+            (None, None)
+        }
+    };
+    let counts = attached && customer.is_some() && signs.trust.holds();
+    signs.forward = Some(Forward { from, attached, customer, takes });
+    (if counts { theirs } else { party }, signs)
 }
 
 impl Judgement {
@@ -179,6 +190,13 @@ impl Judgement {
     pub fn asks(&self) -> Option<&str> {
         let Party::Unanswered { mailbox } = &self.evidence.party else { return None };
         (self.decision.reason == Reason::DirectoryAway).then_some(mailbox)
+    }
+
+    fn of(case: Identified, ruling: Ruling) -> Self {
+        let Identified { mail, party, signs } = case;
+        let Ruling { decision, verdict, threshold } = ruling;
+        let evidence = Evidence { party, signs, verdict, threshold, failure: None };
+        Self { mail, decision, evidence }
     }
 
     /// The entry for the ledger.
@@ -221,19 +239,28 @@ pub fn replay(
         let decision = Decision { target: Target::SetAside, reason: Reason::Failed };
         return Some((decision, kept.evidence.clone()));
     }
+    let case = kept_case(kept)?;
+    let threshold = kept.evidence.threshold.unwrap_or(policy.threshold);
+    let ruling = rule(&case, dictionaries, policy, &mut Scratch::default(), |_| threshold);
+    let Judgement { decision, evidence, .. } = Judgement::of(case, ruling);
+    Some((decision, evidence))
+}
+
+/// What the decision about a ticket was made about, as far as the ledger holds it: all that a rule
+/// looks at. `None` if its text is no longer kept, or a stage failed at it.
+#[must_use]
+pub fn kept_case(kept: &TicketDetail) -> Option<Identified> {
+    if kept.evidence.failure.is_some() {
+        return None;
+    }
     let mut mail = parse::unreadable(&[], kept.size);
     mail.kind = kept.ticket.kind;
     mail.oddities.clone_from(&kept.oddities);
     mail.sender.clone_from(&kept.ticket.sender);
     mail.subject.clone_from(&kept.ticket.subject);
     mail.text = kept.text.clone()?;
-    let Evidence { party, signs, threshold, .. } = kept.evidence.clone();
-    let case = Case { mail: &mail, party: &party, signs: &signs, policy };
-    let (decision, verdict) = case.decide(
-        |_| threshold.unwrap_or(policy.threshold),
-        || classify(dictionaries, &mut Scratch::default(), &mail.subject, &mail.text),
-    );
-    Some((decision, Evidence { party, signs, verdict, threshold, failure: None }))
+    let Evidence { party, signs, .. } = kept.evidence.clone();
+    Some(Identified { mail, party, signs })
 }
 
 /// The judgement of a mail that made something fail.
@@ -250,6 +277,12 @@ pub fn failed(raw: &[u8], size: u64, why: &str) -> Judgement {
             failure: Some(why.to_owned()),
         },
     }
+}
+
+/// The result of a stage, or what it panicked with. What a stage had half written must not be used
+/// after that.
+fn caught<T>(stage: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(stage)).map_err(|panic| panic_message(panic.as_ref()))
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {

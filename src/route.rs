@@ -9,8 +9,8 @@ mod signs;
 
 use serde::{Deserialize, Serialize};
 
-use crate::classify::Verdict;
-use crate::dictionary::TeamId;
+use crate::classify::{Scratch, Verdict, classify};
+use crate::dictionary::{Dictionaries, TeamId};
 use crate::directory::{Party, Receipt, Rung};
 use crate::mail::{EmailAddress, Kind, Mail, Oddity};
 pub use policy::{Policy, Treatment, Treatments};
@@ -287,6 +287,44 @@ impl Case<'_> {
         let Party::Registered { ladder, .. } = self.party else { return None };
         climbed(ladder, self.signs)
     }
+}
+
+/// A mail whose sender was looked up: what a decision is made about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Identified {
+    /// The mail.
+    pub mail: Mail,
+    /// Who it counts as being from.
+    pub party: Party,
+    /// What else was found.
+    pub signs: Signs,
+}
+
+/// A decision, and what the dictionaries said if they were asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ruling {
+    /// Where the mail goes.
+    pub decision: Decision,
+    /// What the dictionaries said.
+    pub verdict: Option<Verdict>,
+    /// How sure they had to be for the team that they ranked first.
+    pub threshold: Option<f64>,
+}
+
+/// Decides about a mail with the dictionaries at hand. The service, a replay of the ledger and a
+/// what-if all come this way; they differ in where the mail and the threshold are from.
+pub fn rule(
+    case: &Identified,
+    dictionaries: &Dictionaries,
+    policy: &Policy,
+    scratch: &mut Scratch,
+    threshold: impl Fn(&TeamId) -> f64,
+) -> Ruling {
+    let Identified { mail, party, signs } = case;
+    let (decision, verdict) = Case { mail, party, signs, policy }
+        .decide(&threshold, || classify(dictionaries, scratch, &mail.subject, &mail.text));
+    let threshold = verdict.as_ref().and_then(Verdict::best).map(|best| threshold(&best.team));
+    Ruling { decision, verdict, threshold }
 }
 
 fn ask(reason: Reason) -> Decision {

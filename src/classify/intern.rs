@@ -8,35 +8,69 @@ use std::ops::Range;
 
 use crate::dictionary::Dictionaries;
 use crate::dictionary::quick::{FACTOR, hash};
+use crate::dictionary::uses::Uses;
 use crate::dictionary::vocabulary::Symbol;
-use crate::dictionary::words::{Chunk, Word, words_of};
+use crate::dictionary::words::{Chunk, words_of};
 
-/// Places in the table; a power of two.
-const SLOTS: usize = 1 << 17;
+/// Buckets of the table; a power of two.
+const BUCKETS: usize = 1 << 16;
+/// So many places has a bucket, so that chosen words can't make a search slow.
+const PLACES: usize = 4;
 /// More bytes of long chunks than this, and the table starts anew.
 const MOST_BYTES: usize = 1 << 19;
 /// More words with symbols, or symbols, than this, and the table starts anew.
 const MOST_WORDS: usize = 1 << 17;
 /// Up to so many bytes a chunk is its own key.
-const SHORT: usize = size_of::<u128>();
+const SHORT: usize = 12;
 /// Longer chunks are not kept: they hardly come again.
 const LONGEST: usize = 64;
-/// So many places are tried for a chunk, so that chosen words can't make it slow.
-const TRIES: usize = 4;
 
-/// A chunk of text, understood: how many words it has, or which entry says so.
+/// A chunk of text, understood, in 32 bits: the number that [`Meaning`] holds, which one it is in
+/// two bits below, and in the lowest whether the chunk is a long one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Known(u32);
+struct Known(u32);
+
+/// What a chunk of text stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// So many words that no line uses.
+    Nothing(u32),
+    /// One word with one symbol, which has this code and is looked for alone and nowhere else: as
+    /// most words are that any line uses.
+    Alone(u32),
+    /// One word with one symbol, in this layer and with this code.
+    One(u8, u32),
+    /// Words with symbols; which ones says this entry.
+    Listed(u32),
+}
 
 impl Known {
-    /// From this number on it is an entry. Most chunks are one word that no line uses, and need
-    /// none.
-    const ENTRIES: u32 = 1 << 16;
+    const LONG: u32 = 1;
+    /// Of the 29 bits of a number, those that hold a code; the others hold a layer.
+    const CODE_BITS: u32 = 24;
 
-    /// The entry of a chunk with symbols.
+    fn new(meaning: Meaning) -> Self {
+        let (tag, number) = match meaning {
+            Meaning::Nothing(count) => (0, count),
+            Meaning::Alone(code) => (2, code),
+            Meaning::One(layer, code) => (4, u32::from(layer) << Self::CODE_BITS | code),
+            Meaning::Listed(entry) => (6, entry),
+        };
+        Self(number << 3 | tag)
+    }
+
     #[inline]
-    pub(super) fn listed(self) -> Option<u32> {
-        self.0.checked_sub(Self::ENTRIES)
+    fn meaning(self) -> Meaning {
+        let number = self.0 >> 3;
+        match self.0 & 6 {
+            0 => Meaning::Nothing(number),
+            2 => Meaning::Alone(number),
+            4 => {
+                let layer = u8::try_from(number >> Self::CODE_BITS).unwrap_or_default();
+                Meaning::One(layer, number & ((1 << Self::CODE_BITS) - 1))
+            }
+            _ => Meaning::Listed(number),
+        }
     }
 }
 
@@ -62,18 +96,33 @@ pub(super) struct KnownWord {
     count: u32,
 }
 
+impl KnownWord {
+    /// The numbers of its symbols.
+    #[inline]
+    pub(super) fn symbols(&self) -> Range<u32> {
+        self.symbols..self.symbols + self.count
+    }
+}
+
 /// The table of known chunks.
 #[derive(Default)]
 pub(super) struct Interned {
     /// Empty until the first chunk.
-    slots: Vec<Slot>,
-    /// The bytes of long chunks.
+    buckets: Vec<Bucket>,
+    /// How often it began anew.
+    beginning: u32,
+    /// The long chunks, each behind its length.
     bytes: Vec<u8>,
     entries: Vec<Entry>,
     words: Vec<KnownWord>,
     symbols: Vec<Symbol>,
-    spare: Vec<Word>,
 }
+
+/// The places that a chunk may have. They fill a line of the cache, so that a word that was not
+/// met lately costs one wait for memory.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Bucket([Slot; PLACES]);
 
 /// A place in the table: a chunk's key, and what it is known as.
 #[derive(Clone, Copy)]
@@ -82,49 +131,67 @@ struct Slot {
     known: Known,
 }
 
+impl Slot {
+    /// Whether it is that of a short chunk with this key.
+    #[inline]
+    fn is(&self, key: Key) -> bool {
+        self.key == key && self.known.0 & Known::LONG == 0
+    }
+}
+
+/// A chunk that is about to be asked for.
+pub(super) struct Sought {
+    pub(super) chunk: Chunk,
+    key: Key,
+    bucket: usize,
+    /// What stood in the first place of its bucket, and which beginning of the table that was.
+    first: Slot,
+    beginning: u32,
+}
+
 /// What tells chunks apart: the bytes of a short one, padded with 0, which no chunk has in it; of
-/// a long one its hash and length, and then its bytes must be compared.
+/// a long one its hash and where its bytes are, which must be compared.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Key {
-    low: u64,
-    high: u64,
-    /// 0 for a short one; else where the bytes of a long one are, and 1 more.
-    at: u32,
+    /// Two halves of 64 bits: a slot of 16 bytes has no room for a gap.
+    low: [u32; 2],
+    high: u32,
 }
 
 impl Key {
     /// The key of no chunk.
-    const FREE: Self = Self { low: 0, high: 0, at: 0 };
+    const FREE: Self = Self { low: [0; 2], high: 0 };
 
     /// The key of a short chunk.
     #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "the pieces are what is wanted")]
     fn short(text: &[u8], range: Range<usize>) -> Self {
-        let ahead = text.get(range.start..).and_then(<[u8]>::first_chunk::<SHORT>);
+        let ahead = text.get(range.start..).and_then(<[u8]>::first_chunk::<16>);
         let bytes = if let Some(ahead) = ahead {
             // One load, and what follows the chunk is cut off.
-            u128::from_le_bytes(*ahead) & (u128::MAX >> (8 * (SHORT - range.len())))
+            u128::from_le_bytes(*ahead) & (u128::MAX >> (8 * (16 - range.len())))
         } else {
             let chunk = text.get(range).unwrap_or_default();
             chunk.iter().rev().fold(0, |bytes, byte| bytes << 8 | u128::from(*byte))
         };
-        let [low, high] = halves(bytes);
-        Self { low, high, at: 0 }
+        Self { low: [bytes as u32, (bytes >> 32) as u32], high: (bytes >> 64) as u32 }
     }
 
-    /// Where in the table it belongs.
+    /// The key of a long chunk, but for where its bytes are.
+    #[allow(clippy::cast_possible_truncation, reason = "the halves are what is wanted")]
+    fn long(chunk: &[u8]) -> Self {
+        let hash = hash(chunk);
+        Self { low: [hash as u32, (hash >> 32) as u32], high: 0 }
+    }
+
+    /// The bucket in which it belongs.
     #[inline]
-    fn home(self) -> usize {
-        let mixed = self.low ^ self.high.wrapping_mul(FACTOR.rotate_left(17)).rotate_left(29);
+    fn bucket(self) -> usize {
+        let low = u64::from(self.low[0]) | u64::from(self.low[1]) << 32;
+        let mixed = low ^ u64::from(self.high).wrapping_mul(FACTOR.rotate_left(17)).rotate_left(29);
         // The high half of the product depends on every bit.
-        usize::try_from(mixed.wrapping_mul(FACTOR) >> 32).unwrap_or_default() % SLOTS
+        usize::try_from(mixed.wrapping_mul(FACTOR) >> 32).unwrap_or_default() % BUCKETS
     }
-}
-
-/// The low and the high half.
-#[inline]
-#[allow(clippy::cast_possible_truncation, reason = "the halves are what is wanted")]
-fn halves(bytes: u128) -> [u64; 2] {
-    [bytes as u64, (bytes >> 64) as u64]
 }
 
 const FREE: Slot = Slot { key: Key::FREE, known: Known(0) };
@@ -132,53 +199,89 @@ const FREE: Slot = Slot { key: Key::FREE, known: Known(0) };
 impl Interned {
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
-        self.slots.clear();
-        self.slots.resize(SLOTS, FREE);
+        self.beginning = self.beginning.wrapping_add(1);
+        self.buckets.clear();
+        self.buckets.resize(BUCKETS, Bucket([FREE; PLACES]));
         self.bytes.clear();
         self.entries.clear();
         self.words.clear();
         self.symbols.clear();
     }
 
-    /// A chunk of `text`. What it returns is good until the next call.
-    #[inline]
-    pub(super) fn find(&mut self, dictionaries: &Dictionaries, text: &str, chunk: &Chunk) -> Known {
-        if chunk.range.len() > SHORT {
-            return self.find_long(dictionaries, text, chunk);
+    /// Makes ready to ask for some chunks of `text`: goes to the places where they would be, so
+    /// that the waits for memory overlap.
+    pub(super) fn seek(
+        &self,
+        text: &str,
+        chunks: impl Iterator<Item = Chunk>,
+        sought: &mut Vec<Sought>,
+    ) {
+        sought.clear();
+        for chunk in chunks {
+            let key = if chunk.range.len() > SHORT {
+                Key::long(text.as_bytes().get(chunk.range.clone()).unwrap_or_default())
+            } else {
+                Key::short(text.as_bytes(), chunk.range.clone())
+            };
+            let bucket = key.bucket();
+            sought.push(Sought { chunk, key, bucket, first: FREE, beginning: self.beginning });
         }
-        let key = Key::short(text.as_bytes(), chunk.range.clone());
-        let home = key.home();
-        for at in home..home + TRIES {
-            match self.slots.get(at % SLOTS) {
-                Some(slot) if slot.key == key => return slot.known,
-                Some(slot) if slot.key != Key::FREE => {}
-                _ => break,
+        // Nothing in this loop waits for what it reads.
+        for sought in sought {
+            if let Some(Bucket([first, ..])) = self.buckets.get(sought.bucket) {
+                sought.first = *first;
             }
         }
-        self.learn(dictionaries, text, chunk, key)
+    }
+
+    /// What a chunk of `text` stands for. The answer is good until the next call.
+    #[inline]
+    pub(super) fn find(
+        &mut self,
+        dictionaries: &Dictionaries,
+        text: &str,
+        sought: &Sought,
+    ) -> Meaning {
+        let Sought { chunk, key, bucket, first, beginning } = sought;
+        if chunk.range.len() > SHORT {
+            return self.find_long(dictionaries, text, chunk, *key);
+        }
+        if first.is(*key) && *beginning == self.beginning {
+            return first.known.meaning();
+        }
+        if let Some(Bucket(slots)) = self.buckets.get(*bucket)
+            && let Some(slot) = slots.iter().find(|slot| slot.is(*key))
+        {
+            return slot.known.meaning();
+        }
+        self.learn(dictionaries, text, chunk, *key)
     }
 
     #[cold]
-    fn find_long(&mut self, dictionaries: &Dictionaries, text: &str, chunk: &Chunk) -> Known {
+    fn find_long(
+        &mut self,
+        dictionaries: &Dictionaries,
+        text: &str,
+        chunk: &Chunk,
+        key: Key,
+    ) -> Meaning {
         let raw = text.as_bytes().get(chunk.range.clone()).unwrap_or_default();
-        let key = Key { low: hash(raw), high: raw.len() as u64, at: 1 };
-        let home = key.home();
-        for at in home..home + TRIES {
-            match self.slots.get(at % SLOTS) {
-                Some(slot) if self.is_long(slot, key, raw) => return slot.known,
-                Some(slot) if slot.key != Key::FREE => {}
-                _ => break,
-            }
+        if let Some(Bucket(slots)) = self.buckets.get(key.bucket())
+            && let Some(slot) = slots.iter().find(|slot| self.is_long(slot, key, raw))
+        {
+            return slot.known.meaning();
         }
         self.learn(dictionaries, text, chunk, key)
     }
 
     /// Whether the slot is that of a long chunk with these bytes.
     fn is_long(&self, slot: &Slot, key: Key, raw: &[u8]) -> bool {
-        let Key { low, high, at } = slot.key;
-        let Some(at) = at.checked_sub(1) else { return false };
-        let at = at as usize;
-        (low, high) == (key.low, key.high) && self.bytes.get(at..at + raw.len()) == Some(raw)
+        slot.known.0 & Known::LONG != 0 && slot.key.low == key.low && {
+            let kept = self.bytes.get(slot.key.high as usize..).and_then(<[u8]>::split_first);
+            kept.is_some_and(|(length, bytes)| {
+                usize::from(*length) == raw.len() && bytes.starts_with(raw)
+            })
+        }
     }
 
     #[cold]
@@ -188,82 +291,89 @@ impl Interned {
         text: &str,
         chunk: &Chunk,
         mut key: Key,
-    ) -> Known {
+    ) -> Meaning {
         let is_full = self.bytes.len() >= MOST_BYTES
             || self.words.len() >= MOST_WORDS
             || self.symbols.len() >= MOST_WORDS;
-        if is_full || self.slots.is_empty() {
+        if is_full || self.buckets.is_empty() {
             self.clear();
         }
-        let known = self.understand(dictionaries, text, chunk);
-        if chunk.range.len() > LONGEST {
-            return known;
+        let meaning = self.understand(dictionaries, text, chunk);
+        let raw = text.as_bytes().get(chunk.range.clone()).unwrap_or_default();
+        if raw.len() > LONGEST {
+            return meaning;
         }
-        let home = key.home();
-        let is_free = |at: &usize| self.slots.get(*at % SLOTS).is_some_and(|s| s.key == Key::FREE);
+        let Some(Bucket(slots)) = self.buckets.get_mut(key.bucket()) else { return meaning };
+        let mut known = Known::new(meaning);
+        if raw.len() > SHORT {
+            known.0 |= Known::LONG;
+            key.high = number(self.bytes.len());
+            self.bytes.extend(u8::try_from(raw.len()));
+            self.bytes.extend_from_slice(raw);
+        }
         // With no free place the newcomer takes the last one: old words that matter come back.
-        let place = (home..home + TRIES).find(is_free).unwrap_or(home + TRIES - 1);
-        if let Some(slot) = self.slots.get_mut(place % SLOTS) {
-            if key.at > 0 {
-                key.at = number(self.bytes.len()) + 1;
-                let raw = text.as_bytes().get(chunk.range.clone()).unwrap_or_default();
-                self.bytes.extend_from_slice(raw);
-            }
+        let free = slots.iter().position(|slot| slot.key == Key::FREE).unwrap_or(PLACES - 1);
+        if let Some(slot) = slots.get_mut(free) {
             *slot = Slot { key, known };
         }
-        known
+        meaning
     }
 
-    fn understand(&mut self, dictionaries: &Dictionaries, text: &str, chunk: &Chunk) -> Known {
-        let mut words = std::mem::take(&mut self.spare);
-        words.clear();
-        words_of(text, chunk, &mut words);
-        let first = self.words.len();
-        for (nth, word) in words.iter().enumerate() {
+    fn understand(&mut self, dictionaries: &Dictionaries, text: &str, chunk: &Chunk) -> Meaning {
+        let (first, first_symbol) = (self.words.len(), self.symbols.len());
+        let mut count = 0;
+        let mut is_one = false;
+        words_of(text, chunk, |word| {
             let symbols = self.symbols.len();
-            dictionaries.vocabulary.symbols(&dictionaries.index, word, &mut self.symbols);
+            dictionaries.vocabulary.symbols(&dictionaries.index, &word, &mut self.symbols);
             if self.symbols.len() > symbols {
+                is_one = word.range == chunk.range;
                 self.words.push(KnownWord {
-                    nth: number(nth),
+                    nth: count,
                     start: number(word.range.start - chunk.range.start),
                     end: number(word.range.end - chunk.range.start),
                     symbols: number(symbols),
                     count: number(self.symbols.len() - symbols),
                 });
             }
-        }
-        let count = number(words.len());
-        self.spare = words;
+            count += 1;
+        });
         let listed = number(self.words.len() - first);
-        if listed == 0 && count < Known::ENTRIES {
-            return Known(count);
+        if listed == 0 {
+            return Meaning::Nothing(count);
+        }
+        if let [Symbol { layer, code, uses }] =
+            *self.symbols.get(first_symbol..).unwrap_or_default()
+            && is_one
+            && layer < 1 << 5
+            && code < 1 << Known::CODE_BITS
+        {
+            self.words.truncate(first);
+            self.symbols.truncate(first_symbol);
+            let is_alone = uses == Uses::ALONE;
+            return if is_alone { Meaning::Alone(code) } else { Meaning::One(layer, code) };
         }
         self.entries.push(Entry { count, first: number(first), listed });
-        Known(Known::ENTRIES + number(self.entries.len() - 1))
+        Meaning::Listed(number(self.entries.len() - 1))
     }
 
-    /// How many words a chunk has.
+    /// How many words a listed chunk has, and the numbers of those with symbols.
     #[inline]
-    pub(super) fn count(&self, known: Known) -> u32 {
-        match known.listed() {
-            None => known.0,
-            Some(entry) => self.entries.get(entry as usize).map_or(0, |entry| entry.count),
-        }
+    pub(super) fn words(&self, entry: u32) -> (u32, Range<u32>) {
+        let entry = self.entries.get(entry as usize);
+        entry.map_or((0, 0..0), |entry| (entry.count, entry.first..entry.first + entry.listed))
     }
 
-    /// The words with symbols of a chunk that has an entry.
+    /// The word with this number.
     #[inline]
-    pub(super) fn words(&self, entry: u32) -> &[KnownWord] {
-        let Some(entry) = self.entries.get(entry as usize) else { return &[] };
-        let first = entry.first as usize;
-        self.words.get(first..first + entry.listed as usize).unwrap_or_default()
+    pub(super) fn word(&self, number: u32) -> Option<KnownWord> {
+        self.words.get(number as usize).copied()
     }
 
-    /// The symbols of a word.
+    /// The symbol with this number.
     #[inline]
-    pub(super) fn symbols(&self, word: &KnownWord) -> &[Symbol] {
-        let first = word.symbols as usize;
-        self.symbols.get(first..first + word.count as usize).unwrap_or_default()
+    pub(super) fn symbol(&self, number: u32) -> Option<Symbol> {
+        self.symbols.get(number as usize).copied()
     }
 }
 

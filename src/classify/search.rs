@@ -10,8 +10,11 @@ use crate::dictionary::{Alternative, Dictionaries, Version};
 use crate::mail::TextPlace;
 
 use super::hits::Found;
-use super::intern::Interned;
+use super::intern::{Interned, Meaning, Sought};
 use super::tally::Tally;
+
+/// So many chunks of text are looked up together.
+const AHEAD: usize = 32;
 
 /// What is kept from one mail to the next: known words, and memory that is used again. It can be
 /// used with any dictionaries, one after the other; give each thread its own.
@@ -20,6 +23,7 @@ pub struct Scratch {
     /// The dictionaries that the known words belong to.
     version: Option<Version>,
     interned: Interned,
+    sought: Vec<Sought>,
     streams: Vec<Stream>,
     /// The number of the next word. Between two parts of a mail some numbers are left out, so
     /// that no phrase and no gap spans them.
@@ -31,8 +35,9 @@ pub struct Scratch {
     /// What other lines found, in no order.
     pub(super) matches: Vec<Match>,
     pieces: Vec<Piece>,
-    /// The lines that matched.
+    /// The lines that matched, and room to sort them.
     pub(super) found: Vec<Found>,
+    pub(super) spare: Vec<Found>,
 }
 
 /// A match of a line, before overlaps are sorted out.
@@ -142,39 +147,77 @@ impl Scratch {
             return;
         }
         let before = self.next;
-        for chunk in chunks(text) {
-            let known = self.interned.find(dictionaries, text, &chunk);
-            if let Some(entry) = known.listed() {
-                let start = u32::try_from(offset + chunk.range.start).unwrap_or(u32::MAX);
-                self.take(dictionaries, place, entry, start);
+        let mut chunks = chunks(text);
+        let mut sought = std::mem::take(&mut self.sought);
+        loop {
+            self.interned.seek(text, chunks.by_ref().take(AHEAD), &mut sought);
+            if sought.is_empty() {
+                break;
             }
-            self.next += self.interned.count(known);
+            for sought in &sought {
+                let at = |byte: usize| u32::try_from(offset + byte).unwrap_or(u32::MAX);
+                let (start, end) = (at(sought.chunk.range.start), at(sought.chunk.range.end));
+                self.next += match self.interned.find(dictionaries, text, sought) {
+                    Meaning::Nothing(count) => count,
+                    Meaning::Alone(code) => {
+                        self.tally.add(code, place, start, end);
+                        1
+                    }
+                    Meaning::One(layer, code) => {
+                        let uses = dictionaries.index.uses(code);
+                        let (first, last) = (self.next, self.next);
+                        let at = Stretch { first, last, start, end, place };
+                        self.take_symbol(dictionaries, Symbol { layer, uses, code }, at);
+                        1
+                    }
+                    Meaning::Listed(entry) => self.take(dictionaries, place, entry, start),
+                };
+            }
         }
+        self.sought = sought;
         self.words += self.next - before;
         self.next += Alternative::GAP + 1;
     }
 
-    /// Takes in a chunk that has symbols and begins at byte `start`.
-    fn take(&mut self, dictionaries: &Dictionaries, place: TextPlace, entry: u32, start: u32) {
-        for word in self.interned.words(entry) {
+    /// Takes in a chunk that has symbols and begins at byte `start`; says how many words it has.
+    fn take(
+        &mut self,
+        dictionaries: &Dictionaries,
+        place: TextPlace,
+        entry: u32,
+        start: u32,
+    ) -> u32 {
+        let (count, words) = self.interned.words(entry);
+        for nth in words {
+            let Some(word) = self.interned.word(nth) else { continue };
             let number = self.next + word.nth;
             let (start, end) = (start + word.start, start + word.end);
             let at = Stretch { first: number, last: number, start, end, place };
-            for &Symbol { layer, code, uses } in self.interned.symbols(word) {
-                if uses.has(Uses::ALONE) {
-                    self.tally.add(code, place, start, end);
-                }
-                if uses.has(Uses::TARGET) {
-                    for target in dictionaries.index.targets(code) {
-                        found(*target, at, &mut self.matches, &mut self.pieces);
-                    }
-                }
-                if uses.has(Uses::PHRASE)
-                    && let Some(stream) = self.streams.get_mut(usize::from(layer))
-                {
-                    stream.add(&dictionaries.automaton, code, at);
+            for symbol in word.symbols() {
+                if let Some(symbol) = self.interned.symbol(symbol) {
+                    self.take_symbol(dictionaries, symbol, at);
                 }
             }
+        }
+        count
+    }
+
+    /// Takes in a symbol.
+    #[inline]
+    fn take_symbol(&mut self, dictionaries: &Dictionaries, symbol: Symbol, at: Stretch) {
+        let Symbol { layer, code, uses } = symbol;
+        if uses.has(Uses::ALONE) {
+            self.tally.add(code, at.place, at.start, at.end);
+        }
+        if uses.has(Uses::TARGET) {
+            for target in dictionaries.index.targets(code) {
+                found(*target, at, &mut self.matches, &mut self.pieces);
+            }
+        }
+        if uses.has(Uses::PHRASE)
+            && let Some(stream) = self.streams.get_mut(usize::from(layer))
+        {
+            stream.add(&dictionaries.automaton, code, at);
         }
     }
 

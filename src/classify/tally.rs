@@ -9,11 +9,16 @@ use super::hits::Finding;
 use super::score::{strength, weight};
 use super::{Hit, Span};
 
+/// More words than these bits can number has no mail.
+const NUMBER_BITS: u32 = 20;
+
 /// What is counted of one mail, in memory that is used again for the next.
 #[derive(Default)]
 pub(super) struct Tally {
-    /// By code: the last mail in which it was met, and its number among the words met there.
-    met: Vec<(u32, u32)>,
+    /// By code: the last mail in which it was met, and below [`NUMBER_BITS`] its number among the
+    /// words met there. Few bytes a code keep what a mail needs of them near.
+    met: Vec<u32>,
+    /// The number of the mail, above [`NUMBER_BITS`].
     mail: u32,
     words: Vec<Said>,
     /// Occurrences in reading order, with the number of their word.
@@ -35,26 +40,25 @@ impl Tally {
     pub(super) fn prepare(&mut self, codes: usize) {
         self.words.clear();
         self.occurrences.clear();
-        self.mail = self.mail.wrapping_add(1);
+        self.mail = self.mail.wrapping_add(1 << NUMBER_BITS);
         if self.mail == 0 {
             self.met.clear();
-            self.mail = 1;
+            self.mail = 1 << NUMBER_BITS;
         }
         if self.met.len() < codes {
-            self.met.resize(codes, (0, 0));
+            self.met.resize(codes, 0);
         }
     }
 
     /// Counts an occurrence of a word.
     #[inline]
     pub(super) fn add(&mut self, code: u32, place: TextPlace, start: u32, end: u32) {
-        let Some((mail, number)) = self.met.get_mut(code as usize) else { return };
-        if *mail != self.mail {
-            *mail = self.mail;
-            *number = u32::try_from(self.words.len()).unwrap_or(u32::MAX);
+        let Some(met) = self.met.get_mut(code as usize) else { return };
+        if *met >> NUMBER_BITS != self.mail >> NUMBER_BITS {
+            *met = self.mail | u32::try_from(self.words.len()).unwrap_or_default();
             self.words.push(Said { code, occurrences: 0, weight: 0.0 });
         }
-        let number = *number;
+        let number = *met % (1 << NUMBER_BITS);
         let Some(said) = self.words.get_mut(number as usize) else { return };
         said.weight += weight(place);
         said.occurrences += 1;
@@ -62,6 +66,11 @@ impl Tally {
         if said.occurrences as usize <= Hit::SPANS {
             self.occurrences.push((number, Span { place, start, end }));
         }
+    }
+
+    /// How many words were met.
+    pub(super) fn words(&self) -> usize {
+        self.words.len()
     }
 
     /// Hands out every word that was met: adds its finding and its spans, and calls `found` with

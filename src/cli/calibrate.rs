@@ -4,13 +4,18 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use postroom::dictionary::Calibration;
+use jiff::SignedDuration;
+use postroom::classify::Scratch;
+use postroom::dictionary::{Calibration, Dictionaries};
 use postroom::learn::calibrating::{ENOUGH, calibrate};
 use postroom::learn::measure::evaluate;
-use postroom::learn::{judge, teams_of};
+use postroom::learn::what_if::judge as judge_past;
+use postroom::learn::{Labelled, judge, teams_of};
+use postroom::rim::ledger::past;
+use postroom::route::{Policy, Target};
 
+use super::labelled::{From, read_answers, read_files};
 use super::output::{count, json_line, progress, row, table, text};
-use super::suggest::read;
 use super::{Failure, Global, files};
 
 #[derive(Debug, Args)]
@@ -18,13 +23,13 @@ pub(crate) struct Options {
     /// The folder with the dictionaries; the configuration's, or `dictionaries/`, if none is given
     #[arg(long, value_name = "DIR")]
     dictionaries: Option<PathBuf>,
-    /// Confirmed answers: JSONL (plain or .gz), or folders with a folder or an mbox for each team
-    #[arg(long = "data", required = true, value_name = "PATH", num_args = 1..)]
-    data: Vec<PathBuf>,
+    #[command(flatten)]
+    from: From,
     /// The share of right decisions that the thresholds aim at
     #[arg(long, value_name = "SHARE", default_value_t = 0.95, value_parser = share)]
     target_precision: f64,
-    /// How many mails come in a week, to tell how many would be asked about
+    /// How many mails come in a week, to tell how many would be asked about; with --ledger its own
+    /// last four weeks tell, unless this is given
     #[arg(long, value_name = "N")]
     per_week: Option<u32>,
     /// Show what would be written, and write nothing
@@ -35,10 +40,33 @@ pub(crate) struct Options {
     json: bool,
 }
 
+/// A week.
+const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How far back the ledger is asked how much mail comes in a week.
+const WINDOW: SignedDuration = SignedDuration::from_hours(4 * 7 * 24);
+
+/// What is said of answers that are no sample.
+const ONLY_ASKED: &str = "\
+    these answers are all about mails that the dictionaries were unsure of, which are the hard\n\
+    ones: the thresholds come out too careful, and more mail than this would go by itself. Add a\n\
+    random sample of all mail, labelled by a person, with --data\n";
+
 fn share(text: &str) -> Result<f64, String> {
     let share: f64 = text.parse().map_err(|_| "write for example 0.95".to_owned())?;
     let inside = share > 0.0 && share < 1.0;
     if inside { Ok(share) } else { Err("a share is between 0 and 1, such as 0.95".to_owned()) }
+}
+
+/// The answers, and whether all of them are about mails that a person was asked about.
+fn answers(global: &Global, from: &From) -> Result<(Vec<Labelled>, bool), Failure> {
+    let mut mails = read_files(&from.data)?;
+    if !from.ledger {
+        return Ok((mails, false));
+    }
+    let mut answers = read_answers(global)?;
+    let only_asked = mails.is_empty() && answers.asked == answers.mails.len() as u64;
+    mails.append(&mut answers.mails);
+    Ok((mails, only_asked))
 }
 
 /// Fits, writes and tells.
@@ -47,7 +75,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     // Its own earlier answer must not stand in the way, nor have a say.
     sources.remove(Calibration::FILE);
     let (uncalibrated, policy) = global.built(&sources)?;
-    let mails = read(&options.data)?;
+    let (mails, only_asked) = answers(global, &options.from)?;
     let bar = progress(Some(mails.len() as u64), "judging");
     let judged = judge(&uncalibrated, &policy, &mails, &|more| bar.inc(more));
     bar.finish_and_clear();
@@ -61,15 +89,25 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
         files::replace(&path, &written)?;
     }
     let few = mails.len() < ENOUGH;
+    let weekly = match options.per_week {
+        Some(mails) => {
+            let mails = f64::from(mails);
+            Some(Weekly { mails, asked: mails * (1.0 - evaluation.auto_routed) })
+        }
+        None if options.from.ledger => of_ledger(global, &calibrated, &policy)?,
+        None => None,
+    };
     if options.json {
         return json_line(&serde_json::json!({
             "answers": mails.len(),
             "too_few": few,
+            "only_asked": only_asked,
             "calibration": calibration,
             "auto_routed": evaluation.auto_routed,
             "auto_precision": evaluation.auto_precision,
             "ece": evaluation.ece,
-            "per_week": options.per_week.map(|n| asked(n, evaluation.auto_routed)),
+            "per_week": weekly.as_ref().map(|weekly| weekly.asked.round()),
+            "mails_per_week": weekly.as_ref().map(|weekly| weekly.mails.round()),
             "written": (!options.dry_run).then(|| path.display().to_string()),
         }));
     }
@@ -87,19 +125,51 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
                 .map_or(String::new(), |right| format!("{:.1}%", right * 100.0)),
         ]));
     }
-    text(&format!("{table}\n{}", sum(options, &evaluation, mails.len(), few)))?;
+    text(&format!("{table}\n{}", sum(&evaluation, weekly.as_ref(), mails.len())))?;
+    if only_asked {
+        text(ONLY_ASKED)?;
+    }
     text(&if options.dry_run { String::new() } else { format!("written to {}\n", path.display()) })
 }
 
-fn asked(per_week: u32, routed: f64) -> f64 {
-    (f64::from(per_week) * (1.0 - routed)).round()
+/// Mails of a week, and how many of them would be asked about.
+struct Weekly {
+    mails: f64,
+    asked: f64,
+}
+
+/// As the mail of the ledger's last weeks would be decided now; nothing if it tells of less than a
+/// week. All of that mail counts, not only what was answered.
+fn of_ledger(
+    global: &Global,
+    dictionaries: &Dictionaries,
+    policy: &Policy,
+) -> Result<Option<Weekly>, Failure> {
+    let (_, runtime, store) = global.store()?;
+    let bar = progress(None, "reading the last weeks");
+    let kept = runtime.block_on(past(store.as_ref(), Some(WINDOW), &|more| bar.inc(more)));
+    bar.finish_and_clear();
+    let kept = kept?;
+    let Some((first, last)) = kept.span else { return Ok(None) };
+    let weeks = last.duration_since(first).as_secs_f64() / WEEK.as_secs_f64();
+    if weeks < 1.0 {
+        return Ok(None);
+    }
+    let mut scratch = Scratch::default();
+    let asked = kept.mails.iter().filter(|past| {
+        let ruling = judge_past(past, dictionaries, policy, &mut scratch);
+        ruling.decision.target == Target::Assist
+    });
+    #[allow(clippy::cast_precision_loss, reason = "a number of mails")]
+    let in_a_week = |mails: usize| mails as f64 / weeks;
+    let asked = asked.count();
+    Ok(Some(Weekly { mails: in_a_week(kept.mails.len()), asked: in_a_week(asked) }))
 }
 
 fn sum(
-    options: &Options,
     evaluation: &postroom::learn::measure::Evaluation,
+    weekly: Option<&Weekly>,
     answers: usize,
-    few: bool,
 ) -> String {
     let mut sum = format!(
         "{}: {:.1}% would be routed by itself, {:.1}% of that right; {:.1}% would be asked about\n",
@@ -109,12 +179,10 @@ fn sum(
         (1.0 - evaluation.auto_routed) * 100.0,
     );
     // Writing to a string never fails.
-    if let Some(per_week) = options.per_week {
-        let asked = asked(per_week, evaluation.auto_routed);
-        let mails = count(per_week.into(), "mail");
-        let _ = writeln!(sum, "of {mails} a week, {asked} would be asked about");
+    if let Some(Weekly { mails, asked }) = weekly {
+        let _ = writeln!(sum, "of {mails:.0} mails a week, {asked:.0} would be asked about");
     }
-    if few {
+    if answers < ENOUGH {
         let _ = writeln!(
             sum,
             "{answers} answers are too few to go by: with less than {ENOUGH} the thresholds are \

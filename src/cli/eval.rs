@@ -1,33 +1,38 @@
 //! `postroom eval`: how good the dictionaries are on labelled mail.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
 use postroom::dictionary::{Dictionaries, TeamId};
 use postroom::learn::health::{LineHealth, judge_with_lines};
 use postroom::learn::measure::{Evaluation, Measured, evaluate};
+use postroom::rim::clock::SystemClock;
+use postroom::rim::report;
+use postroom::seams::Clock as _;
 use serde::Serialize;
 
+use super::labelled::{From, read_mail};
 use super::output::{count, json_line, progress, row, short, table, text};
-use super::suggest::read;
-use super::{Failure, Global};
+use super::{Failure, Global, files};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// The folder with the dictionaries; the configuration's, or `dictionaries/`, if none is given
     #[arg(long, value_name = "DIR")]
     dictionaries: Option<PathBuf>,
-    /// Labelled mail: JSONL (plain or .gz), or folders with a folder or an mbox for each team
-    #[arg(long = "data", required = true, value_name = "PATH", num_args = 1..)]
-    data: Vec<PathBuf>,
+    #[command(flatten)]
+    from: From,
     /// Show how the lines fare instead, the worst first
     #[arg(long, conflicts_with = "json")]
     lines: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    /// Write one page of HTML as well, with plots and a table of every line
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 /// The JSON object.
@@ -46,22 +51,51 @@ struct Report<'a> {
 /// Measures.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     let started = Instant::now();
-    let (_, sources) = global.dictionary_files(options.dictionaries.as_deref())?;
+    if let Some(path) = &options.html {
+        can_be_written(path)?;
+    }
+    let (folder, sources) = global.dictionary_files(options.dictionaries.as_deref())?;
     let (dictionaries, policy) = global.built(&sources)?;
-    let mails = read(&options.data)?;
+    let mails = read_mail(global, &options.from.data, options.from.ledger)?;
     let bar = progress(Some(mails.len() as u64), "judging");
     let (judged, lines) = judge_with_lines(&dictionaries, &policy, &mails, &|more| bar.inc(more));
     bar.finish_and_clear();
     let evaluation = evaluate(&judged, dictionaries.calibration().is_fitted());
     let seconds = started.elapsed().as_secs_f64();
+    let version = dictionaries.version().to_string();
+    if let Some(path) = &options.html {
+        let mut data: Vec<String> =
+            options.from.data.iter().map(|at| at.display().to_string()).collect();
+        if options.from.ledger {
+            data.push("the ledger's answers".to_owned());
+        }
+        let page = report::page(&report::Report {
+            evaluation: &evaluation,
+            lines: &lines,
+            dictionaries: &folder.display().to_string(),
+            version: &version,
+            data: &data,
+            at: SystemClock.now(),
+        });
+        files::replace(path, &page.map_err(anyhow::Error::from)?)?;
+    }
     if options.json {
-        let version = dictionaries.version().to_string();
         return json_line(&Report { evaluation: &evaluation, lines: &lines, version, seconds });
     }
     if options.lines {
         return text(&shown_lines(lines, evaluation.n));
     }
     text(&shown(&evaluation, &dictionaries, seconds))
+}
+
+/// Says now what would otherwise be said after minutes of measuring.
+fn can_be_written(path: &Path) -> Result<(), Failure> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if path.is_dir() || folder.is_some_and(|folder| !folder.is_dir()) {
+        let path = path.display();
+        return Err(Failure::input(format!("`{path}` is no file in a folder that is there")));
+    }
+    Ok(())
 }
 
 fn percent(share: f64) -> String {

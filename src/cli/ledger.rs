@@ -70,6 +70,7 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Failure> {
                 let filter = TicketFilter {
                     target: decision.clone(),
                     to: to.clone(),
+                    reason: None,
                     before: before.map(TicketId),
                     oldest_first: false,
                     limit: *limit,

@@ -10,6 +10,7 @@ mod eval;
 mod explain;
 mod failure;
 mod files;
+mod labelled;
 mod ledger;
 mod lint;
 mod logging;
@@ -21,6 +22,7 @@ mod setup;
 mod shell;
 mod signs;
 mod suggest;
+mod what_if;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -165,6 +167,7 @@ enum Command {
         "postroom eval --data answers.jsonl",
         "postroom eval --dictionaries new/ --data archive/   folders named after teams",
         "postroom eval --data answers.jsonl.gz --json | jq .auto_routed",
+        "postroom eval --data answers.jsonl --html page.html   with plots, to open or print",
         "",
         "A line of JSONL is a mail: {\"id\": \"7\", \"label\": \"billing\", \"subject\": \"…\", \"body\": \"…\"},",
         "or with \"text\" in place of subject and body, or \"raw\" with the whole mail. The label",
@@ -192,6 +195,19 @@ enum Command {
         "hard ones, and would make the thresholds too careful."
     ])]
     Calibrate(calibrate::Options),
+    /// Replay past mail with two versions of the dictionaries: what would go elsewhere?
+    #[command(name = "what-if", after_help = concat!(
+        "Examples:
+  postroom what-if --data answers.jsonl      the last commit against the files here
+  postroom what-if --before old/ --after new/ --mail archive/
+  postroom what-if --before git:main --ledger --max-worse 0 --markdown
+
+The versions are folders, or git:REVISION for the dictionaries' folder as it was then. Of mail
+whose team a person named, it says what is right or wrong; of any other mail, only what moves.
+
+", exit_codes!(), "; of what-if, 1 also\nmeans that a limit is broken"
+    ))]
+    WhatIf(what_if::Options),
     /// List and answer the questions that wait for a person
     #[command(subcommand, after_help = examples![
         "postroom assist list",
@@ -236,6 +252,7 @@ pub(crate) fn run() -> ExitCode {
         | Command::Eval(_)
         | Command::Suggest(_)
         | Command::Calibrate(_)
+        | Command::WhatIf(_)
         | Command::Assist(_)
         | Command::Ledger(_)
         | Command::Completions(_)
@@ -256,6 +273,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Eval(options) => eval::run(global, &options),
         Command::Suggest(options) => suggest::run(global, &options),
         Command::Calibrate(options) => calibrate::run(global, &options),
+        Command::WhatIf(options) => what_if::run(global, &options),
         Command::Assist(command) => assist::run(global, &command),
         Command::Ledger(command) => ledger::run(global, &command),
         Command::Completions(options) => shell::completions(&options, &mut Cli::command()),

@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 
 use postroom::dictionary::{Dictionaries, Version};
 use postroom::pipeline::replay;
-use postroom::route::{Decision, Policy, Reason};
-use postroom::seams::{Happening, Store, StoreError, TicketDetail, TicketFilter, TicketId};
+use postroom::rim::ledger::Pages;
+use postroom::route::Policy;
+use postroom::seams::{Store, StoreError, TicketDetail, TicketFilter, TicketId};
 
 use super::Failure;
 use super::output::{count, text};
-
-/// Tickets of one look into the ledger.
-const PAGE: u32 = 500;
 
 /// How a ticket came out.
 enum Outcome {
@@ -29,25 +27,23 @@ pub(super) async fn run(
 ) -> Result<(), Failure> {
     let mut replayer = Replayer { store, policy, versions: BTreeMap::new() };
     let (mut same, mut gone, mut differ) = (0, 0, 0);
-    let mut before = None;
+    let mut pages = Pages::of(store, TicketFilter::default());
     loop {
-        let filter = TicketFilter { before, limit: PAGE, ..TicketFilter::default() };
-        let ids: Vec<TicketId> = match ticket {
-            Some(ticket) => vec![ticket],
-            None => store.tickets(&filter).await?.iter().map(|ticket| ticket.id).collect(),
+        let page = match ticket {
+            Some(ticket) => vec![store.ticket(ticket).await?],
+            None => pages.next().await?,
         };
-        for id in &ids {
-            match replayer.replay(*id).await? {
+        for kept in &page {
+            match replayer.replay(kept).await? {
                 Outcome::Same => same += 1,
                 Outcome::Gone => gone += 1,
                 Outcome::Differs => {
                     differ += 1;
-                    text(&format!("ticket {id} comes out otherwise\n"))?;
+                    text(&format!("ticket {} comes out otherwise\n", kept.ticket.id))?;
                 }
             }
         }
-        before = ids.last().copied();
-        if ticket.is_some() || before.is_none() {
+        if ticket.is_some() || page.is_empty() {
             break;
         }
     }
@@ -67,17 +63,16 @@ struct Replayer<'a> {
 }
 
 impl Replayer<'_> {
-    async fn replay(&mut self, id: TicketId) -> Result<Outcome, Failure> {
-        let kept = self.store.ticket(id).await?;
+    async fn replay(&mut self, kept: &TicketDetail) -> Result<Outcome, Failure> {
         let version = kept.evidence.verdict.as_ref().map(|verdict| verdict.version.clone());
         if !self.versions.contains_key(&version) {
             let built = self.build(version.as_ref()).await?;
             self.versions.insert(version.clone(), built);
         }
         let dictionaries = self.versions.get(&version).and_then(Option::as_ref);
-        let again = dictionaries.and_then(|built| replay(&kept, built, self.policy));
+        let again = dictionaries.and_then(|built| replay(kept, built, self.policy));
         let Some(again) = again else { return Ok(Outcome::Gone) };
-        let then = decided(&kept).map(|decision| (decision, &kept.evidence));
+        let then = kept.by_rules().map(|decision| (decision, &kept.evidence));
         let same = match then {
             Some(then) => serde_json::to_vec(&then)? == serde_json::to_vec(&again)?,
             None => false,
@@ -93,23 +88,4 @@ impl Replayer<'_> {
         let built = files.and_then(|files| Dictionaries::build(&files).ok());
         Ok(built.map(|(dictionaries, _)| dictionaries))
     }
-}
-
-/// The decision that the evidence belongs to: the last one that no person made, and that says
-/// where the mail belongs, not that it could not be brought there.
-fn decided(kept: &TicketDetail) -> Option<&Decision> {
-    kept.events.iter().rev().find_map(|event| match &event.what {
-        Happening::Decided { decision } | Happening::DecidedAgain { decision, .. } => {
-            let of_others = [Reason::Answered, Reason::Undone, Reason::Undeliverable];
-            (!of_others.contains(&decision.reason)).then_some(decision)
-        }
-        Happening::BecameBusy { .. }
-        | Happening::SeenAgain { .. }
-        | Happening::Renumbered { .. }
-        | Happening::Delivered { .. }
-        | Happening::DeliveryFailed { .. }
-        | Happening::DeliveryGivenUp { .. }
-        | Happening::Bounced { .. }
-        | Happening::RetryAsked { .. } => None,
-    })
 }

@@ -8,10 +8,11 @@ use include_dir::{Dir, include_dir};
 use postroom::config::{Config, StoreSettings, parse};
 use postroom::diagnostic::Diagnostic;
 use postroom::dictionary::Dictionaries;
+use postroom::directory::Directory;
 use postroom::mail::trust::Door;
 use postroom::pipeline::Rules;
 use postroom::rim;
-use postroom::rim::watch::read_dictionaries;
+use postroom::rim::watch::{read_dictionaries, read_directory};
 use postroom::route::Policy;
 use postroom::seams::Store;
 use postroom::serve::rules;
@@ -71,17 +72,33 @@ impl Global {
         Ok((Rules { dictionaries, sources: files, directory, policy }, Door::default()))
     }
 
-    /// The folder of the dictionaries, and the files in it by name: of `folder` if it names one,
-    /// else of the configuration, else `dictionaries/` here.
+    /// What tells senders apart: the directory of the configuration, its policy, and the door of
+    /// its first mailbox; without one, nobody is a customer.
+    pub(crate) fn senders(&self) -> Result<(Directory, Policy, Door), Failure> {
+        let Some(config) = self.config_if_any()? else { return Ok(Default::default()) };
+        let built = read_directory(&config.directory)
+            .and_then(|files| Directory::build(&files, &config.directory.rules));
+        let (directory, _) = built.map_err(Failure::Findings)?;
+        let door = config.mailboxes.into_iter().next().map(|mailbox| mailbox.door);
+        Ok((directory, config.policy, door.unwrap_or_default()))
+    }
+
+    /// Where the dictionaries are: in `folder` if it names one, else where the configuration says,
+    /// else in `dictionaries/` here.
+    pub(crate) fn dictionary_folder(&self, folder: Option<&Path>) -> Result<PathBuf, Failure> {
+        Ok(match (folder, self.config_if_any()?) {
+            (Some(folder), _) => folder.to_owned(),
+            (None, Some(config)) => config.dictionaries,
+            (None, None) => PathBuf::from("dictionaries"),
+        })
+    }
+
+    /// The folder of the dictionaries, and the files in it by name.
     pub(crate) fn dictionary_files(
         &self,
         folder: Option<&Path>,
     ) -> Result<(PathBuf, BTreeMap<String, String>), Failure> {
-        let folder = match (folder, self.config_if_any()?) {
-            (Some(folder), _) => folder.to_owned(),
-            (None, Some(config)) => config.dictionaries,
-            (None, None) => PathBuf::from("dictionaries"),
-        };
+        let folder = self.dictionary_folder(folder)?;
         let files = read_dictionaries(&folder).map_err(Failure::Findings)?;
         Ok((folder, files))
     }

@@ -126,32 +126,81 @@ impl Pairs {
     }
 }
 
-/// What one line looks for in one of its alternatives: phrases of handles, and before each but
-/// the first how many other words may stand there.
-pub(crate) struct Wanted {
+/// What all lines look for, one behind the other, in few lists that hold all: there may be a
+/// hundred thousand lines.
+#[derive(Default)]
+pub(crate) struct Wants {
+    all: Vec<Want>,
+    pieces: Vec<Piece>,
+    /// The words of all pieces: their handles, or their codes when these are known.
+    words: Vec<u32>,
+}
+
+/// What one line looks for in one of its alternatives.
+struct Want {
+    line: u32,
+    is_all: bool,
+    /// How many pieces it has.
+    pieces: usize,
+}
+
+/// A phrase without gaps, in one layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Piece {
+    /// How many words it has.
+    pub(super) words: usize,
+    /// How many other words may stand before it, if it is not the first.
+    pub(super) gap: u32,
+}
+
+/// What one line looks for in one of its alternatives, as it is read.
+pub(crate) struct Wanted<'a> {
     pub(crate) line: u32,
     /// Whether the line has nothing else to look for and counts in every place.
     pub(crate) is_all: bool,
-    pub(crate) pieces: Vec<Vec<u32>>,
-    pub(crate) gaps: Vec<u32>,
+    pub(crate) pieces: &'a [Piece],
+    /// The codes of the words of all pieces.
+    pub(crate) words: &'a [u32],
 }
 
-impl Wanted {
-    pub(crate) fn new(line: u32, is_all: bool) -> Self {
-        Self { line, is_all, pieces: Vec::new(), gaps: Vec::new() }
+impl Wants {
+    /// Begins an alternative.
+    pub(crate) fn begin(&mut self, line: u32, is_all: bool) {
+        self.all.push(Want { line, is_all, pieces: 0 });
     }
 
-    /// Adds a word: to the last piece, or as a new one.
+    /// Adds a word to the last alternative: to its last piece, or as a new one.
     pub(crate) fn push(&mut self, handle: u32, step: Step) {
-        match (self.pieces.last_mut(), step) {
-            (Some(piece), Step::Same) => piece.push(handle),
-            (last, _) => {
-                if last.is_some() {
-                    self.gaps.push(if step == Step::Gap { Alternative::GAP } else { 0 });
-                }
-                self.pieces.push(vec![handle]);
+        let Some(want) = self.all.last_mut() else { return };
+        self.words.push(handle);
+        match self.pieces.last_mut() {
+            Some(piece) if want.pieces > 0 && step == Step::Same => piece.words += 1,
+            _ => {
+                let is_gap = want.pieces > 0 && step == Step::Gap;
+                let gap = if is_gap { Alternative::GAP } else { 0 };
+                self.pieces.push(Piece { words: 1, gap });
+                want.pieces += 1;
             }
         }
+    }
+
+    /// Puts codes in the place of handles; `codes` has the code of each handle.
+    pub(crate) fn encode(&mut self, codes: &[u32]) {
+        for word in &mut self.words {
+            *word = codes.get(*word as usize).copied().unwrap_or_default();
+        }
+    }
+
+    /// Every alternative, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Wanted<'_>> {
+        let (mut pieces, mut words) = (self.pieces.as_slice(), self.words.as_slice());
+        self.all.iter().map(move |want| {
+            let (own, further) = pieces.split_at_checked(want.pieces).unwrap_or_default();
+            let count = own.iter().map(|piece| piece.words).sum();
+            let (spoken, behind) = words.split_at_checked(count).unwrap_or_default();
+            (pieces, words) = (further, behind);
+            Wanted { line: want.line, is_all: want.is_all, pieces: own, words: spoken }
+        })
     }
 }
 
@@ -166,41 +215,48 @@ pub(crate) enum Step {
     Gap,
 }
 
-/// Builds the automaton and the index of single words; `codes` has the code of each handle.
+/// Builds the automaton and the index of single words.
 pub(crate) fn build(
-    wanted: &[Wanted],
-    codes: &[u32],
+    wants: &Wants,
     last_code: u32,
 ) -> Result<(Automaton, Index), aho_corasick::BuildError> {
     let mut builder = Builder::default();
-    for wanted in wanted {
-        builder.add(wanted, codes);
+    for wanted in wants.iter() {
+        builder.add(&wanted);
     }
     let mut automaton = Automaton {
         search: None,
         width: if last_code > u32::from(u16::MAX) { 3 } else { 2 },
         phrases: Vec::with_capacity(builder.phrases.len()),
-        targets: Vec::new(),
+        targets: Vec::with_capacity(builder.targets.len()),
         pairs: Pairs::default(),
         chains: builder.chains,
     };
     let mut index = builder.index;
     let mut pairs = Vec::new();
-    let mut patterns = Vec::with_capacity(builder.phrases.len());
-    for (phrase, targets) in builder.phrases.iter().zip(builder.targets) {
-        let mut pattern = Vec::with_capacity(phrase.len() * automaton.width);
-        for code in phrase {
-            automaton.write(*code, &mut pattern);
+    // A stable sort leaves the targets of a phrase in the order of the lines.
+    builder.targets.sort_by_key(|(phrase, _)| *phrase);
+    builder.targets.dedup();
+    let mut targets = builder.targets.iter().peekable();
+    let mut bytes = Vec::new();
+    let mut ends = Vec::with_capacity(builder.phrases.len());
+    for (number, phrase) in builder.phrases.iter().enumerate() {
+        for code in *phrase {
+            automaton.write(*code, &mut bytes);
             index.in_phrase(*code);
         }
+        ends.push(bytes.len());
         pairs.extend(phrase.iter().copied().zip(phrase.iter().copied().skip(1)));
-        patterns.push(pattern);
         let from = u32::try_from(automaton.targets.len()).unwrap_or(u32::MAX);
         automaton.phrases.push((u32::try_from(phrase.len()).unwrap_or(u32::MAX), from));
-        automaton.targets.extend(targets);
+        while let Some((_, target)) = targets.next_if(|(phrase, _)| *phrase == number) {
+            automaton.targets.push(*target);
+        }
     }
-    if !patterns.is_empty() {
+    if !ends.is_empty() {
         automaton.pairs = Pairs::of(&pairs);
+        let begins = std::iter::once(0).chain(ends.iter().copied());
+        let patterns = begins.zip(&ends).map(|(from, to)| bytes.get(from..*to).unwrap_or_default());
         let search = AhoCorasick::builder()
             .match_kind(MatchKind::Standard)
             .kind(Some(AhoCorasickKind::ContiguousNFA))
@@ -213,44 +269,45 @@ pub(crate) fn build(
 
 /// What all lines want, sorted into single words and phrases.
 #[derive(Default)]
-struct Builder {
+struct Builder<'a> {
     index: IndexBuilder,
-    known: QuickMap<Vec<u32>, usize>,
-    phrases: Vec<Vec<u32>>,
-    /// For each phrase what it is a match for.
-    targets: Vec<Vec<Target>>,
+    known: QuickMap<&'a [u32], usize>,
+    phrases: Vec<&'a [u32]>,
+    /// What each phrase is a match for, by the number of the phrase.
+    targets: Vec<(usize, Target)>,
     chains: Vec<Chain>,
 }
 
-impl Builder {
-    fn add(&mut self, wanted: &Wanted, codes: &[u32]) {
-        let code = |handle: &u32| codes.get(*handle as usize).copied().unwrap_or_default();
+impl<'a> Builder<'a> {
+    fn add(&mut self, wanted: &Wanted<'a>) {
         let is_chain = wanted.pieces.len() > 1;
         let chain = u32::try_from(self.chains.len()).unwrap_or(u32::MAX);
         if is_chain {
-            self.chains.push(Chain { line: wanted.line, gaps: wanted.gaps.clone() });
+            let gaps = wanted.pieces.iter().skip(1).map(|piece| piece.gap).collect();
+            self.chains.push(Chain { line: wanted.line, gaps });
         }
-        for (piece, handles) in (0..).zip(&wanted.pieces) {
-            let target =
-                if is_chain { Target::Piece { chain, piece } } else { Target::Line(wanted.line) };
-            match handles.as_slice() {
-                [word] if wanted.is_all && !is_chain => self.index.alone(code(word), wanted.line),
-                [word] => self.index.target(code(word), target),
-                words => self.add_phrase(words.iter().map(code).collect(), target),
+        let mut words = wanted.words;
+        for (number, piece) in (0..).zip(wanted.pieces) {
+            let target = if is_chain {
+                Target::Piece { chain, piece: number }
+            } else {
+                Target::Line(wanted.line)
+            };
+            let (phrase, behind) = words.split_at_checked(piece.words).unwrap_or_default();
+            words = behind;
+            match phrase {
+                [word] if wanted.is_all && !is_chain => self.index.alone(*word, wanted.line),
+                [word] => self.index.target(*word, target),
+                phrase => self.add_phrase(phrase, target),
             }
         }
     }
 
-    fn add_phrase(&mut self, phrase: Vec<u32>, target: Target) {
-        let number = *self.known.entry(phrase).or_insert_with_key(|phrase| {
-            self.phrases.push(phrase.clone());
-            self.targets.push(Vec::new());
+    fn add_phrase(&mut self, phrase: &'a [u32], target: Target) {
+        let number = *self.known.entry(phrase).or_insert_with(|| {
+            self.phrases.push(phrase);
             self.phrases.len() - 1
         });
-        if let Some(targets) = self.targets.get_mut(number)
-            && targets.last() != Some(&target)
-        {
-            targets.push(target);
-        }
+        self.targets.push((number, target));
     }
 }

@@ -10,13 +10,13 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::automaton::{self, Automaton, Wanted};
+use super::automaton::{self, Automaton, Piece, Wants};
 use super::calibration::Calibration;
 use super::format::{self, TeamFile};
 use super::lines::{Line, Lines};
 use super::quick::QuickMap;
 use super::rule::Rule;
-use super::sought::{self, key};
+use super::sought;
 use super::uses::Index;
 use super::vocabulary::{Vocabulary, VocabularyBuilder};
 use super::{TeamId, Version, examples};
@@ -181,10 +181,11 @@ fn compile(
         }
     }
     let mut vocabulary = VocabularyBuilder::default();
-    let wanted = sought::wanted(&teams, &mut vocabulary);
+    let mut wants = sought::wants(&teams, &mut vocabulary);
     let (vocabulary, codes) = vocabulary.finish();
-    find_repeats(&teams, &wanted, &codes, found);
-    match automaton::build(&wanted, &codes, vocabulary.last_code) {
+    wants.encode(&codes);
+    find_repeats(&teams, &wants, found);
+    match automaton::build(&wants, vocabulary.last_code) {
         Ok((automaton, index)) => {
             let lines = Arc::new(lines);
             let files = teams;
@@ -199,14 +200,16 @@ fn compile(
 }
 
 /// Warns of lines of one file that find the same words.
-fn find_repeats(teams: &[TeamFile], wanted: &[Wanted], codes: &[u32], found: &mut Vec<Diagnostic>) {
-    let mut wanted = wanted.iter();
+fn find_repeats(teams: &[TeamFile], wants: &Wants, found: &mut Vec<Diagnostic>) {
+    let mut wanted = wants.iter();
     for team in teams {
-        let mut known: QuickMap<(Vec<u32>, bool), &Rule> = QuickMap::default();
+        // What an alternative looks for, and whether only in the subject.
+        let mut known: QuickMap<(&[Piece], &[u32], bool), &Rule> = QuickMap::default();
+        known.reserve(team.rules().count());
         for (_, rule) in team.rules() {
             let mut told = false;
             for wanted in wanted.by_ref().take(rule.alternatives.len()) {
-                let key = (key(wanted, codes), rule.subject_only);
+                let key = (wanted.pieces, wanted.words, rule.subject_only);
                 let first = *known.entry(key).or_insert(rule);
                 if first.line != rule.line && !told {
                     told = true;

@@ -187,6 +187,7 @@ impl Line<'_> {
 
 /// The text of a line without its note. `spaced`: a note's `#` needs white space after it, too.
 fn without_note(raw: &str, spaced: bool) -> (&str, Option<&str>) {
+    let Some(_) = raw.find('#') else { return (raw.trim(), None) };
     let mut before_is_space = true;
     for (at, c) in raw.char_indices() {
         let (head, tail) = raw.split_at(at);

@@ -86,10 +86,37 @@ impl Language {
 /// of them, but for a `y` that becomes an `i`. A test tries them.
 const KEEP_THE_BEGINNING: [&str; 7] = ["any", "de", "en", "es", "fr", "it", "pt"];
 
+/// How a word begins: its first three letters as a number of 15 bits, 0 where there is none. Some
+/// digits share a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Beginning(usize);
+
+impl Beginning {
+    /// `None` if not all of them are lower-case letters and digits of ASCII, or further letters
+    /// are not ASCII.
+    pub(crate) fn of(word: &str) -> Option<Self> {
+        if !word.is_ascii() {
+            return None;
+        }
+        let mut place = 0;
+        for at in 0..3 {
+            let letter = match word.as_bytes().get(at) {
+                Some(b'y') => b'i' & 0x1f,
+                Some(letter @ b'a'..=b'z') => letter & 0x1f,
+                Some(digit @ b'0'..=b'9') => 27 + (digit & 0xf) / 2,
+                Some(_) => return None,
+                None => 0,
+            };
+            place = place << 5 | usize::from(letter);
+        }
+        Some(Self(place))
+    }
+}
+
 /// How the words begin that can have one of some stems: most words of a mail are told from them
 /// without being stemmed.
 pub(crate) struct Beginnings {
-    /// A bit for each three letters; `None` where the stemmer may change them.
+    /// A bit for each beginning; `None` where the stemmer may change it.
     known: Option<Box<[u64]>>,
 }
 
@@ -103,45 +130,29 @@ impl Beginnings {
         for stem in stems {
             // The third letter of a short stem may be one that the stemmer put there: `aging` is
             // `age`.
-            let Some(place) = beginning(stem.get(..2).filter(|_| stem.len() == 3).unwrap_or(stem))
-            else {
-                continue;
+            let stem = stem.get(..2).filter(|_| stem.len() == 3).unwrap_or(stem);
+            let Some(Beginning(place)) = Beginning::of(stem) else { continue };
+            // The words of a short stem may go on with anything.
+            let further = match stem.len() {
+                1 => 1 << 10,
+                2 => 1 << 5,
+                _ => 1,
             };
-            if let Some(bits) = known.get_mut(place >> 6) {
-                *bits |= 1 << (place & 63);
+            for place in place..place + further {
+                if let Some(bits) = known.get_mut(place >> 6) {
+                    *bits |= 1 << (place & 63);
+                }
             }
         }
         Self { known: Some(known) }
     }
 
-    /// Whether a word can have one of the stems.
-    pub(crate) fn fit(&self, word: &str) -> bool {
-        let (Some(known), Some(place)) = (&self.known, beginning(word)) else { return true };
-        let has = |place: usize| {
-            known.get(place >> 6).is_some_and(|bits| bits & (1 << (place & 63)) != 0)
-        };
-        // The stem may be shorter than three letters.
-        has(place) || has(place & !0x1f) || has(place & !0x3ff)
+    /// Whether a word that begins so can have one of the stems.
+    #[inline]
+    pub(crate) fn fit(&self, beginning: Option<Beginning>) -> bool {
+        let (Some(known), Some(Beginning(place))) = (&self.known, beginning) else { return true };
+        known.get(place >> 6).is_some_and(|bits| bits & (1 << (place & 63)) != 0)
     }
-}
-
-/// The first three letters as a number of 15 bits, 0 where there is none; `None` if not all of
-/// them are ASCII letters.
-fn beginning(word: &str) -> Option<usize> {
-    if !word.is_ascii() {
-        return None;
-    }
-    let mut place = 0;
-    for at in 0..3 {
-        let letter = match word.as_bytes().get(at) {
-            Some(b'y') => b'i' & 0x1f,
-            Some(letter @ b'a'..=b'z') => letter & 0x1f,
-            Some(_) => return None,
-            None => 0,
-        };
-        place = place << 5 | usize::from(letter);
-    }
-    Some(place)
 }
 
 /// Takes the ending off the words of one language.
@@ -169,14 +180,14 @@ impl Stems {
 mod tests {
     use super::*;
 
-    /// Every word of up to three letters, with many endings.
+    /// Every word of up to three letters and some digits, with many endings.
     fn words() -> impl Iterator<Item = String> {
         const ENDINGS: [&str; 24] = [
             "", "s", "es", "ed", "ing", "ings", "ies", "ied", "eed", "ly", "er", "en", "ern",
             "isch", "ement", "amment", "aient", "issons", "mente", "ando", "iendo", "amos",
             "eremos", "azioni",
         ];
-        let letters = || ('a'..='z').map(String::from);
+        let letters = || ('a'..='z').chain(['0', '5', '8']).map(String::from);
         let longer = |word: &String| letters().map(|letter| format!("{word}{letter}")).collect();
         let two: Vec<String> = letters().flat_map(|word| -> Vec<_> { longer(&word) }).collect();
         let three: Vec<String> = two.iter().flat_map(|word| -> Vec<_> { longer(word) }).collect();
@@ -192,7 +203,8 @@ mod tests {
             let mut wrong = Vec::new();
             for word in words() {
                 let stem = stems.stem(&word);
-                if !Beginnings::of(language, std::iter::once(stem.as_ref())).fit(&word) {
+                let known = Beginnings::of(language, std::iter::once(stem.as_ref()));
+                if !known.fit(Beginning::of(&word)) {
                     wrong.push(format!("{word} -> {stem}"));
                 }
             }

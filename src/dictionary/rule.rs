@@ -30,7 +30,7 @@ pub struct Rule {
 impl Rule {
     /// What stands between its `|`, as written: a part for each alternative.
     pub(crate) fn parts(&self) -> Vec<&str> {
-        split_at_sign(&self.term, "|")
+        split_at_sign(&self.term, "|").collect()
     }
 }
 
@@ -244,18 +244,20 @@ fn alternatives(
 }
 
 /// The parts of `text` between signs that stand alone between white space.
-fn split_at_sign<'a>(text: &'a str, sign: &str) -> Vec<&'a str> {
-    let mut parts = Vec::new();
-    let mut start = 0;
-    for word in text.split_whitespace() {
-        if word == sign {
-            let at = (word.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
-            parts.push(text.get(start..at).unwrap_or_default().trim());
-            start = at + sign.len();
-        }
-    }
-    parts.push(text.get(start..).unwrap_or_default().trim());
-    parts
+fn split_at_sign<'a>(text: &'a str, sign: &'static str) -> impl Iterator<Item = &'a str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let is_apart = |at: &usize| {
+            let (before, behind) = text.split_at_checked(*at).unwrap_or_default();
+            let behind = behind.get(sign.len()..).unwrap_or_default();
+            (before.is_empty() || before.ends_with(char::is_whitespace))
+                && (behind.is_empty() || behind.starts_with(char::is_whitespace))
+        };
+        let at = text.match_indices(sign).map(|(at, _)| at).find(is_apart);
+        rest = at.and_then(|at| text.get(at + sign.len()..));
+        Some(text.get(..at.unwrap_or(text.len())).unwrap_or_default().trim())
+    })
 }
 
 fn alternative(place: &Place<'_>, term: &str, text: &str) -> Result<Alternative, Diagnostic> {
@@ -309,11 +311,13 @@ fn element(place: &Place<'_>, word: &str, exact: bool) -> Result<Option<Element>
         let message = format!("`{sign}` in `{word}` needs spaces around it");
         return error("tight-sign", message, format!("write `{}`", apart.trim()));
     }
-    let spoken = words::words(text);
     if star == Star::None {
+        let mut is_spoken = false;
+        words::each_word(text, |_| is_spoken = true);
         // A dash or an ampersand alone: as little a word here as in a mail.
-        return Ok((!spoken.is_empty()).then(|| Element { text: text.to_owned(), star }));
+        return Ok(is_spoken.then(|| Element { text: text.to_owned(), star }));
     }
+    let spoken = words::words(text);
     if exact {
         let message = format!("`{word}` can't be exact and open");
         return error("exact-star", message, "take away `=` or `*`".to_owned());

@@ -3,12 +3,12 @@
 //!
 //! It knows rules and words; what a mail has of them is for [`crate::classify`].
 
-use super::automaton::{Step, Wanted};
+use super::automaton::{Step, Wanted, Wants};
 use super::format::TeamFile;
 use super::language::Language;
 use super::rule::{Alternative, Element, Star};
 use super::vocabulary::VocabularyBuilder;
-use super::words::words;
+use super::words::{each_word, words};
 
 /// What the lines of some files look for. Lines have the numbers that they have in the
 /// dictionaries made of the files.
@@ -24,9 +24,10 @@ impl Sought {
     /// What the lines of these files look for.
     pub(crate) fn of(files: &[TeamFile]) -> Self {
         let mut vocabulary = VocabularyBuilder::default();
-        let wanted = wanted(files, &mut vocabulary);
+        let mut wants = wants(files, &mut vocabulary);
         let (_, codes) = vocabulary.finish();
-        Self { all: wanted.iter().map(|wanted| (wanted.line, key(wanted, &codes))).collect() }
+        wants.encode(&codes);
+        Self { all: wants.iter().map(|wanted| (wanted.line, key(&wanted))).collect() }
     }
 
     /// Every alternative with its line, in the order of the lines.
@@ -36,35 +37,38 @@ impl Sought {
 }
 
 /// What every line looks for, in the order of the lines' numbers.
-pub(super) fn wanted(files: &[TeamFile], vocabulary: &mut VocabularyBuilder) -> Vec<Wanted> {
-    let mut all = Vec::new();
+pub(super) fn wants<'a>(files: &'a [TeamFile], vocabulary: &mut VocabularyBuilder<'a>) -> Wants {
+    let mut wants = Wants::default();
     let rules = files.iter().flat_map(TeamFile::rules);
     for (line, (section, rule)) in (0..).zip(rules) {
         let is_all = rule.alternatives.len() == 1 && !rule.subject_only;
         for alternative in &rule.alternatives {
-            let mut one = Wanted::new(line, is_all);
-            want(vocabulary, section.language, alternative, &mut one);
-            all.push(one);
+            wants.begin(line, is_all);
+            want(vocabulary, section.language, alternative, &mut wants);
         }
     }
-    all
+    wants
 }
 
-/// What an alternative looks for, as handles of the vocabulary.
-fn want(
-    vocabulary: &mut VocabularyBuilder,
+/// Adds what an alternative looks for, as handles of the vocabulary.
+fn want<'a>(
+    vocabulary: &mut VocabularyBuilder<'a>,
     language: Language,
-    alternative: &Alternative,
-    wanted: &mut Wanted,
+    alternative: &'a Alternative,
+    wants: &mut Wants,
 ) {
     for phrase in &alternative.phrases {
         let mut step = Step::Gap;
         for Element { text, star } in phrase {
-            let spoken = words(text);
-            for (at, word) in spoken.iter().enumerate() {
+            let last = match star {
+                Star::End => words(text).len().checked_sub(1),
+                Star::None | Star::Start => None,
+            };
+            let mut at = 0;
+            each_word(text, |word| {
                 let is_open = match star {
                     Star::None => false,
-                    Star::End => at + 1 == spoken.len(),
+                    Star::End => Some(at) == last,
                     Star::Start => at == 0,
                 };
                 let handle = if is_open {
@@ -72,25 +76,26 @@ fn want(
                 } else if alternative.exact {
                     vocabulary.exact(&word.exact)
                 } else {
-                    vocabulary.word(language, &word.folded)
+                    vocabulary.word(language, word.folded)
                 };
                 // Open words live in their own layer, so they are pieces of their own.
                 let step_here = if is_open && step == Step::Same { Step::Next } else { step };
-                wanted.push(handle, step_here);
+                wants.push(handle, step_here);
                 step = if is_open { Step::Next } else { Step::Same };
-            }
+                at += 1;
+            });
         }
     }
 }
 
 /// What an alternative looks for, comparable.
-pub(super) fn key(wanted: &Wanted, codes: &[u32]) -> Key {
-    let gaps = std::iter::once(0).chain(wanted.gaps.iter().copied());
+fn key(wanted: &Wanted<'_>) -> Key {
     let mut key = Vec::new();
-    for (gap, piece) in gaps.zip(&wanted.pieces) {
+    let mut words = wanted.words.iter();
+    for piece in wanted.pieces {
         // No code is so high.
-        key.push(u32::MAX - gap);
-        key.extend(piece.iter().map(|handle| codes.get(*handle as usize).copied().unwrap_or(0)));
+        key.push(u32::MAX - piece.gap);
+        key.extend(words.by_ref().take(piece.words));
     }
     key
 }

@@ -7,9 +7,10 @@
 //!
 //! It knows words and languages; it knows nothing of lines, points or mails.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::language::{Beginnings, Language, Stems};
+use super::language::{Beginning, Beginnings, Language, Stems};
 use super::quick::QuickMap;
 use super::rule::Star;
 use super::uses::{Index, Uses};
@@ -27,10 +28,8 @@ pub(crate) struct Symbol {
 pub(crate) struct Vocabulary {
     languages: Vec<Forms>,
     exact: QuickMap<String, u32>,
-    starts: QuickMap<String, Vec<u32>>,
-    ends: QuickMap<String, Vec<u32>>,
-    /// The longest open word in bytes; 0 without any.
-    longest_open: usize,
+    starts: Open,
+    ends: Open,
     /// No code is above this one; 0 is no word's.
     pub(crate) last_code: u32,
 }
@@ -40,6 +39,31 @@ struct Forms {
     stems: Stems,
     beginnings: Beginnings,
     codes: QuickMap<String, u32>,
+}
+
+/// The open words of one kind.
+#[derive(Default)]
+struct Open {
+    codes: QuickMap<String, Vec<u32>>,
+    /// Bit n is set if one has n bytes; the highest stands for more, too.
+    lengths: u64,
+    longest: usize,
+}
+
+impl Open {
+    fn add(&mut self, spelling: String, code: u32) {
+        self.lengths |= 1 << spelling.len().min(63);
+        self.longest = self.longest.max(spelling.len());
+        self.codes.entry(spelling).or_default().push(code);
+    }
+
+    /// Adds the codes of this piece of a word.
+    fn of(&self, piece: &str, codes: &mut Vec<u32>) {
+        // Most pieces are ruled out by their length, which costs nothing.
+        if piece.len() <= self.longest && self.lengths >> piece.len().min(63) & 1 != 0 {
+            codes.extend(self.codes.get(piece).into_iter().flatten());
+        }
+    }
 }
 
 impl Vocabulary {
@@ -54,7 +78,7 @@ impl Vocabulary {
     }
 
     /// Adds what `word` means to `symbols`; `index` has the uses of the codes.
-    pub(crate) fn symbols(&self, index: &Index, word: &Word, symbols: &mut Vec<Symbol>) {
+    pub(crate) fn symbols(&self, index: &Index, word: &Word<'_>, symbols: &mut Vec<Symbol>) {
         let symbol = |layer, code| Symbol { layer, uses: index.uses(code), code };
         let several;
         let spelled = if word.folded.is_ascii() {
@@ -63,17 +87,22 @@ impl Vocabulary {
             several = spellings(&word.folded);
             several.as_slice()
         };
+        // An ASCII word has one spelling, so it begins in one way.
+        let beginning = Beginning::of(&word.folded);
         for (layer, forms) in (0..).zip(&self.languages) {
+            if !forms.beginnings.fit(beginning) {
+                continue;
+            }
             // The spelling that is nearest to what was written decides.
-            let mut likely = spelled.iter().filter(|spelling| forms.beginnings.fit(spelling));
+            let mut likely = spelled.iter().filter(|s| forms.beginnings.fit(Beginning::of(s)));
             let code = likely.find_map(|s| forms.codes.get(forms.stems.stem(s).as_ref()));
             symbols.extend(code.map(|&code| symbol(layer, code)));
         }
         let open = self.open_layer();
-        if let Some(&code) = self.exact.get(&word.exact) {
+        if let Some(&code) = self.exact.get(&*word.exact) {
             symbols.push(symbol(open - 1, code));
         }
-        if self.longest_open > 0 {
+        if self.starts.longest > 0 || self.ends.longest > 0 {
             let mut codes = Vec::new();
             for spelling in spelled {
                 self.open(spelling, &mut codes);
@@ -85,15 +114,9 @@ impl Vocabulary {
     }
 
     fn open(&self, spelling: &str, codes: &mut Vec<u32>) {
-        let ends = spelling.char_indices().map(|(at, c)| at + c.len_utf8());
-        for end in ends.take_while(|end| *end <= self.longest_open) {
-            let start = spelling.get(..end).unwrap_or_default();
-            codes.extend(self.starts.get(start).into_iter().flatten());
-        }
-        let starts = spelling.char_indices().rev().map(|(at, _)| at);
-        for start in starts.take_while(|start| spelling.len() - start <= self.longest_open) {
-            let end = spelling.get(start..).unwrap_or_default();
-            codes.extend(self.ends.get(end).into_iter().flatten());
+        for (at, c) in spelling.char_indices() {
+            self.starts.of(spelling.get(..at + c.len_utf8()).unwrap_or_default(), codes);
+            self.ends.of(spelling.get(at..).unwrap_or_default(), codes);
         }
     }
 }
@@ -101,34 +124,34 @@ impl Vocabulary {
 /// Gathers the words of all lines. Its handles become codes at the end, when it is known which
 /// spellings are one word.
 #[derive(Default)]
-pub(crate) struct VocabularyBuilder {
-    languages: BTreeMap<Language, FormsBuilder>,
+pub(crate) struct VocabularyBuilder<'a> {
+    languages: BTreeMap<Language, FormsBuilder<'a>>,
     exact: QuickMap<String, u32>,
     open: QuickMap<(Star, String), u32>,
     /// For each handle one that is the same word, and itself if it is the first of them.
     same: Vec<u32>,
 }
 
-struct FormsBuilder {
+struct FormsBuilder<'a> {
     stems: Stems,
     stemmed: QuickMap<String, u32>,
     /// The words seen, so that each is stemmed once.
-    seen: QuickMap<String, u32>,
+    seen: QuickMap<Cow<'a, str>, u32>,
 }
 
-impl VocabularyBuilder {
+impl<'a> VocabularyBuilder<'a> {
     /// The handle of a word in any of its forms.
-    pub(crate) fn word(&mut self, language: Language, folded: &str) -> u32 {
+    pub(crate) fn word(&mut self, language: Language, folded: Cow<'a, str>) -> u32 {
         let forms = self.languages.entry(language).or_insert_with(|| FormsBuilder {
             stems: Stems::of(language),
             stemmed: QuickMap::default(),
             seen: QuickMap::default(),
         });
-        if let Some(&handle) = forms.seen.get(folded) {
+        if let Some(&handle) = forms.seen.get(&folded) {
             return handle;
         }
         let mut handle = None;
-        for spelling in spellings(folded) {
+        for spelling in spellings(&folded) {
             let stem = forms.stems.stem(&spelling);
             let known = forms.stemmed.get(stem.as_ref()).copied();
             let found = known.or(handle).unwrap_or_else(|| new_handle(&mut self.same));
@@ -142,7 +165,7 @@ impl VocabularyBuilder {
             }
         }
         let handle = handle.unwrap_or_default();
-        forms.seen.insert(folded.to_owned(), handle);
+        forms.seen.insert(folded, handle);
         handle
     }
 
@@ -177,10 +200,14 @@ impl VocabularyBuilder {
             }
         }
         let code = |handle: u32| codes.get(handle as usize).copied().unwrap_or_default();
-        let with_codes = |map: QuickMap<String, u32>| -> QuickMap<String, u32> {
-            map.into_iter().map(|(word, handle)| (word, code(handle))).collect()
+        let with_codes = |mut map: QuickMap<String, u32>| -> QuickMap<String, u32> {
+            #[allow(clippy::iter_over_hash_type, reason = "each is changed by itself")]
+            for handle in map.values_mut() {
+                *handle = code(*handle);
+            }
+            map
         };
-        let forms = |(language, forms): (Language, FormsBuilder)| Forms {
+        let forms = |(language, forms): (Language, FormsBuilder<'_>)| Forms {
             stems: forms.stems,
             beginnings: Beginnings::of(language, forms.stemmed.keys().map(String::as_str)),
             codes: with_codes(forms.stemmed),
@@ -188,9 +215,8 @@ impl VocabularyBuilder {
         let mut vocabulary = Vocabulary {
             languages: self.languages.into_iter().map(forms).collect(),
             exact: with_codes(self.exact),
-            starts: QuickMap::default(),
-            ends: QuickMap::default(),
-            longest_open: 0,
+            starts: Open::default(),
+            ends: Open::default(),
             last_code,
         };
         let open: BTreeMap<(Star, String), u32> = self.open.into_iter().collect();
@@ -198,8 +224,7 @@ impl VocabularyBuilder {
             let side =
                 if star == Star::Start { &mut vocabulary.ends } else { &mut vocabulary.starts };
             for spelling in spellings(&folded) {
-                vocabulary.longest_open = vocabulary.longest_open.max(spelling.len());
-                side.entry(spelling).or_default().push(code(handle));
+                side.add(spelling.into_owned(), code(handle));
             }
         }
         (vocabulary, codes)

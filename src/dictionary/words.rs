@@ -8,6 +8,7 @@
 //!
 //! It knows characters; it knows nothing of languages, lines or places.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use unicode_normalization::UnicodeNormalization;
@@ -16,30 +17,37 @@ use unicode_segmentation::UnicodeSegmentation;
 
 /// A word of a text, in normal form.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Word {
+pub(crate) struct Word<'a> {
     /// Its bytes in the text.
     pub(crate) range: Range<usize>,
     /// As written, in normal form.
-    pub(crate) exact: String,
+    pub(crate) exact: Cow<'a, str>,
     /// The same without upper case; ß is ss.
-    pub(crate) folded: String,
+    pub(crate) folded: Cow<'a, str>,
 }
 
 /// The words of a text, in order.
-pub(crate) fn words(text: &str) -> Vec<Word> {
+pub(crate) fn words(text: &str) -> Vec<Word<'_>> {
     let mut found = Vec::new();
-    for chunk in chunks(text) {
-        words_of(text, &chunk, &mut found);
-    }
+    each_word(text, |word| found.push(word));
     found
 }
 
-/// Adds the words of one chunk of `text` to `found`.
-pub(crate) fn words_of(text: &str, chunk: &Chunk, found: &mut Vec<Word>) {
+/// Hands out the words of a text, in order.
+pub(crate) fn each_word<'a>(text: &'a str, mut each: impl FnMut(Word<'a>)) {
+    for chunk in chunks(text) {
+        words_of(text, &chunk, &mut each);
+    }
+}
+
+/// Hands out the words of one chunk of `text`, in order.
+pub(crate) fn words_of<'a>(text: &'a str, chunk: &Chunk, mut each: impl FnMut(Word<'a>)) {
     let Some(raw) = text.get(chunk.range.clone()) else { return };
     if chunk.ascii {
-        let folded = raw.to_ascii_lowercase();
-        found.push(Word { range: chunk.range.clone(), exact: raw.to_owned(), folded });
+        // Most words are in lower case already.
+        let is_folded = !raw.bytes().any(|byte| byte.is_ascii_uppercase());
+        let folded = if is_folded { raw.into() } else { raw.to_ascii_lowercase().into() };
+        each(Word { range: chunk.range.clone(), exact: raw.into(), folded });
         return;
     }
     let normal = Normal::of(raw);
@@ -49,7 +57,8 @@ pub(crate) fn words_of(text: &str, chunk: &Chunk, found: &mut Vec<Word>) {
             let mut at = from + at;
             for word in one_by_one(word) {
                 let range = normal.original(at..at + word.len(), chunk.range.start);
-                found.push(Word { range, exact: word.to_owned(), folded: fold(word) });
+                let (exact, folded) = (word.to_owned().into(), fold(word).into());
+                each(Word { range, exact, folded });
                 at += word.len();
             }
         }
@@ -299,11 +308,13 @@ fn fold(word: &str) -> String {
 
 /// The spellings under which a folded word is known: as it is, without diacritics, and with
 /// umlauts written out (ä as ae).
-pub(crate) fn spellings(folded: &str) -> Vec<String> {
+pub(crate) fn spellings(folded: &str) -> Vec<Cow<'_, str>> {
+    let mut spellings = vec![Cow::Borrowed(folded)];
     if folded.is_ascii() {
-        return vec![folded.to_owned()];
+        return spellings;
     }
-    let bare = folded.nfd().filter(|c| !is_diacritic(*c)).nfc().map(without_stroke).collect();
+    let bare: String =
+        folded.nfd().filter(|c| !is_diacritic(*c)).nfc().map(without_stroke).collect();
     let mut written_out = String::with_capacity(folded.len() + 2);
     for c in folded.chars() {
         match c {
@@ -314,10 +325,9 @@ pub(crate) fn spellings(folded: &str) -> Vec<String> {
             _ => written_out.push(c),
         }
     }
-    let mut spellings = vec![folded.to_owned()];
     for spelling in [bare, written_out] {
-        if !spellings.contains(&spelling) {
-            spellings.push(spelling);
+        if !spellings.contains(&Cow::Borrowed(spelling.as_str())) {
+            spellings.push(spelling.into());
         }
     }
     spellings
@@ -366,7 +376,8 @@ mod tests {
             ("-- ' ''", &[]),
             ("İstanbul", &["istanbul"]),
         ] {
-            let found: Vec<String> = words(text).into_iter().map(|word| word.folded).collect();
+            let found: Vec<Cow<'_, str>> =
+                words(text).into_iter().map(|word| word.folded).collect();
             assert_eq!(found, expected, "{text:?}");
         }
     }

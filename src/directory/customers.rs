@@ -18,8 +18,10 @@
 //! over `*.acme.example`. A freemail domain is never a customer's, only an address there can be.
 //! It knows nothing of who is away.
 
+use std::num::NonZeroU32;
+
 use super::claim::{DomainClaim, mailbox_of};
-use super::intern::Interner;
+use super::intern::{Interner, Place};
 use super::people::{self, People};
 use super::table::{self, Column, Findings, Row};
 use super::{Match, MatchedBy, Rules, SourceText, freemail};
@@ -59,9 +61,9 @@ pub(super) struct Customers {
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     line: u32,
-    customer: u32,
-    manager: Option<u32>,
-    tier: Option<u32>,
+    customer: Place,
+    manager: Option<NonZeroU32>,
+    tier: Option<NonZeroU32>,
 }
 
 /// The row that a sender matched.
@@ -96,11 +98,13 @@ impl Customers {
                 if claim.starts_with('.') {
                     customers.depths |= depth(&claim);
                 }
-                let customer = customers.names.intern(row.field(CUSTOMER)).0;
+                let name = customers.names.intern(row.field(CUSTOMER)).0;
+                let customer = customers.names.place(name);
                 let tier = match row.field(TIER) {
                     "" => None,
-                    tier => Some(customers.tiers.intern(tier).0),
+                    tier => counted(customers.tiers.intern(tier).0),
                 };
+                let manager = manager.and_then(counted);
                 customers.rows.push(Entry { line: row.line(), customer, manager, tier });
             } else {
                 let earlier = customers.rows.get(number as usize).map_or(0, |row| row.line);
@@ -159,9 +163,9 @@ impl Customers {
         let claim = self.claims.text(number);
         let entry = if claim.starts_with('.') { format!("*{claim}") } else { claim.to_owned() };
         Some(Found {
-            customer: self.names.text(row.customer),
-            tier: row.tier.map(|tier| self.tiers.text(tier)),
-            manager: row.manager.and_then(|number| self.managers.get(number as usize)?.as_ref()),
+            customer: self.names.text_at(row.customer),
+            tier: row.tier.map(|tier| self.tiers.text(tier.get() - 1)),
+            manager: row.manager.and_then(|n| self.managers.get(n.get() as usize - 1)?.as_ref()),
             matched: Match { by, entry, line: Some(row.line) },
         })
     }
@@ -191,6 +195,11 @@ impl Customers {
         }
         Some(number)
     }
+}
+
+/// A number as [`Entry`] keeps it: 1 more, so that none takes no room.
+fn counted(number: u32) -> Option<NonZeroU32> {
+    NonZeroU32::new(number.saturating_add(1))
 }
 
 /// The bit of [`Customers::depths`] for a domain with a dot in front.

@@ -5,8 +5,22 @@
 
 /// Whether anybody can have an address at this domain, which is in normal form.
 pub(super) fn is_listed(domain: &str) -> bool {
-    DOMAINS.binary_search(&domain).is_ok()
+    // Most companies' domains are longer than any of these.
+    domain.len() <= LONGEST && DOMAINS.binary_search(&domain).is_ok()
 }
+
+/// How long the longest of the domains is.
+const LONGEST: usize = {
+    let mut longest = 0;
+    let mut rest = DOMAINS;
+    while let [domain, others @ ..] = rest {
+        if domain.len() > longest {
+            longest = domain.len();
+        }
+        rest = others;
+    }
+    longest
+};
 
 /// In alphabetical order, so that it can be searched by halves.
 const DOMAINS: &[&str] = &[

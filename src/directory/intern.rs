@@ -27,6 +27,15 @@ struct Slot {
     /// The upper half of the text's hash: another text is passed by without a look at it, which
     /// would be a wait for memory.
     tag: u32,
+    /// Where the text begins, so that looking at it needs no look at [`Interner::ends`] before.
+    start: u32,
+}
+
+/// Where a text stands among all.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Place {
+    start: u32,
+    end: u32,
 }
 
 impl Interner {
@@ -40,10 +49,11 @@ impl Interner {
             Err(free) => free,
         };
         let number = to_u32(self.ends.len());
+        let start = to_u32(self.text.len());
         self.text.push_str(text);
         self.ends.push(to_u32(self.text.len()));
         if let Some(free) = self.slots.get_mut(slot) {
-            *free = Slot { taken: number + 1, tag };
+            *free = Slot { taken: number + 1, tag, start };
         }
         (number, true)
     }
@@ -55,13 +65,23 @@ impl Interner {
 
     /// The text with this number; empty if there is none.
     pub(super) fn text(&self, number: u32) -> &str {
+        self.text_at(self.place(number))
+    }
+
+    /// Where the text with this number stands, for whoever asks for it often: one wait for memory
+    /// less.
+    pub(super) fn place(&self, number: u32) -> Place {
         let index = number as usize;
         let start = match index.checked_sub(1) {
             Some(before) => self.ends.get(before).copied().unwrap_or_default(),
             None => 0,
         };
-        let end = self.ends.get(index).copied().unwrap_or_default();
-        self.text.get(start as usize..end as usize).unwrap_or_default()
+        Place { start, end: self.ends.get(index).copied().unwrap_or_default() }
+    }
+
+    /// The text that stands there.
+    pub(super) fn text_at(&self, place: Place) -> &str {
+        self.text.get(place.start as usize..place.end as usize).unwrap_or_default()
     }
 
     /// All texts, in the order of their numbers.
@@ -85,12 +105,20 @@ impl Interner {
         loop {
             match self.slots.get(at) {
                 None | Some(Slot { taken: 0, .. }) => return Err((at, tag)),
-                Some(slot) if slot.tag == tag && self.text(slot.taken - 1) == text => {
+                Some(slot) if slot.tag == tag && self.holds(*slot, text) => {
                     return Ok(slot.taken - 1);
                 }
                 Some(_) => at = (at + 1) & last,
             }
         }
+    }
+
+    /// Whether this text is the one of the slot: the same bytes, and no more. Neither look waits
+    /// for the other.
+    fn holds(&self, slot: Slot, text: &str) -> bool {
+        let (start, end) = (slot.start as usize, slot.start as usize + text.len());
+        self.text.as_bytes().get(start..end) == Some(text.as_bytes())
+            && self.ends.get(slot.taken as usize - 1).is_some_and(|known| *known as usize == end)
     }
 
     /// Makes room for so many more texts at once, which saves finding each text's slot anew at
@@ -109,10 +137,11 @@ impl Interner {
     fn rebuild(&mut self, slots: usize) {
         self.slots = vec![Slot::default(); slots];
         for number in 0..to_u32(self.ends.len()) {
+            let start = self.place(number).start;
             if let Err((slot, tag)) = self.find(self.text(number))
                 && let Some(free) = self.slots.get_mut(slot)
             {
-                *free = Slot { taken: number + 1, tag };
+                *free = Slot { taken: number + 1, tag, start };
             }
         }
     }

@@ -33,16 +33,17 @@ impl Judged {
         self.best == self.team
     }
 
-    fn of(
+    /// What a verdict makes of a mail that belongs to `team`.
+    pub(crate) fn of(
         dictionaries: &Dictionaries,
         policy: &Policy,
-        mail: &Labelled,
+        team: &TeamId,
         verdict: &Verdict,
     ) -> Self {
         let threshold = |team: &TeamId| policy.threshold_for(dictionaries, team);
         let best = verdict.best().map_or_else(TeamId::other, |best| best.team.clone());
         Self {
-            team: mail.team.clone(),
+            team: team.clone(),
             best,
             margin: verdict.margin(),
             confidence: verdict.confidence,
@@ -76,7 +77,7 @@ pub(crate) fn judge<T: Default + Send>(
             .map(|(mail, at)| {
                 let verdict = classify(dictionaries, &mut scratch, &mail.subject, &mail.text);
                 watch(&mut gathered, at, &verdict);
-                Judged::of(dictionaries, policy, mail, &verdict)
+                Judged::of(dictionaries, policy, &mail.team, &verdict)
             })
             .collect();
         progress(chunk.len() as u64);

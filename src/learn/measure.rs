@@ -129,7 +129,9 @@ pub fn evaluate(judged: &[Judged], calibrated: bool) -> Evaluation {
     let with_mail = || teams.values().filter(|team| team.n > 0);
     let (reliability, ece) = reliability(judged);
     let sorted = sorted(judged);
-    let at = |(name, target): (&'static str, f64)| (name, coverage(&sorted, target, judged.len()));
+    let at = |(name, target): (&'static str, f64)| {
+        (name, coverage(&sorted, target, judged.len()).or_zero())
+    };
     Evaluation {
         n: right.of,
         accuracy: right.or_zero(),
@@ -238,8 +240,12 @@ fn sorted(judged: &[Judged]) -> Vec<&Judged> {
     sorted
 }
 
-/// The largest share of `n` mails that one threshold for all teams routes at a precision.
-fn coverage(sorted: &[&Judged], precision: f64, n: usize) -> f64 {
+/// The largest share of the mails that one threshold for all teams routes at a precision.
+pub(crate) fn coverage_at(judged: &[Judged], precision: f64) -> Share {
+    coverage(&sorted(judged), precision, judged.len())
+}
+
+fn coverage(sorted: &[&Judged], precision: f64, n: usize) -> Share {
     let mut right = Share::default();
     let mut covered = 0;
     for (number, judged) in sorted.iter().enumerate() {
@@ -251,7 +257,7 @@ fn coverage(sorted: &[&Judged], precision: f64, n: usize) -> f64 {
             covered = right.of;
         }
     }
-    Share::new(covered, n as u64).or_zero()
+    Share::new(covered, n as u64)
 }
 
 fn curve(sorted: &[&Judged], n: usize) -> Vec<CurvePoint> {

@@ -8,7 +8,8 @@
 //!                ├─> suggest     changes to those that stand, with their effect; patch makes them
 //!                ├─> calibrating from margins to confidence, thresholds at a target precision
 //!                ├─> measure     how good the dictionaries are on it
-//!                └─> health      how each of their lines fares
+//!                ├─> health      how each of their lines fares
+//! past mail ─────┴─> what_if     where it would go with other dictionaries
 //! ```
 //!
 //! It knows dictionaries and labelled mail; files, ledgers and pages are for others.
@@ -31,6 +32,7 @@ mod standing;
 pub mod patch;
 pub mod effect;
 pub mod suggest;
+pub mod what_if;
 
 use crate::dictionary::{Dictionaries, TeamId};
 use crate::route::Policy;

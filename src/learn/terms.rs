@@ -176,7 +176,7 @@ struct Reader {
     /// By the word without upper case, its number.
     numbers: QuickMap<String, u32>,
     words: Vec<Word>,
-    vocabulary: VocabularyBuilder,
+    vocabulary: VocabularyBuilder<'static>,
     /// By code, the number of the word that it is most often written as, and how many ways of
     /// writing there are.
     written: Vec<(u32, u32)>,
@@ -216,22 +216,22 @@ impl Reader {
                 continue;
             }
             let numbers: Vec<u32> =
-                words(text).into_iter().map(|word| self.number(word.folded)).collect();
+                words(text).into_iter().map(|word| self.number(&word.folded)).collect();
             read.words += u32::try_from(numbers.len()).unwrap_or(u32::MAX);
             read.parts.push((place, numbers));
         }
         read
     }
 
-    fn number(&mut self, folded: String) -> u32 {
-        let known = self.numbers.get(&folded).copied();
+    fn number(&mut self, folded: &str) -> u32 {
+        let known = self.numbers.get(folded).copied();
         let number = known.unwrap_or_else(|| {
             let number = u32::try_from(self.words.len()).unwrap_or(u32::MAX);
-            let with_forms = self.vocabulary.word(self.language, &folded);
-            let as_written = self.vocabulary.word(Language::ANY, &folded);
+            let with_forms = self.vocabulary.word(self.language, folded.to_owned().into());
+            let as_written = self.vocabulary.word(Language::ANY, folded.to_owned().into());
             let codes = [with_forms, as_written];
-            self.words.push(Word { text: folded.clone(), said: 0, codes });
-            self.numbers.insert(folded, number);
+            self.words.push(Word { text: folded.to_owned(), said: 0, codes });
+            self.numbers.insert(folded.to_owned(), number);
             number
         });
         if let Some(word) = self.words.get_mut(number as usize) {

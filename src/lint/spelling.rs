@@ -44,7 +44,11 @@ fn spelled(file: &TeamFile) -> Vec<Spelled<'_>> {
                 .take_while(|before| before.rule.line == rule.line)
                 .any(|before| before.word == word.folded);
             if is_new && is_long(&word.folded) {
-                spelled.push(Spelled { language: section.language, word: word.folded, rule });
+                spelled.push(Spelled {
+                    language: section.language,
+                    word: word.folded.into_owned(),
+                    rule,
+                });
             }
         }
     }
@@ -131,10 +135,10 @@ impl Written {
             if !is_long(&word.folded) {
                 continue;
             }
-            if let Some(times) = self.0.get_mut(&word.folded) {
+            if let Some(times) = self.0.get_mut(word.folded.as_ref()) {
                 *times = times.saturating_add(1);
             } else if self.0.len() < KEPT {
-                self.0.insert(word.folded, 1);
+                self.0.insert(word.folded.into_owned(), 1);
             }
         }
     }

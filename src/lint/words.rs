@@ -92,7 +92,7 @@ fn only_word(alternative: &Alternative) -> Option<String> {
     let [element] = phrase.as_slice() else { return None };
     let mut spoken = words(&element.text).into_iter();
     let word = spoken.next().filter(|_| spoken.next().is_none())?;
-    (!alternative.exact && element.star == Star::None).then_some(word.folded)
+    (!alternative.exact && element.star == Star::None).then_some(word.folded.into_owned())
 }
 
 /// Alternatives that hold another one of their line: where they are, the other one is, and a line

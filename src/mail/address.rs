@@ -52,11 +52,15 @@ impl EmailAddress {
         if local.chars().any(|c| c.is_control() || c.is_whitespace() || matches!(c, '<' | '>')) {
             return Err(AddressError::BadCharacter(text.to_owned()));
         }
-        let local: String = local.nfc().flat_map(char::to_lowercase).collect();
+        let local = if local.is_ascii() {
+            local.to_ascii_lowercase()
+        } else {
+            local.nfc().flat_map(char::to_lowercase).collect()
+        };
         let domain =
             normal_domain(domain).ok_or_else(|| AddressError::BadDomain(text.to_owned()))?;
         let at = u32::try_from(local.len()).map_err(|_| AddressError::TooLong(local.len()))?;
-        Ok(Self { text: format!("{local}@{domain}").into(), at })
+        Ok(Self { text: [&local, "@", &domain].concat().into(), at })
     }
 
     /// The whole address in normal form.

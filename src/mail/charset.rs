@@ -10,7 +10,7 @@ use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::charsets::map::charset_decoder;
 use mail_parser::decoders::quoted_printable::quoted_printable_decode;
 use mail_parser::{Encoding, MessagePart, MimeHeaders};
-use memchr::memmem;
+use memchr::{memchr, memmem};
 
 use super::Oddity;
 
@@ -125,7 +125,19 @@ const GUESSED_BY: usize = 64 * 1024;
 /// Bytes whose charset is unknown or wrong.
 pub(super) fn guess(bytes: &[u8]) -> String {
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
-    detector.feed(bytes.get(..GUESSED_BY).unwrap_or(bytes), true);
+    let seen = bytes.get(..GUESSED_BY).unwrap_or(bytes);
+    // Unless an escape switches what bytes mean, lines of ASCII tell nothing, and looking at them
+    // is slow; the detector itself leaves out the first of them but for two bytes.
+    let has_escape = memchr(0x1b, seen).is_some();
+    let (mut at, mut fed) = (0_usize, 0_usize);
+    for line in seen.split_inclusive(|byte| *byte == b'\n') {
+        let from = at.saturating_sub(2).max(fed);
+        at += line.len();
+        if has_escape || !line.is_ascii() || at == seen.len() {
+            detector.feed(seen.get(from..at).unwrap_or(line), at == seen.len());
+            fed = at;
+        }
+    }
     let encoding = detector.guess(None, Utf8Detection::Allow);
     encoding.decode_without_bom_handling(bytes).0.into_owned()
 }

@@ -13,16 +13,34 @@ const MAX_SEGMENTS: usize = 1_000;
 
 /// The fields of a mail's header.
 pub(super) struct Fields<'a> {
-    fields: Vec<(&'a [u8], &'a [u8])>,
+    list: Vec<Field<'a>>,
     /// How many bytes the header takes, the blank line included.
     pub(super) end: usize,
+    /// A bit for each name, which other names may share: most names that are asked for are told
+    /// to be missing by it.
+    names: u64,
+    /// Whether every line is a field or the rest of one, and a blank line ends them: no two
+    /// readers can see different fields then.
+    pub(super) is_regular: bool,
+}
+
+/// A field in its raw bytes.
+pub(super) struct Field<'a> {
+    /// Without the white space before the colon.
+    pub(super) name: &'a [u8],
+    /// With all lines, the end of the last one included.
+    pub(super) value: &'a [u8],
+    /// Where the value begins in the header.
+    pub(super) start: usize,
 }
 
 impl<'a> Fields<'a> {
     /// Splits the header, up to [`MAX_HEADER`] bytes of it.
     pub(super) fn read(raw: &'a [u8]) -> Self {
         let header = raw.get(..MAX_HEADER).unwrap_or(raw);
-        let mut fields: Vec<(&[u8], &[u8])> = Vec::with_capacity(24);
+        let mut list: Vec<Field<'_>> = Vec::with_capacity(24);
+        let mut is_regular = true;
+        let mut names = 0;
         let mut at = 0;
         // The field that is being read: its name, and where its value begins.
         let mut field: Option<(&[u8], usize)> = None;
@@ -30,41 +48,53 @@ impl<'a> Fields<'a> {
             let rest = header.get(at..).unwrap_or_default();
             let line = memchr(b'\n', rest).map_or(rest, |end| rest.get(..=end).unwrap_or(rest));
             let folded = line.first().is_some_and(|byte| matches!(byte, b' ' | b'\t'));
-            let blank = line.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
+            let blank = matches!(line.first(), None | Some(b'\r' | b'\n'))
+                && line.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
             if !folded || blank {
                 if let Some((name, start)) = field.take() {
-                    fields.push((name, header.get(start..at).unwrap_or_default()));
+                    let value = header.get(start..at).unwrap_or_default();
+                    names |= bit(name);
+                    list.push(Field { name, value, start });
                 }
                 if blank {
-                    return Self { fields, end: at + line.len() };
+                    is_regular &= line.ends_with(b"\n");
+                    return Self { list, end: at + line.len(), names, is_regular };
                 }
                 if let Some(colon) = memchr(b':', line) {
                     let name = line.get(..colon).unwrap_or_default().trim_ascii_end();
+                    is_regular &= name.first().is_some_and(u8::is_ascii_graphic);
                     field = Some((name, at + colon + 1));
                 }
             }
+            is_regular &= field.is_some();
             at += line.len();
         }
+    }
+
+    /// Every field, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Field<'a>> {
+        self.list.iter()
     }
 
     /// The values of every field with this name, in order; the name in lower case.
     pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         let name = name.as_bytes();
-        let named = self.fields.iter().filter(move |(field, _)| field.eq_ignore_ascii_case(name));
-        named.map(|(_, value)| value.trim_ascii())
+        let fields = if self.names & bit(name) == 0 { &[] } else { self.list.as_slice() };
+        let named = fields.iter().filter(move |field| field.name.eq_ignore_ascii_case(name));
+        named.map(|field| field.value.trim_ascii())
     }
 
     /// The values of every field with this name, in order, each with whether it stands above the
     /// first field called `other`; false where there is none. The names in lower case.
     pub(super) fn above(&self, name: &str, other: &str) -> impl Iterator<Item = (&'a [u8], bool)> {
         let (name, other) = (name.as_bytes(), other.as_bytes());
-        let is_other = |(field, _): &(&[u8], _)| field.eq_ignore_ascii_case(other);
-        let mut fields = self.fields.iter().enumerate();
-        let first = self.fields.iter().position(is_other).unwrap_or(0);
+        let is_other = |field: &Field<'_>| field.name.eq_ignore_ascii_case(other);
+        let fields = if self.names & bit(name) == 0 { &[] } else { self.list.as_slice() };
+        let first = fields.iter().position(is_other).unwrap_or(0);
+        let mut fields = fields.iter().enumerate();
         std::iter::from_fn(move || {
-            let (at, (_, value)) =
-                fields.find(|(_, (field, _))| field.eq_ignore_ascii_case(name))?;
-            Some((value.trim_ascii(), at < first))
+            let (at, field) = fields.find(|(_, field)| field.name.eq_ignore_ascii_case(name))?;
+            Some((field.value.trim_ascii(), at < first))
         })
     }
 
@@ -86,8 +116,14 @@ impl<'a> Fields<'a> {
 
     /// Whether there is no field at all.
     pub(super) fn is_empty(&self) -> bool {
-        self.fields.is_empty()
+        self.list.is_empty()
     }
+}
+
+/// The bit of a name in [`Fields::names`], whatever its case: of its length and its last letter.
+fn bit(name: &[u8]) -> u64 {
+    let last = name.last().map_or(0, |last| usize::from(last & 0x1f));
+    1 << ((name.len() * 5 + last * 3) & 63)
 }
 
 /// Whether the header is larger than is read, or has so many parameter segments (RFC 2231) that

@@ -7,6 +7,7 @@
 pub mod address;
 pub mod parse;
 
+mod anycase;
 mod authres;
 mod body;
 mod charset;
@@ -14,10 +15,13 @@ mod closings;
 mod fields;
 mod html;
 pub mod kind;
+mod message;
+mod parts;
 mod nesting;
 pub mod original;
 mod pgp;
 mod phrases;
+mod quoted;
 mod text;
 pub mod thread;
 pub mod trust;

@@ -23,7 +23,10 @@ fn count(raw: &[u8], encoded_levels: usize) -> usize {
     let mut found = 0;
     let mut holds_mail = false;
     let mut encoded = Vec::new();
-    for at in memchr_iter(b'-', raw).filter(|at| follows(raw, *at, b"content")) {
+    // Most hyphens are told by the letter before them.
+    let has_t = |at: &usize| matches!(raw.get(at.wrapping_sub(1)), Some(b't' | b'T'));
+    let hyphens = memchr_iter(b'-', raw).filter(has_t);
+    for at in hyphens.filter(|at| follows(raw, *at, b"content")) {
         let after = raw.get(at + 1..).unwrap_or_default();
         if let Some(value) = value_of(after, b"type") {
             if begins_with_letter(value, b'm') {

@@ -5,18 +5,15 @@
 //! and what was odd.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
 
-use mail_parser::{
-    Address, DateTime, HeaderName, HeaderValue, Message, MessageParser, MessagePart, MimeHeaders,
-};
+use mail_parser::{Address, DateTime, HeaderName, HeaderValue, Message, MessagePart, MimeHeaders};
 use memchr::{memchr, memchr_iter, memmem};
 use sha2::{Digest, Sha256};
 
 use super::fields::{Fields, header_too_large};
 use super::nesting::nested_too_deep;
 use super::{
-    EmailAddress, Kind, Mail, MailKey, Oddity, Text, TextPlace, body, charset, html, kind,
+    EmailAddress, Kind, Mail, MailKey, Oddity, Text, TextPlace, body, charset, html, kind, message,
     original, pgp, text, thread, trust,
 };
 
@@ -29,25 +26,6 @@ pub const MAX_HEADER: usize = 256 * 1024;
 const KEYED_BODY: usize = 64 * 1024;
 /// More recipients than this are not kept, nor looked at.
 const MAX_RECIPIENTS: usize = 200;
-
-/// Only what is used is decoded: it makes parsing a mail a good deal cheaper.
-static PARSER: LazyLock<MessageParser> = LazyLock::new(|| {
-    MessageParser::new()
-        .with_mime_headers()
-        .header_address(HeaderName::From)
-        .header_address(HeaderName::ReplyTo)
-        .header_address(HeaderName::To)
-        .header_address(HeaderName::Cc)
-        .header_address("X-Original-To")
-        .header_address("Envelope-To")
-        .header_address("X-Envelope-To")
-        .header_address("Delivered-To")
-        .header_address("X-Delivered-To")
-        .header_text(HeaderName::Subject)
-        // A date without its zone, or with one that is not known, would take the next field with it.
-        .header_text(HeaderName::Date)
-        .default_header_ignore()
-});
 
 /// Reads a mail. `raw` is all of it or its beginning; `size` is its whole size.
 ///
@@ -69,9 +47,9 @@ pub fn parse(raw: &[u8], size: u64) -> Mail {
     let message = if too_large {
         None
     } else if too_deep {
-        PARSER.parse_headers(raw.get(..fields.end).unwrap_or(raw))
+        message::read_header(raw.get(..fields.end).unwrap_or(raw))
     } else {
-        PARSER.parse(raw)
+        message::read(raw, &fields)
     };
     if let Some(message) = &message {
         read_header(message, &fields, &mut mail);
@@ -241,8 +219,11 @@ fn mend_sender(fields: &Fields<'_>, mail: &mut Mail) {
 fn recipients(message: &Message<'_>) -> Vec<EmailAddress> {
     let mut recipients: Vec<EmailAddress> = Vec::new();
     let noted = ["X-Original-To", "Envelope-To", "X-Envelope-To", "Delivered-To", "X-Delivered-To"];
-    let fields = noted.map(|name| HeaderName::Other(name.into()));
-    let values = fields.into_iter().chain([HeaderName::To, HeaderName::Cc]).flat_map(|name| {
+    let names = noted.map(|name| match name {
+        "Delivered-To" => HeaderName::DeliveredTo,
+        name => HeaderName::Other(name.into()),
+    });
+    let values = names.into_iter().chain([HeaderName::To, HeaderName::Cc]).flat_map(|name| {
         message.header_values(name).filter_map(HeaderValue::as_address).flat_map(Address::iter)
     });
     for address in values.filter_map(mail_parser::Addr::address).take(MAX_RECIPIENTS) {
@@ -260,9 +241,14 @@ fn first_address(addresses: &Address<'_>) -> Option<EmailAddress> {
 
 /// A text on one line, without the characters that would break it.
 fn one_line(text: &str) -> String {
-    let words: Vec<&str> =
-        text.split(|c: char| c.is_control() || c == ' ').filter(|word| !word.is_empty()).collect();
-    words.join(" ")
+    let mut line = String::with_capacity(text.len());
+    for word in text.split(|c: char| c.is_control() || c == ' ').filter(|word| !word.is_empty()) {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    line
 }
 
 fn list_id(value: &[u8]) -> String {

@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 use aho_corasick::{AhoCorasick, MatchKind};
 use memchr::{memchr_iter, memchr2};
 
+use super::anycase::AnyCase;
 use super::closings::{
     DISCLAIMER_HINTS, DISCLAIMER_WORDS, DISCLAIMERS, PHONE_SIGNATURES, SIGN_OFFS,
 };
@@ -29,6 +30,19 @@ const LONGEST_LABEL: usize = 40;
 const LONGEST_SIGN_OFF: usize = 64;
 /// A signature below a sign-off has at most this many lines.
 const SIGNATURE_LINES: usize = 10;
+
+/// [`ORIGINAL`] and [`FORWARDED`].
+static ANNOUNCEMENTS: [AnyCase; 2] = [AnyCase::of(&ORIGINAL), AnyCase::of(&FORWARDED)];
+
+/// [`HEADER_LABELS`].
+static LABELS: [AnyCase; 5] = {
+    let [from, sent, to, cc, subject] = HEADER_LABELS;
+    let (from, sent, to) = (AnyCase::of(from), AnyCase::of(sent), AnyCase::of(to));
+    [from, sent, to, AnyCase::of(cc), AnyCase::of(subject)]
+};
+
+/// [`SIGN_OFFS`].
+static ENDINGS: AnyCase = AnyCase::of(&SIGN_OFFS);
 
 /// Finds [`ATTRIBUTION_VERBS`].
 static VERBS: LazyLock<AhoCorasick> = LazyLock::new(|| small(ATTRIBUTION_VERBS));
@@ -99,15 +113,16 @@ struct Line<'a> {
 
 impl<'a> Line<'a> {
     fn split(body: &'a str) -> Vec<Self> {
+        let mut lines = Vec::with_capacity(body.len() / 32 + 1);
         let mut start = 0;
-        let ends = memchr_iter(b'\n', body.as_bytes()).map(|end| end + 1).chain([body.len()]);
-        ends.filter_map(|end| {
-            let range = start..end;
+        for end in memchr_iter(b'\n', body.as_bytes()).map(|end| end + 1).chain([body.len()]) {
+            let text = trimmed(body.get(start..end).unwrap_or_default());
+            if start < end {
+                lines.push(Line { range: start..end, text });
+            }
             start = end;
-            let text = body.get(range.clone())?.trim();
-            (!range.is_empty()).then_some(Line { range, text })
-        })
-        .collect()
+        }
+        lines
     }
 
     /// `>` in front, but not the `>From ` that mbox files make of a line that begins with "From ".
@@ -117,6 +132,16 @@ impl<'a> Line<'a> {
 
     fn is_blank(&self) -> bool {
         self.text.is_empty()
+    }
+}
+
+/// A line without white space at its ends. Most have none there but their end.
+fn trimmed(line: &str) -> &str {
+    let text = line.strip_suffix('\n').unwrap_or(line);
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    match text.as_bytes() {
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        _ => line.trim(),
     }
 }
 
@@ -143,7 +168,9 @@ struct Attribution {
 /// The attribution that ends with line `last`, if there is one.
 fn attribution_ending_at(lines: &[Line<'_>], last: usize) -> Option<Attribution> {
     let end = lines.get(last)?.text;
-    if !end.ends_with([':', '：']) || end.len() > LONG_LINE {
+    // The last byte of the full-width colon tells most lines apart from those with one.
+    let may_be = matches!(end.as_bytes().last(), Some(b':' | 0x9a));
+    if !may_be || !end.ends_with([':', '：']) || end.len() > LONG_LINE {
         return None;
     }
     // The verb, the date and the address stand on this line or on those just above:
@@ -204,19 +231,24 @@ fn rest_is_quoted_from(lines: &[Line<'_>], places: &[TextPlace]) -> Option<usize
 
 /// A line that says that an earlier mail follows, mostly between dashes.
 fn is_announcement(text: &str) -> bool {
-    let bare = text.trim_matches(['-', '_', ' ', '—', '*']);
+    const AROUND: [char; 5] = ['-', '_', ' ', '—', '*'];
     // Most lines are ruled out by their length, which costs nothing.
-    if bare.is_empty() || bare.len() > LONGEST_ANNOUNCEMENT {
-        return false;
-    }
-    let lower = bare.to_lowercase();
-    ORIGINAL.contains(&lower.as_str()) || FORWARDED.contains(&lower.as_str())
+    let is_bare = match text.as_bytes() {
+        [first, .., last] => first.is_ascii_alphanumeric() && last.is_ascii_alphanumeric(),
+        _ => false,
+    };
+    let bare = if is_bare { text } else { text.trim_matches(AROUND) };
+    bare.len() <= LONGEST_ANNOUNCEMENT && ANNOUNCEMENTS.iter().any(|phrases| phrases.has(bare))
 }
 
 /// "From: … Sent: … To: … Subject: …", as Outlook puts above the mail that it answers.
 fn is_header_block(lines: &[Line<'_>], first: usize) -> bool {
-    // The block begins with From; a rule of underscores above it is decoration.
-    if lines.get(first).and_then(header_label) != Some(0) {
+    // The block begins with From; a rule of underscores above it is decoration. Most lines are
+    // told by their first letter.
+    let [from, ..] = &LABELS;
+    let begins = lines.get(first).and_then(|line| line.text.as_bytes().first());
+    let may_be = |byte: &u8| *byte == b'*' || from.may_begin(*byte);
+    if !begins.is_some_and(may_be) || lines.get(first).and_then(header_label) != Some(0) {
         return false;
     }
     let following = lines.get(first + 1..).unwrap_or_default().iter();
@@ -241,8 +273,8 @@ fn header_label(line: &Line<'_>) -> Option<usize> {
     if name.len() > LONGEST_LABEL {
         return None;
     }
-    let name = name.trim_matches(['*', ' ', '\u{a0}']).to_lowercase();
-    HEADER_LABELS.iter().position(|labels| labels.contains(&name.as_str()))
+    let name = name.trim_matches(['*', ' ', '\u{a0}']);
+    LABELS.iter().position(|labels| labels.has(name))
 }
 
 /// Marks signatures: behind `-- `, behind a sign-off at the end of the new text, list footers,
@@ -285,12 +317,13 @@ fn signature_in(lines: &[Line<'_>], block: Range<usize>) -> Option<usize> {
 
 /// "Best regards,", "Viele Grüße aus Berlin".
 fn is_sign_off(text: &str) -> bool {
-    if text.len() > LONGEST_SIGN_OFF {
+    let may_be = text.as_bytes().first().is_some_and(|first| ENDINGS.may_begin(*first));
+    if !may_be || text.len() > LONGEST_SIGN_OFF {
         return false;
     }
     let words = text.trim_end_matches([',', '.', '!', ' ', '-', '–']).to_lowercase();
     let words = words.split(" aus ").next().unwrap_or_default();
-    SIGN_OFFS.contains(&words)
+    ENDINGS.has(words)
 }
 
 /// Mailman and its kin put a rule of underscores or dashes above "… mailing list" or an address.
@@ -311,10 +344,18 @@ fn is_list_footer(lines: &[Line<'_>], n: usize) -> bool {
 fn is_phone_signature(text: &str) -> bool {
     let first = text.chars().next().map(|c| c.to_ascii_lowercase());
     // The letters that PHONE_SIGNATURES begin with, which few lines do.
-    text.len() <= 80 && matches!(first, Some('s' | 'g' | 'v' | 'e' | 'i' | 'd' | 'о' | 'О')) && {
-        let lower = text.to_lowercase();
-        PHONE_SIGNATURES.iter().any(|start| lower.starts_with(start))
-    }
+    text.len() <= 80
+        && matches!(first, Some('s' | 'g' | 'v' | 'e' | 'i' | 'd' | 'о' | 'О'))
+        && if text.is_ascii() {
+            let begins = |start: &&str| {
+                let beginning = text.get(..start.len());
+                beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(start))
+            };
+            PHONE_SIGNATURES.iter().any(begins)
+        } else {
+            let lower = text.to_lowercase();
+            PHONE_SIGNATURES.iter().any(|start| lower.starts_with(start))
+        }
 }
 
 /// Marks legal text, wherever it stands: from the sentence that begins it to the end of its
@@ -404,6 +445,12 @@ mod tests {
         }
         for label in HEADER_LABELS.concat() {
             assert!(label.to_uppercase().len() <= LONGEST_LABEL, "{label}");
+        }
+        for from in HEADER_LABELS[0] {
+            for from in [from.to_string(), from.to_uppercase(), format!("*{from}*")] {
+                let block = format!("{from}: a\nTo: b\nSubject: c\n");
+                assert!(is_header_block(&Line::split(&block), 0), "{from}");
+            }
         }
         for phrase in SIGN_OFFS {
             assert!(is_sign_off(phrase), "{phrase}");

@@ -14,7 +14,10 @@ pub mod directory;
 mod http;
 pub mod maildir;
 pub mod labelled;
+pub mod ledger;
+pub mod revision;
 pub mod terminal;
+pub mod report;
 pub mod watch;
 
 /// What a look at a mailbox found, for `postroom check --connect`.

@@ -124,14 +124,19 @@ fn dictionary_paths(dir: &Path) -> io::Result<Vec<PathBuf>> {
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        // Editors keep their own files beside, with a dot in front.
-        let is_dictionary = name.ends_with(".dict") && !name.starts_with('.');
-        if is_dictionary || name == CALIBRATION {
+        if is_dictionary(&name) {
             paths.push(path);
         }
     }
     paths.sort();
     Ok(paths)
+}
+
+/// Whether a file of this name belongs to the dictionaries.
+pub(super) fn is_dictionary(name: &str) -> bool {
+    // Editors keep their own files beside, with a dot in front.
+    let ends_so = Path::new(name).extension().is_some_and(|ending| ending == "dict");
+    (ends_so && !name.starts_with('.')) || name == CALIBRATION
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
@@ -141,12 +146,18 @@ fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
 
 fn read_text(path: &Path, name: &str, findings: &mut Vec<Diagnostic>) -> Option<String> {
     let read = fs::read(path).map_err(|error| unreadable(Path::new(name), &error));
-    match read.map(String::from_utf8) {
-        Ok(Ok(text)) => return Some(text),
-        Ok(Err(error)) => findings.push(not_utf8(name, &error)),
-        Err(finding) => findings.push(finding),
+    match read.and_then(|bytes| utf8(name, bytes)) {
+        Ok(text) => Some(text),
+        Err(finding) => {
+            findings.push(finding);
+            None
+        }
     }
-    None
+}
+
+/// The text of a file.
+pub(super) fn utf8(name: &str, bytes: Vec<u8>) -> Result<String, Diagnostic> {
+    String::from_utf8(bytes).map_err(|error| not_utf8(name, &error))
 }
 
 /// Says where the first wrong byte is.

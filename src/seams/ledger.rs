@@ -10,7 +10,7 @@ use super::{Action, Place, Proof, SourceId};
 use crate::classify::Verdict;
 use crate::directory::{Party, Skipped};
 use crate::mail::{EmailAddress, Kind, Mail, Oddity, Text};
-use crate::route::{Decision, Signs, Target};
+use crate::route::{Decision, Reason, Signs, Target};
 
 /// The number of a ticket, from 1. Never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -226,6 +226,8 @@ pub struct TicketFilter {
     pub target: Option<String>,
     /// Only those that go to this team or person.
     pub to: Option<String>,
+    /// Only those whose current decision has this reason.
+    pub reason: Option<Reason>,
     /// Only those with a lower number: for paging.
     pub before: Option<TicketId>,
     /// Oldest first instead of newest first.
@@ -261,6 +263,28 @@ pub struct Counts {
     pub jobs_waiting: u64,
     /// When the oldest of them was made.
     pub oldest_job: Option<Timestamp>,
+}
+
+impl TicketDetail {
+    /// The decision that the evidence belongs to: the last one that no person made, and that says
+    /// where the mail belongs, not that it could not be brought there.
+    #[must_use]
+    pub fn by_rules(&self) -> Option<&Decision> {
+        self.events.iter().rev().find_map(|event| match &event.what {
+            Happening::Decided { decision } | Happening::DecidedAgain { decision, .. } => {
+                let of_others = [Reason::Answered, Reason::Undone, Reason::Undeliverable];
+                (!of_others.contains(&decision.reason)).then_some(decision)
+            }
+            Happening::BecameBusy { .. }
+            | Happening::SeenAgain { .. }
+            | Happening::Renumbered { .. }
+            | Happening::Delivered { .. }
+            | Happening::DeliveryFailed { .. }
+            | Happening::DeliveryGivenUp { .. }
+            | Happening::Bounced { .. }
+            | Happening::RetryAsked { .. } => None,
+        })
+    }
 }
 
 impl Ticket {

@@ -143,6 +143,10 @@ pub trait Store: Send + Sync {
     /// One ticket with all that is known of it.
     async fn ticket(&self, id: TicketId) -> Result<TicketDetail, StoreError>;
 
+    /// As [`Store::tickets`], each with all that is known of it. What many commands read page by
+    /// page: a page costs a handful of statements.
+    async fn details(&self, filter: &TicketFilter) -> Result<Vec<TicketDetail>, StoreError>;
+
     /// What is known of the mails with these Message-IDs, oldest first. Ids that no mail has are
     /// left out; one that several have comes as often. Mails that wait to be recorded are unknown.
     async fn threads(&self, message_ids: &[String]) -> Result<Vec<Earlier>, StoreError>;

@@ -18,6 +18,7 @@ use crate::rim::directory::{DATABASE, read_tables};
 use crate::rim::watch::{
     Fingerprint, Watched, read_dictionaries, read_directory, watch as watch_files,
 };
+use crate::seams::StoreError;
 
 /// Rules that follow their files.
 pub struct LiveRules {
@@ -36,6 +37,17 @@ pub struct Loaded {
     dictionaries_seen: Fingerprint,
     directory_seen: Fingerprint,
     tables_seen: Fingerprint,
+}
+
+/// What became of rules that were offered.
+#[derive(Debug)]
+pub enum Offered {
+    /// They are live; their files could be better here.
+    Live(Vec<Diagnostic>),
+    /// Their files could not be kept.
+    NotKept(StoreError),
+    /// There is an error in a file.
+    Refused(Vec<Diagnostic>),
 }
 
 /// Reads all files and builds the rules.
@@ -203,22 +215,22 @@ impl LiveRules {
         config: &Config,
         shared: &Shared,
     ) -> bool {
-        match loaded {
-            Ok(Loaded { rules, warnings, .. }) => {
+        // A version whose files can't be kept must not decide: it could not be replayed.
+        let now = shared.clock.now();
+        let keep =
+            async |rules: &Rules| super::keep_dictionaries(shared.store.as_ref(), rules, now).await;
+        match self.offer(loaded, keep).await {
+            Offered::Live(warnings) => {
                 log_warnings(config, &warnings);
-                // A version whose files can't be kept must not decide: it could not be replayed.
-                let now = shared.clock.now();
-                if let Err(failure) =
-                    super::keep_dictionaries(shared.store.as_ref(), &rules, now).await
-                {
-                    error!(%failure, "new rules could not be kept; the old ones stay live");
-                    return false;
-                }
+                let rules = self.sender.borrow().clone();
                 info!(version = %rules.dictionaries.version(), "new rules are live");
                 shared.health.rules_loaded(rules.dictionaries.version());
-                self.sender.send_replace(Arc::new(rules));
             }
-            Err(findings) => {
+            Offered::NotKept(failure) => {
+                error!(%failure, "new rules could not be kept; the old ones stay live");
+                return false;
+            }
+            Offered::Refused(findings) => {
                 let errors = findings.iter().filter(|finding| finding.is_error());
                 let errors: Vec<String> =
                     errors.map(|finding| in_public(config, finding)).collect();
@@ -229,6 +241,24 @@ impl LiveRules {
             }
         }
         true
+    }
+
+    /// Makes loaded rules live once `keep` has kept their files; otherwise the last good version
+    /// stays. This is the only way to other rules.
+    pub async fn offer(
+        &self,
+        loaded: Result<Loaded, Vec<Diagnostic>>,
+        keep: impl AsyncFnOnce(&Rules) -> Result<(), StoreError>,
+    ) -> Offered {
+        let Loaded { rules, warnings, .. } = match loaded {
+            Ok(loaded) => loaded,
+            Err(findings) => return Offered::Refused(findings),
+        };
+        if let Err(failure) = keep(&rules).await {
+            return Offered::NotKept(failure);
+        }
+        self.sender.send_replace(Arc::new(rules));
+        Offered::Live(warnings)
     }
 }
 

@@ -77,6 +77,8 @@ cases! {
     reading:
         a_ticket_reads_back_as_it_was_recorded,
         tickets_are_listed_in_pages,
+        details_are_those_of_each_ticket,
+        answers_are_read_as_labelled_mail,
         counts_tell_targets_reasons_and_jobs,
         events_can_only_be_added,
         dictionaries_are_kept_as_they_were,

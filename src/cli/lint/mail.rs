@@ -13,9 +13,9 @@ use postroom::lint::{Sample, Written, measured};
 use postroom::rim::archive;
 use postroom::route::Policy;
 
+use super::super::labelled::read_files;
 use super::super::moment::Judge;
 use super::super::output::{count, progress};
-use super::super::suggest::read;
 use super::super::{Failure, Global};
 use super::{Found, Options, ledger};
 
@@ -31,7 +31,7 @@ impl Evidence {
     pub(super) fn of(options: &Options) -> Result<Option<Self>, Failure> {
         let Options { enough, days, .. } = *options;
         Ok(if !options.data.is_empty() {
-            Some(Self::Labelled { mails: read(&options.data)?, enough })
+            Some(Self::Labelled { mails: read_files(&options.data)?, enough })
         } else if !options.mail.is_empty() {
             Some(Self::Archive { paths: options.mail.clone(), enough })
         } else {

@@ -7,8 +7,9 @@ use clap::Args;
 use postroom::dictionary::Dictionaries;
 use postroom::learn::draft::{self, Wish, draft};
 
+use super::super::labelled::read_mail;
 use super::super::output::{count, json_line, progress, text};
-use super::super::{Failure, files};
+use super::super::{Failure, Global, files};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "From scratch")]
@@ -30,11 +31,11 @@ pub(crate) struct Options {
     max_lines: u32,
 }
 
-pub(super) fn run(options: &super::Options) -> Result<(), Failure> {
+pub(super) fn run(global: &Global, options: &super::Options) -> Result<(), Failure> {
     let own = &options.draft;
     let Some(out) = &own.out else { return Err(Failure::input("name a folder with --out")) };
     let started = Instant::now();
-    let mails = super::read(&options.train)?;
+    let mails = read_mail(global, &options.train, options.ledger)?;
     let wish = Wish { max_lines: own.max_lines as usize, language: options.language };
     let bar = progress(None, "learning");
     let drafted = draft(&mails, &wish, &|step| bar.set_message(step.to_owned()));

@@ -8,17 +8,22 @@ use std::path::PathBuf;
 
 use clap::Args;
 use postroom::dictionary::Language;
-use postroom::learn::Labelled;
-use postroom::rim::labelled;
 
-use super::output::progress;
 use super::{Failure, Global};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Labelled mail: JSONL (plain or .gz), or folders with a folder or an mbox for each team
-    #[arg(long = "train", required = true, value_name = "PATH", num_args = 1..)]
+    #[arg(
+        long = "train",
+        required_unless_present = "ledger",
+        value_name = "PATH",
+        num_args = 1..
+    )]
     train: Vec<PathBuf>,
+    /// The answers that people gave, from the ledger of the configuration
+    #[arg(long)]
+    ledger: bool,
     /// The language whose word forms new lines take: its ISO 639-1 code, or `any` for none
     #[arg(long, value_name = "CODE", default_value = "en", value_parser = language)]
     language: Language,
@@ -40,13 +45,9 @@ fn language(code: &str) -> Result<Language, String> {
 
 /// Proposes changes to dictionaries that stand, or drafts new ones.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
-    if options.draft.from_scratch { draft::run(options) } else { propose::run(global, options) }
-}
-
-/// Reads labelled mail with a bar.
-pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<Labelled>, Failure> {
-    let bar = progress(None, "reading mail");
-    let mails = labelled::read(paths, &|more| bar.inc(more)).map_err(Failure::Findings);
-    bar.finish_and_clear();
-    mails
+    if options.draft.from_scratch {
+        draft::run(global, options)
+    } else {
+        propose::run(global, options)
+    }
 }

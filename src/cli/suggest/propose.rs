@@ -11,6 +11,7 @@ use postroom::learn::patch::{Edit, apply};
 use postroom::learn::suggest::{Suggestions, Wish, suggest};
 use postroom::rim::archive;
 
+use super::super::labelled::read_mail;
 use super::super::output::{count, json_line, progress, text};
 use super::super::{Failure, Global, files};
 use super::show;
@@ -50,7 +51,7 @@ pub(super) fn run(global: &Global, options: &super::Options) -> Result<(), Failu
         return Err(Failure::input("--ask needs a terminal to ask at; use --diff or --apply"));
     }
     let (folder, sources) = global.dictionary_files(own.dictionaries.as_deref())?;
-    let answers = super::read(&options.train)?;
+    let answers = read_mail(global, &options.train, options.ledger)?;
     let unanswered = unanswered(&own.unanswered)?;
     let wish = Wish { new_lines: own.new_lines as usize, language: options.language };
     let bar = progress(None, "learning");

@@ -7,6 +7,7 @@
 
 mod style;
 mod tags;
+mod words;
 
 use std::ops::Range;
 
@@ -238,16 +239,21 @@ impl Page {
             self.seen.text.push_str(text);
             return;
         }
-        let is_space = |c: char| matches!(c, ' ' | '\t' | '\n' | '\r' | '\u{c}');
-        self.space |= text.starts_with(is_space);
-        for word in text.split(is_space).filter(|word| !word.is_empty()) {
+        let is_space = |byte: &u8| words::is_space(*byte);
+        self.space |= text.as_bytes().first().is_some_and(is_space);
+        let mut rest = text;
+        while let Some(begin) = rest.bytes().position(|byte| !is_space(&byte)) {
             if self.space && !self.seen.text.is_empty() && !self.seen.text.ends_with('\n') {
                 self.seen.text.push(' ');
             }
-            self.seen.text.push_str(word);
+            let said = rest.get(begin..).unwrap_or_default();
+            let end = words::end(said.as_bytes());
+            let (said, behind) = said.split_at_checked(end).unwrap_or((said, ""));
+            self.seen.text.push_str(said);
             self.space = true;
+            rest = behind;
         }
-        self.space = text.ends_with(is_space);
+        self.space = text.as_bytes().last().is_some_and(is_space);
     }
 
     /// Begins a line; unless it is `forced`, only if none has just begun. One blank line at most

@@ -6,6 +6,7 @@
 
 mod change;
 mod database;
+mod details;
 mod failure;
 mod lease;
 mod migrations;
@@ -204,7 +205,11 @@ impl Store for Ledger {
     }
 
     async fn ticket(&self, id: TicketId) -> Result<TicketDetail, StoreError> {
-        read::ticket(&mut self.database.read().await?, id).await
+        details::ticket(&mut self.database.read().await?, id).await
+    }
+
+    async fn details(&self, filter: &TicketFilter) -> Result<Vec<TicketDetail>, StoreError> {
+        details::details(&mut self.database.read().await?, filter).await
     }
 
     async fn threads(&self, message_ids: &[String]) -> Result<Vec<Earlier>, StoreError> {

@@ -1,4 +1,4 @@
-//! What lists, pages and metrics read, and the dictionaries that decisions were made with.
+//! What lists and metrics read, and the dictionaries that decisions were made with.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,12 +11,10 @@ use super::rows;
 use crate::dictionary::Version;
 use crate::mail::EmailAddress;
 use crate::route::{Decision, Reason};
-use crate::seams::{
-    Counts, Event, Progress, StoreError, Ticket, TicketDetail, TicketFilter, TicketId,
-};
+use crate::seams::{Counts, Progress, StoreError, Ticket, TicketFilter, TicketId};
 
 /// The columns of [`ticket_of`].
-const TICKET: &str = "SELECT tickets.target, tickets.addressee, tickets.reason, tickets.id, \
+pub(super) const TICKET: &str = "SELECT tickets.target, tickets.addressee, tickets.reason, tickets.id, \
      tickets.message_id, tickets.sender, tickets.subject, tickets.kind, tickets.confidence, \
      tickets.best_team, tickets.recorded, \
      (SELECT jobs.state FROM jobs \
@@ -33,6 +31,7 @@ pub(super) async fn tickets(
     let conditions = [
         ("tickets.target =", filter.target.as_deref().map(Value::from)),
         ("tickets.addressee =", filter.to.as_deref().map(Value::from)),
+        ("tickets.reason =", filter.reason.map(Reason::name).map(Value::from)),
         ("tickets.id <", filter.before.map(|before| before.0.into())),
     ];
     for (condition, value) in conditions {
@@ -49,7 +48,8 @@ pub(super) async fn tickets(
     tx.rows(AssertSqlSafe(sql), values).await?.iter().map(ticket_of).collect()
 }
 
-fn ticket_of(row: &Row) -> Result<Ticket, StoreError> {
+/// A ticket of the columns of [`TICKET`].
+pub(super) fn ticket_of(row: &Row) -> Result<Ticket, StoreError> {
     let decision = rows::decision(row, 0)?;
     let progress = progress(&decision, row.maybe_text(11)?.as_deref())?;
     let sender = row.maybe_text(5)?;
@@ -80,65 +80,6 @@ fn progress(decision: &Decision, state: Option<&str>) -> Result<Progress, StoreE
         Some("failed") => Ok(Progress::Failed),
         Some(_) => Err(rows::unreadable("state")),
     }
-}
-
-/// One ticket with all that is known of it.
-pub(super) async fn ticket(tx: &mut Transaction, id: TicketId) -> Result<TicketDetail, StoreError> {
-    let found = tx
-        .rows(AssertSqlSafe(format!("{TICKET} WHERE tickets.id = $1")), vec![id.0.into()])
-        .await?;
-    let ticket = ticket_of(found.first().ok_or(StoreError::NoSuchTicket(id))?)?;
-    let rest = tx
-        .rows(
-            "SELECT tickets.key, tickets.size, tickets.received, tickets.oddities, \
-                 (SELECT texts.text FROM texts WHERE texts.ticket = tickets.id), \
-                 (SELECT decisions.evidence FROM decisions \
-                  WHERE decisions.ticket = tickets.id AND decisions.evidence IS NOT NULL \
-                  ORDER BY decisions.revision DESC LIMIT 1) \
-             FROM tickets WHERE tickets.id = $1",
-            vec![id.0.into()],
-        )
-        .await?;
-    let row = rest.first().ok_or(StoreError::NoSuchTicket(id))?;
-    let text = row.maybe_text(4)?;
-    Ok(TicketDetail {
-        ticket,
-        key: rows::key(&row.bytes(0)?)?.to_string(),
-        size: row.int(1)?.unsigned_abs(),
-        received: row.maybe_int(2)?.map(rows::time).transpose()?,
-        text: text.map(|text| rows::from_json(&text, "text")).transpose()?,
-        oddities: rows::from_json(&row.text(3)?, "oddities")?,
-        evidence: rows::from_json(&row.text(5)?, "evidence")?,
-        places: places(tx, id).await?,
-        events: events(tx, id).await?,
-    })
-}
-
-async fn places(
-    tx: &mut Transaction,
-    id: TicketId,
-) -> Result<Vec<crate::seams::Place>, StoreError> {
-    tx.rows(
-        "SELECT source, folder, epoch, name FROM places WHERE ticket = $1 ORDER BY copy",
-        vec![id.0.into()],
-    )
-    .await?
-    .iter()
-    .map(|row| rows::place(row, 0))
-    .collect()
-}
-
-async fn events(tx: &mut Transaction, id: TicketId) -> Result<Vec<Event>, StoreError> {
-    tx.rows("SELECT at, what FROM events WHERE ticket = $1 ORDER BY id", vec![id.0.into()])
-        .await?
-        .iter()
-        .map(|row| {
-            Ok(Event {
-                at: rows::time(row.int(0)?)?,
-                what: rows::from_json(&row.text(1)?, "what")?,
-            })
-        })
-        .collect()
 }
 
 /// Looks into a table that has a row for each mailbox: a database that answers without its tables

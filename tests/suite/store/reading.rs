@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use postroom::learn::Labelled;
 use postroom::mail::Oddity;
-use postroom::seams::{Counts, Event, Progress, TicketFilter};
+use postroom::rim::ledger::{Pages, answers};
+use postroom::seams::{Amendment, Counts, Event, Progress, TicketFilter};
 
 pub(super) async fn a_ticket_reads_back_as_it_was_recorded(ground: Ground) {
     let fence = ground.fence().await;
@@ -77,6 +79,72 @@ pub(super) async fn tickets_are_listed_in_pages(ground: Ground) {
         let numbers: Vec<i64> = listed.iter().map(|ticket| ticket.id.0).collect();
         assert_eq!(numbers, expected, "{filter:?}");
     }
+}
+
+/// A person says that the ticket's mail belongs to billing.
+async fn answer(ground: &Ground, ticket: i64, instead_of: Decision) {
+    let answered = Amendment {
+        ticket: TicketId(ticket),
+        instead_of,
+        decision: Decision { reason: Reason::Answered, ..team("billing") },
+        evidence: None,
+        action: Some(to_folder("Teams/billing")),
+        by: "Ann".to_owned(),
+    };
+    ground.store.amend(&answered, at(7)).await.unwrap();
+}
+
+pub(super) async fn details_are_those_of_each_ticket(ground: Ground) {
+    let fence = ground.fence().await;
+    // More than two pages, and more than one statement takes.
+    let mut entries: Vec<Entry> = (1..=1_003).map(entry).collect();
+    entries[4] = question(5);
+    ground.record(&fence, &entries).await;
+    let copy = Entry { place: place("support", 1, 2_000), ..entry(5) };
+    ground.record(&fence, &[copy]).await;
+    answer(&ground, 5, assist()).await;
+    ground.store.forget_texts(at(1)).await.unwrap();
+    let mut pages = Pages::of(&*ground.store, TicketFilter::default());
+    let mut seen = Vec::new();
+    loop {
+        let page = pages.next().await.unwrap();
+        if page.is_empty() {
+            break;
+        }
+        seen.extend(page);
+    }
+    let numbers: Vec<i64> = seen.iter().map(|detail| detail.ticket.id.0).collect();
+    assert_eq!(numbers, (1..=1_003).rev().collect::<Vec<_>>());
+    for number in [1, 5, 500, 1_003] {
+        let alone = ground.store.ticket(TicketId(number)).await.unwrap();
+        let found = seen.iter().find(|detail| detail.ticket.id.0 == number);
+        assert_eq!(found, Some(&alone));
+    }
+    let five = ground.store.ticket(TicketId(5)).await.unwrap();
+    assert_eq!((five.places.len(), five.events.len()), (2, 3));
+    assert_eq!(five.by_rules(), Some(&assist()), "the person's word is not the rules'");
+}
+
+pub(super) async fn answers_are_read_as_labelled_mail(ground: Ground) {
+    let none = answers(&*ground.store, &|_| ()).await.unwrap();
+    assert_eq!((none.mails.len(), none.asked), (0, 0));
+    let fence = ground.fence().await;
+    ground.record(&fence, &[question(1), entry(2), question(3), entry(4)]).await;
+    answer(&ground, 1, assist()).await;
+    // As when somebody looks through what was routed by itself.
+    answer(&ground, 2, team("infrastructure")).await;
+    let found = answers(&*ground.store, &|_| ()).await.unwrap();
+    let expected = |number: u32| Labelled {
+        id: number.to_string(),
+        subject: mail(number).subject,
+        text: mail(number).text,
+        team: TeamId::parse("billing").unwrap(),
+    };
+    assert_eq!(found.mails, [expected(1), expected(2)], "oldest first");
+    assert_eq!((found.asked, found.forgotten), (1, 0));
+    ground.store.forget_texts(at(1)).await.unwrap();
+    let found = answers(&*ground.store, &|_| ()).await.unwrap();
+    assert_eq!((found.mails.len(), found.forgotten), (0, 2));
 }
 
 pub(super) async fn counts_tell_targets_reasons_and_jobs(ground: Ground) {

@@ -1,0 +1,67 @@
+//! Labelled mail for the commands that learn or measure: from files, and from the ledger.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use postroom::learn::Labelled;
+use postroom::rim::labelled;
+use postroom::rim::ledger::{Answers, answers};
+
+use super::output::progress;
+use super::{Failure, Global};
+
+/// Where labelled mail comes from.
+#[derive(Debug, Args)]
+pub(super) struct From {
+    /// Labelled mail: JSONL (plain or .gz), or folders with a folder or an mbox for each team
+    #[arg(
+        long = "data",
+        required_unless_present = "ledger",
+        value_name = "PATH",
+        num_args = 1..
+    )]
+    pub(super) data: Vec<PathBuf>,
+    /// The answers that people gave, from the ledger of the configuration
+    #[arg(long)]
+    pub(super) ledger: bool,
+}
+
+/// Reads the labelled mail at the paths, and with `ledger` the confirmed answers, with a bar.
+pub(super) fn read_mail(
+    global: &Global,
+    paths: &[PathBuf],
+    ledger: bool,
+) -> Result<Vec<Labelled>, Failure> {
+    let mut mails = read_files(paths)?;
+    if ledger {
+        mails.append(&mut read_answers(global)?.mails);
+    }
+    Ok(mails)
+}
+
+/// Reads the labelled mail at the paths; none, if there are no paths.
+pub(super) fn read_files(paths: &[PathBuf]) -> Result<Vec<Labelled>, Failure> {
+    if paths.is_empty() {
+        return Ok(Vec::new());
+    }
+    let bar = progress(None, "reading mail");
+    let mails = labelled::read(paths, &|more| bar.inc(more)).map_err(Failure::Findings);
+    bar.finish_and_clear();
+    mails
+}
+
+/// Reads the confirmed answers.
+pub(super) fn read_answers(global: &Global) -> Result<Answers, Failure> {
+    let (_, runtime, store) = global.store()?;
+    let bar = progress(None, "reading answers");
+    let found = runtime.block_on(answers(store.as_ref(), &|more| bar.inc(more)));
+    bar.finish_and_clear();
+    let found = found?;
+    if found.mails.is_empty() {
+        return Err(Failure::input(match found.forgotten {
+            0 => "the ledger holds no answers yet: `postroom assist answer` gives one".to_owned(),
+            gone => format!("the text of all {gone} answered mails is no longer kept"),
+        }));
+    }
+    Ok(found)
+}
