@@ -234,6 +234,7 @@ pub fn replay(
     kept: &TicketDetail,
     dictionaries: &Dictionaries,
     policy: &Policy,
+    scratch: &mut Scratch,
 ) -> Option<(Decision, Evidence)> {
     if kept.evidence.failure.is_some() {
         let decision = Decision { target: Target::SetAside, reason: Reason::Failed };
@@ -241,7 +242,7 @@ pub fn replay(
     }
     let case = kept_case(kept)?;
     let threshold = kept.evidence.threshold.unwrap_or(policy.threshold);
-    let ruling = rule(&case, dictionaries, policy, &mut Scratch::default(), |_| threshold);
+    let ruling = rule(&case, dictionaries, policy, scratch, |_| threshold);
     let Judgement { decision, evidence, .. } = Judgement::of(case, ruling);
     Some((decision, evidence))
 }

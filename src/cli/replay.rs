@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use postroom::classify::Scratch;
 use postroom::dictionary::{Dictionaries, Version};
 use postroom::pipeline::replay;
 use postroom::rim::ledger::Pages;
@@ -25,7 +26,8 @@ pub(super) async fn run(
     policy: &Policy,
     ticket: Option<TicketId>,
 ) -> Result<(), Failure> {
-    let mut replayer = Replayer { store, policy, versions: BTreeMap::new() };
+    let mut replayer =
+        Replayer { store, policy, versions: BTreeMap::new(), scratch: Scratch::default() };
     let (mut same, mut gone, mut differ) = (0, 0, 0);
     let mut pages = Pages::of(store, TicketFilter::default());
     loop {
@@ -60,6 +62,7 @@ struct Replayer<'a> {
     policy: &'a Policy,
     /// Built once; those of tickets that no dictionary had a say in are empty.
     versions: BTreeMap<Option<Version>, Option<Dictionaries>>,
+    scratch: Scratch,
 }
 
 impl Replayer<'_> {
@@ -70,7 +73,8 @@ impl Replayer<'_> {
             self.versions.insert(version.clone(), built);
         }
         let dictionaries = self.versions.get(&version).and_then(Option::as_ref);
-        let again = dictionaries.and_then(|built| replay(kept, built, self.policy));
+        let again =
+            dictionaries.and_then(|built| replay(kept, built, self.policy, &mut self.scratch));
         let Some(again) = again else { return Ok(Outcome::Gone) };
         let then = kept.by_rules().map(|decision| (decision, &kept.evidence));
         let same = match then {

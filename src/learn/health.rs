@@ -9,6 +9,7 @@
 //! It knows what was counted ([`super::counts`]); what to say of a line is for others.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 use serde::Serialize;
 
@@ -92,10 +93,16 @@ pub fn judge_with_lines(
     progress: &(dyn Fn(u64) + Sync),
 ) -> (Vec<Judged>, Vec<LineHealth>) {
     let counts = Counts::new(dictionaries, policy, mails.iter().map(|mail| &mail.team));
-    let watch = |scratch: &mut Scratch, number: usize, verdict: &Verdict| {
+    // One for each thread, not one for each chunk of mail: what they keep is large.
+    let spare: Mutex<Vec<Scratch>> = Mutex::default();
+    let watch = |(): &mut (), number: usize, verdict: &Verdict| {
         let Some(mail) = mails.get(number) else { return };
         counts.add(verdict, Some(&mail.team));
-        counts.add_signatures(scratch, &mail.text);
+        let mut scratch = spare.lock().ok().and_then(|mut spare| spare.pop()).unwrap_or_default();
+        counts.add_signatures(&mut scratch, &mail.text);
+        if let Ok(mut spare) = spare.lock() {
+            spare.push(scratch);
+        }
     };
     let (judged, _) = judge(dictionaries, policy, mails, progress, watch);
     (judged, counts.health())

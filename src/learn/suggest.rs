@@ -309,8 +309,15 @@ impl<'a> Bench<'a> {
             };
             edits.extend(edit.map(|edit| (strength(&edit), edit)));
         }
+        edits.retain(|(_, edit)| self.rests_on_enough(team, edit));
         edits.sort_by_key(|(strength, _)| std::cmp::Reverse(*strength));
         edits.into_iter().map(|(_, edit)| (team.clone(), edit)).collect()
+    }
+
+    /// Whether a new line that adds points was met in mail of its team, and more than once.
+    fn rests_on_enough(&self, team: &TeamId, edit: &Edit) -> bool {
+        let Edit::Add { points, .. } = edit else { return true };
+        *points < 0 || self.evidence(team, edit).0.get(team).is_some_and(|ours| *ours > 1)
     }
 
     fn file_of(&self, team: &TeamId) -> String {

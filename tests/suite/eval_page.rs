@@ -120,6 +120,7 @@ fn a_page_holds_what_was_measured() {
     let drafts =
         ["suggest", "--from-scratch", "--train", &train, "--out", "new", "--max-lines", "50"];
     office.run(&drafts).well();
+    fs::remove_file(office.path("new/calibration.toml")).unwrap();
     let page = page(&office, "new", &dev);
     for id in ["coverage", "reliability", "teams", "confusion", "lines"] {
         assert!(page.values("id").any(|found| found == id), "{id} is missing");

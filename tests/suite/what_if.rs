@@ -400,7 +400,7 @@ async fn the_ledger_replays_to_the_same_bytes() {
         let again = serde_json::to_string(&(&ruling.decision, &evidence)).unwrap();
         let then = serde_json::to_string(&(detail.by_rules().unwrap(), &detail.evidence)).unwrap();
         assert_eq!(again, then, "ticket {}", one.id);
-        let replayed = replay(detail, &kept_dictionaries, &rules.policy).unwrap();
+        let replayed = replay(detail, &kept_dictionaries, &rules.policy, &mut scratch).unwrap();
         assert_eq!(serde_json::to_string(&replayed).unwrap(), then, "ticket {}", one.id);
     }
     assert!(reasons.len() >= 7, "too few kinds of decisions to show much: {reasons:?}");

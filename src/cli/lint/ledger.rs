@@ -11,7 +11,7 @@ use postroom::learn::counts::{Counts, LinesNow};
 use postroom::lint::{Sample, Written, aging, measured};
 use postroom::rim::clock::SystemClock;
 use postroom::route::{Policy, Reason, Target};
-use postroom::seams::{Clock, Store, Ticket, TicketFilter};
+use postroom::seams::{Clock, Store, Ticket, TicketDetail, TicketFilter};
 
 use super::super::Failure;
 use super::super::output::{count, progress};
@@ -82,24 +82,22 @@ impl<'a> Time<'a> {
         let mut before = None;
         loop {
             let filter = TicketFilter { before, limit: PAGE, ..TicketFilter::default() };
-            let page = store.tickets(&filter).await?;
-            for ticket in page.iter().take_while(|ticket| ticket.recorded >= since) {
-                // Without a confidence the dictionaries were not asked.
-                if ticket.confidence.is_some() {
-                    self.add(store, ticket).await?;
-                }
+            let page = store.details(&filter).await?;
+            for detail in page.iter().take_while(|detail| detail.ticket.recorded >= since) {
+                self.add(detail);
                 bar.inc(1);
             }
-            let Some(last) = page.last().filter(|last| last.recorded >= since) else { break };
+            let last = page.last().map(|detail| &detail.ticket);
+            let Some(last) = last.filter(|last| last.recorded >= since) else { break };
             before = Some(last.id);
         }
         bar.finish_and_clear();
         Ok(())
     }
 
-    async fn add(&mut self, store: &dyn Store, ticket: &Ticket) -> Result<(), Failure> {
-        let detail = store.ticket(ticket.id).await?;
-        let Some(verdict) = &detail.evidence.verdict else { return Ok(()) };
+    /// Counts a ticket, if the dictionaries were asked about it.
+    fn add(&mut self, TicketDetail { ticket, evidence, text, .. }: &TicketDetail) {
+        let Some(verdict) = &evidence.verdict else { return };
         let label = answered(ticket);
         self.mails += 1;
         self.whole.add_kept(verdict, label, &self.lines);
@@ -107,11 +105,10 @@ impl<'a> Time<'a> {
             self.recent_mails += 1;
             self.recent.add_kept(verdict, label, &self.lines);
         }
-        if let Some(text) = &detail.text {
+        if let Some(text) = text {
             self.whole.add_signatures(&mut self.scratch, text);
             self.written.add(&ticket.subject, text);
         }
-        Ok(())
     }
 }
 
