@@ -23,14 +23,16 @@ use std::hint::black_box;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Instant;
 
-use jiff::civil::date;
+use jiff::Timestamp;
 use postroom::classify::Scratch;
 use postroom::dictionary::Dictionaries;
-use postroom::directory::Directory;
-use postroom::pipeline::Rules;
-use postroom::route::Policy;
+use postroom::directory::Present;
+use postroom::mail::trust::Door;
+use postroom::pipeline::{Arrival, Rules};
+use postroom::route::{Policy, Treatment, Treatments};
 
 use corpus::{median, seconds, shipped};
 
@@ -48,14 +50,25 @@ fn main() {
 /// Everything is classified: lists are not filed, nobody is a customer.
 fn rules(files: &BTreeMap<String, String>) -> Rules {
     let (dictionaries, _) = Dictionaries::build(files).unwrap();
-    let policy = Policy { file_lists: false, ..Policy::default() };
-    Rules { dictionaries, sources: files.clone(), directory: Directory::default(), policy }
+    let policy = Policy {
+        treatments: Treatments {
+            lists: Treatment::Classify,
+            spam: Treatment::Classify,
+            ..Treatments::default()
+        },
+        ..Policy::default()
+    };
+    Rules { dictionaries, sources: files.clone(), directory: Arc::default(), policy }
 }
 
 /// Seconds to decide about all mails.
 fn decide(rules: &Rules, scratch: &mut Scratch, mails: &[Vec<u8>]) -> f64 {
+    let present = Present::at("2026-11-23T12:00:00Z".parse::<Timestamp>().unwrap());
+    let door = Door::default();
     seconds(mails, |mail| {
-        black_box(rules.judge(scratch, black_box(mail), mail.len() as u64, date(2026, 11, 23)));
+        let size = mail.len() as u64;
+        let arrival = Arrival { raw: black_box(mail), size, present: &present, door: &door };
+        black_box(rules.judge(scratch, arrival));
     })
 }
 

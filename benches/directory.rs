@@ -17,9 +17,9 @@ use std::hint::black_box;
 use std::sync::LazyLock;
 
 use divan::Bencher;
-use jiff::civil::date;
+use jiff::Timestamp;
 use postroom::dictionary::TeamId;
-use postroom::directory::{Directory, DirectoryFiles, DomainClaim, Rules, SourceText};
+use postroom::directory::{Directory, DirectoryFiles, DomainClaim, Present, Rules, SourceText};
 use postroom::mail::EmailAddress;
 
 const ROWS: u32 = 1_000_000;
@@ -72,16 +72,15 @@ fn files() -> DirectoryFiles {
     DirectoryFiles {
         customers: source("customers.csv", customers),
         people: source("people.csv", people),
+        ..DirectoryFiles::default()
     }
 }
 
 fn load(files: &DirectoryFiles) -> Directory {
     let rules = Rules {
         own_domains: vec![DomainClaim::parse("callwise.example").unwrap()],
-        freemail: Vec::new(),
-        managers: 1,
         last_rung: TeamId::parse("technical-support").unwrap(),
-        gmail_dots: false,
+        ..Rules::default()
     };
     let (directory, findings) = Directory::build(files, &rules).expect("the rows are right");
     assert_eq!(findings, []);
@@ -112,6 +111,6 @@ fn identify(bencher: Bencher<'_, '_>, kind: &str) {
         })
         .collect();
     let mut next = senders.iter().cycle();
-    let day = date(2026, 6, 1);
-    bencher.bench_local(move || DIRECTORY.identify(black_box(next.next()), day));
+    let present = Present::at("2026-06-01T12:00:00Z".parse::<Timestamp>().unwrap());
+    bencher.bench_local(move || DIRECTORY.identify(black_box(next.next()), &present));
 }

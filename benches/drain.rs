@@ -270,6 +270,8 @@ last_rung = "technical-support"
 [policy]
 threshold = 0.0
 lists = "classify"
+spam = "classify"
+sender_cap = 1000000
 
 [[mailbox]]
 name = "support"

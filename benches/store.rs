@@ -25,7 +25,7 @@ use postroom::dictionary::{TeamId, Version};
 use postroom::directory::{NoMatch, Party};
 use postroom::mail::{EmailAddress, Kind, Mail, MailKey, Text, TextPart, TextPlace};
 use postroom::rim::store::open;
-use postroom::route::{Decision, Reason, Target};
+use postroom::route::{Decision, Reason, Signs, Target};
 use postroom::seams::{
     Action, Entry, Evidence, Fence, Job, Outcome, Place, Proof, SourceId, Store, TicketFilter,
 };
@@ -198,6 +198,10 @@ fn mail(n: u32) -> Mail {
         text: Text { body, parts },
         kind: Kind::Person,
         list_id: None,
+        authentication: Vec::new(),
+        spam: None,
+        attached: Vec::new(),
+        returned: None,
         oddities: BTreeSet::new(),
         size: 5_000,
     }
@@ -217,6 +221,7 @@ fn evidence(team: &TeamId) -> Evidence {
     let score = |at: u32| TeamScore { team: team.clone(), base: -2, score: f64::from(at) / 3.0 };
     Evidence {
         party: Party::Unregistered { why: NoMatch::NotListed },
+        signs: Signs::default(),
         verdict: Some(Verdict {
             version: Version("0123456789abcdef".to_owned()),
             words: 16.5,

@@ -1,19 +1,22 @@
 //! The stages of a mail, one after the other: parse, identify, classify, decide.
 //!
 //! [`Rules::judge`] is the one way from bytes to a decision: the service, the command line and
-//! the tests all take it. It does no I/O; what day it is comes with the call.
+//! the tests all take it. It does no I/O; what is true just now comes with the call.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use jiff::civil::Date;
+use std::sync::Arc;
 
 use crate::classify::Scratch;
 use crate::config::Folders;
 use crate::dictionary::{Dictionaries, TeamId};
-use crate::directory::{Directory, NoMatch, Party};
-use crate::mail::{Kind, Mail, parse};
-use crate::route::{Decision, Identified, Policy, Reason, Ruling, Target, rule};
+use crate::directory::{Directory, NoMatch, Party, Present, Rung};
+use crate::mail::trust::{Door, trust};
+use crate::mail::{Kind, Mail, original, parse};
+use crate::route::{
+    Case, Decision, Forward, Identified, Policy, Reason, ReturnedMail, Ruling, Signs, Target,
+    came_to, rule,
+};
 use crate::seams::{Entry, Evidence, Fetched, TicketDetail};
 
 /// Everything that a decision depends on beside the mail itself. Swapped as a whole when a file
@@ -24,9 +27,22 @@ pub struct Rules {
     /// The files that they were made of, by name.
     pub sources: BTreeMap<String, String>,
     /// Who is a customer, and who of us knows them.
-    pub directory: Directory,
+    pub directory: Arc<Directory>,
     /// What the owner decided once for all mail.
     pub policy: Policy,
+}
+
+/// A mail as it comes in.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival<'a> {
+    /// The mail or its beginning.
+    pub raw: &'a [u8],
+    /// The size of the whole.
+    pub size: u64,
+    /// What is true just now: it decides who is free, and has what the directory service said.
+    pub present: &'a Present,
+    /// What is known of the server that received it.
+    pub door: &'a Door,
 }
 
 /// A mail, where it goes, and why.
@@ -43,26 +59,40 @@ pub struct Judgement {
 impl Rules {
     /// Takes a mail through all stages. Answers for every mail: one that makes a stage fail is
     /// set aside with the failure named, and the next one is none the worse for it.
-    ///
-    /// `raw` is the mail or its beginning, `size` the size of the whole, `today` decides who is
-    /// away.
     #[must_use]
-    pub fn judge(&self, scratch: &mut Scratch, raw: &[u8], size: u64, today: Date) -> Judgement {
-        let case = match identified(&self.directory, raw, size, today) {
-            Ok(case) => case,
-            Err(why) => return failed(raw, size, &why),
-        };
+    pub fn judge(&self, scratch: &mut Scratch, arrival: Arrival<'_>) -> Judgement {
+        match identified(&self.directory, &self.policy, arrival) {
+            Ok(case) => self.ruled(scratch, case, arrival),
+            Err(why) => failed(arrival.raw, arrival.size, &why),
+        }
+    }
+
+    /// Decides again about a mail that was judged before the directory service answered, now that
+    /// `arrival` comes with what it said.
+    #[must_use]
+    pub fn judge_answered(
+        &self,
+        scratch: &mut Scratch,
+        judged: Judgement,
+        arrival: Arrival<'_>,
+    ) -> Judgement {
+        match caught(|| looked_up(&self.directory, &self.policy, judged.mail, arrival)) {
+            Ok(case) => self.ruled(scratch, case, arrival),
+            Err(why) => failed(arrival.raw, arrival.size, &why),
+        }
+    }
+
+    fn ruled(&self, scratch: &mut Scratch, case: Identified, arrival: Arrival<'_>) -> Judgement {
         let threshold = |team: &TeamId| self.threshold(team);
         match caught(|| rule(&case, &self.dictionaries, &self.policy, scratch, threshold)) {
             Ok(ruling) => Judgement::of(case, ruling),
             Err(why) => {
                 // A panic may leave the scratch half written, so it is not used again.
                 *scratch = Scratch::default();
-                failed(raw, size, &why)
+                failed(arrival.raw, arrival.size, &why)
             }
         }
     }
-
     /// How sure the dictionaries must be to send a mail to `team`.
     #[must_use]
     pub fn threshold(&self, team: &TeamId) -> f64 {
@@ -70,36 +100,103 @@ impl Rules {
     }
 }
 
-/// The first two stages: parse, and look up who sent it. `today` decides who is away.
+/// The first two stages: parse, and look up who sent it.
 ///
 /// # Errors
 /// What made a stage fail.
 pub fn identified(
     directory: &Directory,
-    raw: &[u8],
-    size: u64,
-    today: Date,
+    policy: &Policy,
+    arrival: Arrival<'_>,
 ) -> Result<Identified, String> {
     caught(|| {
-        crate::killpoint::read(raw);
-        let mut mail = parse::parse(raw, size);
-        // A support address is often a list of our own, as a group at Google is; then every mail
-        // that comes in over it has a List-Id and is a person's all the same.
-        if mail.kind == Kind::List
-            && mail.list_id.as_deref().is_some_and(|id| directory.runs_list(id))
-        {
-            mail.kind = Kind::Person;
-        }
-        let party = directory.identify(mail.sender.as_ref(), today);
-        Identified { mail, party }
+        crate::killpoint::read(arrival.raw);
+        looked_up(directory, policy, parse::parse(arrival.raw, arrival.size), arrival)
     })
 }
 
+/// Who a mail is from, and what else it says of itself.
+fn looked_up(
+    directory: &Directory,
+    policy: &Policy,
+    mut mail: Mail,
+    arrival: Arrival<'_>,
+) -> Identified {
+    // A support address is often a list of our own, as a group at Google is; then every mail
+    // that comes in over it has a List-Id and is a person's all the same.
+    if mail.kind == Kind::List && mail.list_id.as_deref().is_some_and(|id| directory.runs_list(id))
+    {
+        mail.kind = Kind::Person;
+    }
+    let party = directory.identify(mail.sender.as_ref(), arrival.present);
+    let returned = mail.returned.as_ref().map(|about| ReturnedMail {
+        message_id: about.message_id.clone(),
+        ticket: None,
+        ours: about.ours,
+    });
+    let signs = Signs {
+        trust: trust(&mail, arrival.door),
+        came_to: came_to(&mail.recipients, &policy.aliases),
+        spam: mail.spam.clone(),
+        returned,
+        ..Signs::default()
+    };
+    let (party, signs) = match &party {
+        Party::Colleague { .. } => sent_on(directory, &mail, (party, signs), arrival.present),
+        Party::Registered { .. } | Party::Unregistered { .. } | Party::Unanswered { .. } => {
+            (party, signs)
+        }
+    };
+    Identified { mail, party, signs }
+}
+
+/// Whether a colleague's mail is another's that they send on. One that is attached whole
+/// counts as from whoever wrote it, if the colleague may be taken for one.
+fn sent_on(
+    directory: &Directory,
+    mail: &Mail,
+    (party, mut signs): (Party, Signs),
+    present: &Present,
+) -> (Party, Signs) {
+    let mut attached = mail.attached.iter().flatten();
+    let one = attached.next().filter(|first| attached.all(|other| other == *first));
+    let all_named = mail.attached.iter().all(Option::is_some);
+    let (from, attached) = match (one, original::pasted(mail)) {
+        (Some(from), _) if all_named => (from.clone(), true),
+        (_, Some(from)) => (from, false),
+        _ => return (party, signs),
+    };
+    let theirs = directory.identify(Some(&from), present);
+    let (customer, takes) = match &theirs {
+        Party::Registered { customer, ladder, .. } => {
+            let takes = ladder.taken_by().and_then(Rung::person);
+            (Some(customer.clone()), takes.cloned())
+        }
+        // What it is can only be told when the service has answered.
+        Party::Unanswered { .. } if signs.trust.holds() => return (theirs, signs),
+        Party::Colleague { .. } | Party::Unregistered { .. } | Party::Unanswered { .. } => {
+            (None, None)
+        }
+    };
+    let counts = attached && customer.is_some() && signs.trust.holds();
+    signs.forward = Some(Forward { from, attached, customer, takes });
+    (if counts { theirs } else { party }, signs)
+}
+
 impl Judgement {
+    /// The address about which the directory service has to be asked before this mail can be
+    /// decided, if that is what it waits for.
+    #[must_use]
+    pub fn asks(&self) -> Option<&str> {
+        let Party::Unanswered { mailbox } = &self.evidence.party else { return None };
+        (self.decision.reason == Reason::DirectoryAway).then_some(mailbox)
+    }
+
     fn of(case: Identified, ruling: Ruling) -> Self {
-        let Identified { mail, party } = case;
+        let Identified { mail, party, signs } = case;
         let Ruling { decision, verdict, threshold } = ruling;
-        Self { mail, decision, evidence: Evidence { party, verdict, threshold, failure: None } }
+        let evidence = Evidence { party, signs, verdict, threshold, failure: None };
+        Self { mail, decision, evidence }
     }
 
     /// The entry for the ledger.
@@ -114,6 +211,17 @@ impl Judgement {
             decision: self.decision,
             evidence: self.evidence,
         }
+    }
+}
+
+/// Decides again about a judged mail, after something was found out about it. What the dictionaries
+/// said is dropped where they no longer have a say.
+pub fn reconsider(mail: &Mail, decision: &mut Decision, evidence: &mut Evidence, policy: &Policy) {
+    let case = Case { mail, party: &evidence.party, signs: &evidence.signs, policy };
+    if let Some(settled) = case.settled() {
+        *decision = settled;
+        evidence.verdict = None;
+        evidence.threshold = None;
     }
 }
 
@@ -152,7 +260,8 @@ pub fn kept_case(kept: &TicketDetail) -> Option<Identified> {
     mail.sender.clone_from(&kept.ticket.sender);
     mail.subject.clone_from(&kept.ticket.subject);
     mail.text = kept.text.clone()?;
-    Some(Identified { mail, party: kept.evidence.party.clone() })
+    let Evidence { party, signs, .. } = kept.evidence.clone();
+    Some(Identified { mail, party, signs })
 }
 
 /// The judgement of a mail that made something fail.
@@ -163,6 +272,7 @@ pub fn failed(raw: &[u8], size: u64, why: &str) -> Judgement {
         decision: Decision { target: Target::SetAside, reason: Reason::Failed },
         evidence: Evidence {
             party: Party::Unregistered { why: NoMatch::NoSender },
+            signs: Signs::default(),
             verdict: None,
             threshold: None,
             failure: Some(why.to_owned()),

@@ -3,14 +3,18 @@
 //! [`decide`] is a pure function of its arguments, so that every decision can be replayed. It
 //! knows nothing of folders or servers.
 
-use std::collections::BTreeMap;
+pub mod follow;
+mod policy;
+mod signs;
 
 use serde::{Deserialize, Serialize};
 
 use crate::classify::{Scratch, Verdict, classify};
 use crate::dictionary::{Dictionaries, TeamId};
-use crate::directory::{Party, Rung};
+use crate::directory::{Party, Receipt, Rung};
 use crate::mail::{EmailAddress, Kind, Mail, Oddity};
+pub use policy::{Policy, Treatment, Treatments};
+pub use signs::{CameTo, Flood, Forward, ReturnedMail, Signs, came_to};
 
 /// Where a mail goes, and the reason by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,8 +77,18 @@ pub enum Reason {
     LadderTeam,
     /// A registered customer, and everybody on the ladder is busy.
     NobodyFree,
+    /// A colleague sent a registered customer's mail on, whole.
+    Forwarded,
+    /// It answers a mail that has a ticket, and goes where that is.
+    FollowUp,
+    /// It claims to be from a customer or a colleague, and nothing shows that it is.
+    ClaimsToBe,
+    /// A colleague sent on what looks like a customer's mail.
+    LooksForwarded,
     /// The dictionaries are sure enough.
     Confident,
+    /// The address that it came to belongs to a team, and the dictionaries say nothing against it.
+    Alias,
     /// The dictionaries lean one way, but not enough to go by.
     BelowThreshold,
     /// No line of any dictionary matched.
@@ -87,16 +101,26 @@ pub enum Reason {
     AutoReply,
     /// A bounce.
     Bounce,
-    /// A mailing list or newsletter, which the policy files.
+    /// A mail of ours did not arrive.
+    DeliveryBounced,
+    /// A mailing list or newsletter.
     List,
     /// A read receipt.
     Receipt,
+    /// A calendar invitation, or an answer to one.
+    Calendar,
+    /// The receiving server calls it spam.
+    Spam,
+    /// Its sender writes more than the policy allows.
+    TooMany,
     /// Our own mail came back.
     Loop,
     /// Nested deeper than is safe to read.
     NestedTooDeep,
     /// A header larger than is safe to read.
     HeaderTooLarge,
+    /// The directory service, which may know the sender, does not answer.
+    DirectoryAway,
     /// Something failed while this mail was read.
     Failed,
     /// The mail could not be delivered where it was to go.
@@ -116,18 +140,28 @@ impl Reason {
             Self::Manager => "manager",
             Self::LadderTeam => "ladder_team",
             Self::NobodyFree => "nobody_free",
+            Self::Forwarded => "forwarded",
+            Self::FollowUp => "follow_up",
+            Self::ClaimsToBe => "claims_to_be",
+            Self::LooksForwarded => "looks_forwarded",
             Self::Confident => "confident",
+            Self::Alias => "alias",
             Self::BelowThreshold => "below_threshold",
             Self::NoEvidence => "no_evidence",
             Self::NoText => "no_text",
             Self::Unreadable => "unreadable",
             Self::AutoReply => "auto_reply",
             Self::Bounce => "bounce",
+            Self::DeliveryBounced => "delivery_bounced",
             Self::List => "list",
             Self::Receipt => "receipt",
+            Self::Calendar => "calendar",
+            Self::Spam => "spam",
+            Self::TooMany => "too_many",
             Self::Loop => "loop",
             Self::NestedTooDeep => "nested_too_deep",
             Self::HeaderTooLarge => "header_too_large",
+            Self::DirectoryAway => "directory_away",
             Self::Failed => "failed",
             Self::Undeliverable => "undeliverable",
             Self::Answered => "answered",
@@ -136,30 +170,122 @@ impl Reason {
     }
 }
 
-/// What the owner of the pipeline decided once for all mail.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Policy {
-    /// How sure the dictionaries must be, for a team that [`Policy::thresholds`] doesn't name.
-    pub threshold: f64,
-    /// How sure they must be, by team.
-    pub thresholds: BTreeMap<TeamId, f64>,
-    /// Whether list mail from unregistered senders is filed, or classified like any other.
-    pub file_lists: bool,
+/// All that a decision rests on but the dictionaries.
+#[derive(Debug, Clone, Copy)]
+pub struct Case<'a> {
+    /// The mail.
+    pub mail: &'a Mail,
+    /// Who it counts as being from.
+    pub party: &'a Party,
+    /// What else was found.
+    pub signs: &'a Signs,
+    /// What the owner decided once for all mail.
+    pub policy: &'a Policy,
 }
 
-impl Default for Policy {
-    fn default() -> Self {
-        Self { threshold: 0.9, thresholds: BTreeMap::new(), file_lists: true }
+impl Case<'_> {
+    /// Decides where a mail goes. `threshold` says how sure the dictionaries must be to send a
+    /// mail to a team. `verdict` is asked for only when the dictionaries have a say, and is handed
+    /// back with the decision, since it is the evidence.
+    pub fn decide(
+        self,
+        threshold: impl Fn(&TeamId) -> f64,
+        verdict: impl FnOnce() -> Verdict,
+    ) -> (Decision, Option<Verdict>) {
+        if let Some(decision) = self.settled() {
+            return (decision, None);
+        }
+        let verdict = verdict();
+        (by_words(&verdict, self.signs.hinted(), threshold), Some(verdict))
     }
-}
 
-impl Policy {
-    /// How sure the dictionaries must be to send a mail to `team`: what the configuration says of
-    /// the team, else what was calibrated for it, else what the configuration says of all.
+    /// The decision, if it needs no dictionary.
     #[must_use]
-    pub fn threshold_for(&self, dictionaries: &Dictionaries, team: &TeamId) -> f64 {
-        let configured = self.thresholds.get(team).copied();
-        configured.or_else(|| dictionaries.threshold(team)).unwrap_or(self.threshold)
+    pub fn settled(self) -> Option<Decision> {
+        self.unsafe_to_read()
+            .or_else(|| self.by_kind())
+            .or_else(|| self.by_doubt())
+            .or_else(|| self.by_thread())
+            .or_else(|| self.by_ladder())
+            // Who knows the customer may well have the key.
+            .or_else(|| (self.mail.kind == Kind::Encrypted).then(|| ask(Reason::Unreadable)))
+    }
+
+    fn unsafe_to_read(self) -> Option<Decision> {
+        let set_aside = |reason| Some(Decision { target: Target::SetAside, reason });
+        if self.mail.oddities.contains(&Oddity::NestedTooDeep) {
+            return set_aside(Reason::NestedTooDeep);
+        }
+        if self.mail.oddities.contains(&Oddity::HeaderTooLarge) {
+            return set_aside(Reason::HeaderTooLarge);
+        }
+        None
+    }
+
+    /// Whether it is a registered customer's, as far as anybody can tell. Whom the directory
+    /// service has yet to tell of may be one.
+    fn is_customers(self) -> bool {
+        matches!(self.party, Party::Registered { .. } | Party::Unanswered { .. })
+            && self.signs.trust.holds()
+    }
+
+    /// What no person wrote to be answered.
+    fn by_kind(self) -> Option<Decision> {
+        let treatments = &self.policy.treatments;
+        let decision = match self.mail.kind {
+            // A loop is stopped where a person sees it; filing it would hide it.
+            Kind::Loop => Some(ask(Reason::Loop)),
+            Kind::Bounce if self.signs.returned.as_ref().is_some_and(|about| about.ours) => {
+                Some(ask(Reason::DeliveryBounced))
+            }
+            Kind::Bounce => treated(treatments.bounces, Reason::Bounce),
+            Kind::AutoReply => treated(treatments.auto_replies, Reason::AutoReply),
+            Kind::Receipt => treated(treatments.receipts, Reason::Receipt),
+            // A customer's list mail is still a customer's.
+            Kind::List if !self.is_customers() => treated(treatments.lists, Reason::List),
+            Kind::Calendar if !self.is_customers() => {
+                treated(treatments.calendar, Reason::Calendar)
+            }
+            Kind::Person | Kind::List | Kind::Calendar | Kind::Encrypted => None,
+        };
+        let spam = self.signs.spam.is_some() && !self.is_customers();
+        decision.or_else(|| if spam { treated(treatments.spam, Reason::Spam) } else { None })
+    }
+
+    /// What a person has to look at before anybody acts on it.
+    fn by_doubt(self) -> Option<Decision> {
+        let Signs { trust, forward, flood, .. } = self.signs;
+        let claims = match self.party {
+            Party::Registered { .. } => !trust.holds(),
+            Party::Colleague { .. } => !trust.suffices(),
+            Party::Unregistered { .. } | Party::Unanswered { .. } => false,
+        };
+        let colleague = matches!(self.party, Party::Colleague { .. });
+        let sent_on = forward.as_ref().filter(|it| colleague && it.customer.is_some());
+        match sent_on {
+            _ if flood.is_some() => Some(ask(Reason::TooMany)),
+            _ if claims => Some(ask(Reason::ClaimsToBe)),
+            // It would count as the customer's if its sender counted as a colleague.
+            Some(forward) if forward.attached => Some(ask(Reason::ClaimsToBe)),
+            Some(_) => Some(ask(Reason::LooksForwarded)),
+            None => None,
+        }
+    }
+
+    /// Where the thread is.
+    fn by_thread(self) -> Option<Decision> {
+        let thread = self.signs.thread.as_ref().filter(|thread| thread.follows())?;
+        Some(Decision { target: thread.now.clone(), reason: Reason::FollowUp })
+    }
+
+    /// What the contact ladder says.
+    fn by_ladder(self) -> Option<Decision> {
+        // A customer must not be taken for a stranger because a service is away.
+        if let Party::Unanswered { .. } = self.party {
+            return Some(ask(Reason::DirectoryAway));
+        }
+        let Party::Registered { ladder, .. } = self.party else { return None };
+        climbed(ladder, self.signs)
     }
 }
 
@@ -168,8 +294,10 @@ impl Policy {
 pub struct Identified {
     /// The mail.
     pub mail: Mail,
-    /// Who sent it.
+    /// Who it counts as being from.
     pub party: Party,
+    /// What else was found.
+    pub signs: Signs,
 }
 
 /// A decision, and what the dictionaries said if they were asked.
@@ -192,64 +320,29 @@ pub fn rule(
     scratch: &mut Scratch,
     threshold: impl Fn(&TeamId) -> f64,
 ) -> Ruling {
-    let Identified { mail, party } = case;
-    let (decision, verdict) = decide(mail, party, policy, &threshold, || {
-        classify(dictionaries, scratch, &mail.subject, &mail.text)
-    });
+    let Identified { mail, party, signs } = case;
+    let (decision, verdict) = Case { mail, party, signs, policy }
+        .decide(&threshold, || classify(dictionaries, scratch, &mail.subject, &mail.text));
     let threshold = verdict.as_ref().and_then(Verdict::best).map(|best| threshold(&best.team));
     Ruling { decision, verdict, threshold }
 }
 
-/// Decides where a mail goes. `threshold` says how sure the dictionaries must be to send a mail
-/// to a team. `verdict` is asked for only when the dictionaries have a say, and is handed back
-/// with the decision, since it is the evidence.
-pub fn decide(
-    mail: &Mail,
-    party: &Party,
-    policy: &Policy,
-    threshold: impl Fn(&TeamId) -> f64,
-    verdict: impl FnOnce() -> Verdict,
-) -> (Decision, Option<Verdict>) {
-    if let Some(decision) = settled_by_itself(mail, party, policy) {
-        return (decision, None);
-    }
-    if let Party::Registered { ladder, .. } = party
-        && let Some(decision) = climbed(ladder.taken_by(), ladder.nobody_free)
-    {
-        return (decision, None);
-    }
-    let verdict = verdict();
-    (by_words(&verdict, threshold), Some(verdict))
+fn ask(reason: Reason) -> Decision {
+    Decision { target: Target::Assist, reason }
 }
 
-/// What needs neither a ladder nor a dictionary.
-fn settled_by_itself(mail: &Mail, party: &Party, policy: &Policy) -> Option<Decision> {
-    let set_aside = |reason| Some(Decision { target: Target::SetAside, reason });
-    let filed = |reason| Some(Decision { target: Target::Filed, reason });
-    let assist = |reason| Some(Decision { target: Target::Assist, reason });
-    if mail.oddities.contains(&Oddity::NestedTooDeep) {
-        return set_aside(Reason::NestedTooDeep);
-    }
-    if mail.oddities.contains(&Oddity::HeaderTooLarge) {
-        return set_aside(Reason::HeaderTooLarge);
-    }
-    let registered = matches!(party, Party::Registered { .. });
-    match mail.kind {
-        Kind::AutoReply => filed(Reason::AutoReply),
-        Kind::Bounce => filed(Reason::Bounce),
-        Kind::Receipt => filed(Reason::Receipt),
-        // A loop is stopped where a person sees it; filing it would hide it.
-        Kind::Loop => assist(Reason::Loop),
-        // A customer's list mail is still a customer's.
-        Kind::List if policy.file_lists && !registered => filed(Reason::List),
-        Kind::Encrypted if !registered => assist(Reason::Unreadable),
-        Kind::Person | Kind::List | Kind::Calendar | Kind::Encrypted => None,
+fn treated(treatment: Treatment, reason: Reason) -> Option<Decision> {
+    match treatment {
+        Treatment::File => Some(Decision { target: Target::Filed, reason }),
+        Treatment::Ask => Some(ask(reason)),
+        Treatment::Classify => None,
     }
 }
 
-/// What the contact ladder says.
-fn climbed(rung: Option<&Rung>, nobody_free: bool) -> Option<Decision> {
-    Some(match rung? {
+/// What the contact ladder says; `None` only for one without rungs.
+#[must_use]
+pub fn climbed(ladder: &Receipt, signs: &Signs) -> Option<Decision> {
+    let mut decision = match ladder.taken_by()? {
         Rung::AccountManager(person) => {
             Decision { target: Target::Person(person.clone()), reason: Reason::AccountManager }
         }
@@ -258,20 +351,34 @@ fn climbed(rung: Option<&Rung>, nobody_free: bool) -> Option<Decision> {
         }
         Rung::Team(team) => Decision {
             target: Target::Team(team.clone()),
-            reason: if nobody_free { Reason::NobodyFree } else { Reason::LadderTeam },
+            reason: if ladder.nobody_free { Reason::NobodyFree } else { Reason::LadderTeam },
         },
-    })
+    };
+    if signs.forward.is_some() && decision.reason != Reason::NobodyFree {
+        decision.reason = Reason::Forwarded;
+    }
+    Some(decision)
 }
 
-/// What the dictionaries say.
-pub(crate) fn by_words(verdict: &Verdict, threshold: impl Fn(&TeamId) -> f64) -> Decision {
-    let assist = |reason| Decision { target: Target::Assist, reason };
+/// What the dictionaries say. `hinted` is the team that owns the address that the mail came to: it
+/// gets what nothing speaks against.
+pub(crate) fn by_words(
+    verdict: &Verdict,
+    hinted: Option<&TeamId>,
+    threshold: impl Fn(&TeamId) -> f64,
+) -> Decision {
+    let team = |team: &TeamId, reason| Decision { target: Target::Team(team.clone()), reason };
+    let unless_hinted = |reason| match hinted {
+        Some(hinted) => team(hinted, Reason::Alias),
+        None => ask(reason),
+    };
     match verdict.best() {
-        _ if verdict.words == 0.0 => assist(Reason::NoText),
-        _ if verdict.hits.is_empty() => assist(Reason::NoEvidence),
+        _ if verdict.words == 0.0 => unless_hinted(Reason::NoText),
+        _ if verdict.hits.is_empty() => unless_hinted(Reason::NoEvidence),
         Some(best) if verdict.confidence >= threshold(&best.team) => {
-            Decision { target: Target::Team(best.team.clone()), reason: Reason::Confident }
+            team(&best.team, Reason::Confident)
         }
-        _ => assist(Reason::BelowThreshold),
+        Some(best) if hinted == Some(&best.team) => team(&best.team, Reason::Alias),
+        _ => ask(Reason::BelowThreshold),
     }
 }

@@ -17,6 +17,7 @@ command -v cc >/dev/null || missing+=(build-essential)
 command -v dovecot >/dev/null || missing+=(dovecot-imapd)
 command -v openssl >/dev/null || missing+=(openssl)
 command -v npm >/dev/null || missing+=(npm)
+command -v python3 >/dev/null || missing+=(python3)
 ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing+=(postgresql)
 if [ ${#missing[@]} -gt 0 ]; then
     echo "installing: ${missing[*]}"
@@ -31,6 +32,8 @@ POSTROOM_SPAMASSASSIN=$(tests/corpus.sh)
 export POSTROOM_SPAMASSASSIN
 POSTROOM_SERVERS=$(tests/servers.sh)
 export POSTROOM_SERVERS
+POSTROOM_MAIL_DATA=$(tests/mail-data.sh)
+export POSTROOM_MAIL_DATA
 echo "corpus: $(find "$POSTROOM_SPAMASSASSIN" -type f | wc -l) files"
 
 step "format"

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::dictionary::TeamId;
+use crate::mail::EmailAddress;
 use crate::route::{Decision, Reason, Target};
 
 /// What a person can answer to an assist question.
@@ -15,6 +16,8 @@ use crate::route::{Decision, Reason, Target};
 pub enum Answer {
     /// It belongs to this team; `other` for nobody's.
     Team(TeamId),
+    /// It belongs to this one of our people: it is from the customer that it claims to be from.
+    Person(EmailAddress),
 }
 
 /// Why an answer or its withdrawal is refused.
@@ -52,8 +55,11 @@ pub fn answered(current: &Decision, answer: &Answer) -> Result<Decision, Refused
             return Err(Refused::NotAQuestion { to, reason: current.reason.name() });
         }
     }
-    let Answer::Team(team) = answer;
-    Ok(Decision { target: Target::Team(team.clone()), reason: Reason::Answered })
+    let target = match answer {
+        Answer::Team(team) => Target::Team(team.clone()),
+        Answer::Person(person) => Target::Person(person.clone()),
+    };
+    Ok(Decision { target, reason: Reason::Answered })
 }
 
 /// The decision that taking an answer back leads to: the question is open again.
@@ -86,6 +92,7 @@ mod tests {
             ("filed", Target::Filed, Reason::Bounce, false, false),
             ("answered", team("billing"), Reason::Answered, false, true),
             ("taken back", Target::Assist, Reason::Undone, true, false),
+            ("claims to be a customer", Target::Assist, Reason::ClaimsToBe, true, false),
         ];
         let answer = Answer::Team(TeamId::parse("sales").unwrap());
         for (name, target, reason, may_answer, may_undo) in cases {

@@ -5,6 +5,7 @@ use postroom::assist::{self, Answer};
 use postroom::config::Config;
 use postroom::diagnostic::nearest;
 use postroom::dictionary::TeamId;
+use postroom::mail::EmailAddress;
 use postroom::rim::clock::SystemClock;
 use postroom::route::{Decision, Reason};
 use postroom::seams::{
@@ -35,13 +36,14 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Say which team a mail belongs to; it is delivered there
+    /// Say which team or person a mail belongs to; it is delivered there
     Answer {
         /// The ticket's number
         #[arg(value_name = "N")]
         ticket: i64,
-        /// The team; `other` for a mail that is nobody's
-        team: String,
+        /// The team, `other` for a mail that is nobody's; or the address of one of our people
+        #[arg(value_name = "TEAM")]
+        to: String,
         /// Who answers
         #[arg(long, default_value = "command line", value_name = "NAME")]
         by: String,
@@ -65,13 +67,13 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Failure> {
         match command {
             Command::List { limit, json } => list(store, *limit, *json).await,
             Command::Show { ticket, json } => ledger::show(store, TicketId(*ticket), *json).await,
-            Command::Answer { ticket, team, by } => {
-                let answer = Answer::Team(known_team(&config, team)?);
+            Command::Answer { ticket, to, by } => {
+                let answer = known(&config, to)?;
                 let detail = store.ticket(TicketId(*ticket)).await?;
                 let decision = assist::answered(&detail.ticket.decision, &answer);
                 let decision = decision.map_err(|refused| refuse(&detail.ticket, &refused))?;
                 decide(store, &config, &detail, decision, by).await?;
-                text(&format!("ticket {ticket} goes to {team}\n"))
+                text(&format!("ticket {ticket} goes to {to}\n"))
             }
             Command::Undo { ticket, by } => {
                 let detail = store.ticket(TicketId(*ticket)).await?;
@@ -80,7 +82,7 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Failure> {
                 decide(store, &config, &detail, decision, by).await?;
                 let stays = match detail.ticket.progress {
                     Progress::Delivered => {
-                        "; its mail stays in the team's folder until it is answered"
+                        "; its mail stays in the folder where it is until it is answered"
                     }
                     Progress::Stays | Progress::Waiting | Progress::UnderWay | Progress::Failed => {
                         ""
@@ -166,15 +168,21 @@ async fn decide(
     Ok(store.amend(&amendment, SystemClock.now()).await?)
 }
 
-/// A team that has a dictionary, or stands at the end of the ladders.
-fn known_team(config: &Config, name: &str) -> Result<TeamId, Failure> {
+/// A team that has a dictionary, or stands at the end of the ladders; or one of our people.
+fn known(config: &Config, name: &str) -> Result<Answer, Failure> {
     let rules = rules::load(config).map_err(Failure::Findings)?.rules;
+    if name.contains('@') {
+        let person =
+            EmailAddress::parse(name).map_err(|wrong| Failure::input(wrong.to_string()))?;
+        let known = rules.directory.knows(&person).then_some(Answer::Person(person));
+        return known.ok_or_else(|| Failure::input(format!("`{name}` is not among our people")));
+    }
     let mut teams: Vec<&str> = rules.dictionaries.teams().map(|(team, _)| team.as_str()).collect();
     teams.push(config.directory.rules.last_rung.as_str());
     teams.sort_unstable();
     teams.dedup();
     if teams.contains(&name) {
-        return TeamId::parse(name).map_err(Failure::input);
+        return TeamId::parse(name).map(Answer::Team).map_err(Failure::input);
     }
     let way_out = match nearest(name, teams.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),

@@ -10,6 +10,7 @@ use postroom::config::{self, Access, Config, Mailbox};
 use postroom::diagnostic::Diagnostic;
 use postroom::pipeline::Rules;
 use postroom::rim;
+use postroom::rim::directory::Service;
 use postroom::rim::{Report, terminal};
 use postroom::serve::rules;
 use tokio::runtime::Runtime;
@@ -91,10 +92,14 @@ fn in_use(config: &Config, rules: &Rules) -> String {
     )
 }
 
-/// Tries the store and every mailbox; says how many problems there are.
+/// Tries the store, the directory service and every mailbox; says how many problems there are.
 fn connect(config: &Config) -> Result<usize, Failure> {
     Runtime::new()?.block_on(async {
         let mut problems = tell("store", &rim::store::check(&config.store).await)?;
+        if let Some(settings) = config.directory.service.clone() {
+            let service = Service::new(settings).map_err(Failure::input)?;
+            problems += tell("directory service", &service.check().await)?;
+        }
         for mailbox in &config.mailboxes {
             let report = match &mailbox.access {
                 Access::Imap(_) => rim::imap::check(mailbox).await,

@@ -5,17 +5,17 @@ use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
 use clap::Args;
-use jiff::civil::Date;
-use postroom::classify::{Hit, Scratch, Span};
+use postroom::classify::{Hit, Span};
 use postroom::dictionary::TeamId;
 use postroom::directory::Party;
+use postroom::mail::trust::Trust;
 use postroom::mail::{EmailAddress, TextPlace};
 use postroom::pipeline::Judgement;
 use postroom::rim::archive;
-use postroom::rim::clock::SystemClock;
-use postroom::seams::Clock;
+use postroom::route::{CameTo, Forward};
 use serde::Serialize;
 
+use super::moment::When;
 use super::output::{count, json_line, progress_of_bytes, row, short, table, text};
 use super::{Failure, Global};
 
@@ -30,9 +30,9 @@ pub(crate) struct Options {
     /// Use the dictionaries in this folder instead of the configuration's
     #[arg(long, value_name = "DIR")]
     dictionaries: Option<PathBuf>,
-    /// Judge as if it were this day (who is away depends on it), such as 2026-12-24
-    #[arg(long, value_name = "DAY")]
-    on: Option<Date>,
+    /// Judge as if it were then (who is free depends on it), as 2026-12-24 or 2026-12-24T10:00
+    #[arg(long, value_name = "TIME")]
+    on: Option<When>,
 }
 
 /// A mail's answer, as `--json` prints it.
@@ -50,6 +50,11 @@ struct Answer<'a> {
     confidence: Option<f64>,
     threshold: Option<f64>,
     party: &'a Party,
+    trust: &'a Trust,
+    came_to: Option<&'a CameTo>,
+    recipients: &'a [EmailAddress],
+    forward: Option<&'a Forward>,
+    spam: Option<&'a str>,
     evidence: Vec<Matched>,
     failure: Option<&'a str>,
     text_chars: usize,
@@ -103,6 +108,11 @@ impl<'a> Answer<'a> {
             confidence: verdict.map(|verdict| verdict.confidence),
             threshold: evidence.threshold,
             party: &evidence.party,
+            trust: &evidence.signs.trust,
+            came_to: evidence.signs.came_to.as_ref(),
+            recipients: &mail.recipients,
+            forward: evidence.signs.forward.as_ref(),
+            spam: mail.spam.as_deref(),
             evidence: verdict.map_or(Vec::new(), |v| v.hits.iter().map(Matched::of).collect()),
             failure: evidence.failure.as_deref(),
             text_chars: mail.text.body.chars().count(),
@@ -112,20 +122,18 @@ impl<'a> Answer<'a> {
 
 /// Classifies every mail at the paths. What can't be read is named, and the rest goes on.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
-    let rules = global.rules(options.dictionaries.as_deref())?;
-    let today = options.on.unwrap_or_else(today);
+    let mut judge = global.judge(options.dictionaries.as_deref(), options.on)?;
     // Looking through all folders beforehand is only for a bar that somebody sees.
     let watched = io::stderr().is_terminal();
     let total = if watched { archive::size_hint(&options.paths) } else { None };
     let bar = progress_of_bytes(total, "classifying");
     let mut report = Report::new(options.json);
-    let mut scratch = Scratch::default();
     let mut unreadable = false;
     for mail in archive::read(&options.paths) {
         match mail {
             Ok(mail) => {
                 bar.inc(mail.size);
-                let judgement = rules.judge(&mut scratch, &mail.raw, mail.size, today);
+                let judgement = judge.judge(&mail.raw, mail.size);
                 // To draw the bar anew takes longer than to judge a mail.
                 if report.prints() {
                     bar.suspend(|| report.add(&mail.source, &judgement))?;
@@ -140,7 +148,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
         }
     }
     bar.finish_and_clear();
-    let mut last = format!("dictionaries {}", rules.dictionaries.version());
+    let mut last = format!("dictionaries {}", judge.rules.dictionaries.version());
     if !global.has_config() {
         last += "; without a configuration, nobody is a customer";
     }
@@ -149,10 +157,6 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
         (true, true) => Err(Failure::Told),
         (true, false) => report.end(&last).and(Err(Failure::Told)),
     }
-}
-
-pub(super) fn today() -> Date {
-    SystemClock.now().to_zoned(jiff::tz::TimeZone::system()).date()
 }
 
 /// What was found so far: printed at once as JSON, collected for a table.

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use jiff::civil::Date;
-use postroom::classify::Scratch;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use postroom::classify::explain::{explain, render};
 use postroom::dictionary::{Calibration, Dictionaries};
 use postroom::directory::{MatchedBy, NoMatch, Party, Receipt, Rung, Skipped};
@@ -16,8 +16,9 @@ use postroom::route::{Decision, Target};
 use postroom::seams::{Evidence, Store, StoreError, TicketId};
 use serde::Serialize;
 
+use super::moment::When;
 use super::output::{json_line, text};
-use super::{Failure, Global, classify::today};
+use super::{Failure, Global, signs};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -33,9 +34,9 @@ pub(crate) struct Options {
     /// Use the dictionaries in this folder instead of the configuration's
     #[arg(long, value_name = "DIR")]
     dictionaries: Option<PathBuf>,
-    /// Judge as if it were this day (who is away depends on it), such as 2026-12-24
-    #[arg(long, value_name = "DAY")]
-    on: Option<Date>,
+    /// Judge as if it were then (who is free depends on it), as 2026-12-24 or 2026-12-24T10:00
+    #[arg(long, value_name = "TIME")]
+    on: Option<When>,
 }
 
 /// What `--json` prints.
@@ -58,9 +59,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
 }
 
 fn explain_mails(global: &Global, path: &PathBuf, options: &Options) -> Result<(), Failure> {
-    let rules = global.rules(options.dictionaries.as_deref())?;
-    let on = options.on.unwrap_or_else(today);
-    let mut scratch = Scratch::default();
+    let mut judge = global.judge(options.dictionaries.as_deref(), options.on)?;
     let (mut explained, mut unreadable) = (0, false);
     for mail in archive::read(std::slice::from_ref(path)) {
         let mail = match mail {
@@ -71,7 +70,7 @@ fn explain_mails(global: &Global, path: &PathBuf, options: &Options) -> Result<(
                 continue;
             }
         };
-        let judgement = rules.judge(&mut scratch, &mail.raw, mail.size, on);
+        let judgement = judge.judge(&mail.raw, mail.size);
         if options.json {
             json_line(&Explained {
                 source: &mail.source,
@@ -81,7 +80,7 @@ fn explain_mails(global: &Global, path: &PathBuf, options: &Options) -> Result<(
             })?;
         } else {
             let between = if explained == 0 { "" } else { "\n" };
-            text(&format!("{between}{}", described(&rules, &mail.source, &judgement)?))?;
+            text(&format!("{between}{}", described(&judge.rules, &mail.source, &judgement)?))?;
         }
         explained += 1;
     }
@@ -155,6 +154,7 @@ pub(super) fn decision(
     }
     out += "\nWho sent it\n";
     out += &party(&evidence.party);
+    out += &signs::lines(&evidence.party, &evidence.signs);
     if let Some(verdict) = &evidence.verdict {
         out += "\nWhat the dictionaries say\n";
         let threshold = evidence.threshold.unwrap_or(1.0);
@@ -163,7 +163,8 @@ pub(super) fn decision(
     out
 }
 
-fn party(party: &Party) -> String {
+/// Who sent it, with the walk up the ladder.
+pub(super) fn party(party: &Party) -> String {
     match party {
         Party::Registered { customer, tier, matched, ladder } => {
             let by = match matched.by {
@@ -172,12 +173,11 @@ fn party(party: &Party) -> String {
                 MatchedBy::ParentDomain => "the domain above it,",
             };
             let tier = tier.as_ref().map_or_else(String::new, |tier| format!(", tier {tier}"));
-            format!(
-                "  {customer}{tier}: {by} {} in line {} of the directory\n{}",
-                matched.entry,
-                matched.line,
-                climb(ladder)
-            )
+            let said = match matched.line {
+                Some(line) => format!("in line {line} of the directory"),
+                None => "says the directory service".to_owned(),
+            };
+            format!("  {customer}{tier}: {by} {} {said}\n{}", matched.entry, climb(ladder))
         }
         Party::Colleague { by: MatchedBy::Address } => "  one of our own people\n".to_owned(),
         Party::Colleague { .. } => "  somebody at one of our own domains\n".to_owned(),
@@ -187,6 +187,10 @@ fn party(party: &Party) -> String {
             NoMatch::Freemail => "  not in the directory; a freemail domain never matches\n",
         }
         .to_owned(),
+        Party::Unanswered { .. } => {
+            "  not in the files; the directory service, which may know them, doesn't answer\n"
+                .to_owned()
+        }
     }
 }
 
@@ -197,14 +201,28 @@ fn climb(ladder: &Receipt) -> String {
         Rung::Manager(person) => format!("manager {person}"),
         Rung::Team(team) => format!("team {team}"),
     };
-    let outcome = |skipped: &Option<Skipped>| match skipped {
-        None => "takes it".to_owned(),
-        Some(Skipped::Away { from, until }) => format!("away from {from} until {until}"),
-        Some(Skipped::AlreadyTried) => "was tried already".to_owned(),
-        Some(Skipped::Unknown) => "is not among our people".to_owned(),
-    };
     ladder.steps.iter().fold(String::new(), |mut lines, step| {
-        let _ = writeln!(lines, "    {}: {}", rung(&step.rung), outcome(&step.skipped));
+        let outcome = step.skipped.as_ref().map_or_else(|| "takes it".to_owned(), skipped);
+        let _ = writeln!(lines, "    {}: {outcome}", rung(&step.rung));
         lines
     })
+}
+
+/// Why a rung was skipped.
+pub(super) fn skipped(why: &Skipped) -> String {
+    let minute =
+        |time: &Timestamp| time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string();
+    match why {
+        Skipped::Away { from, until } => format!("away from {from} until {until}"),
+        Skipped::Calendar { from, until } => {
+            format!("away from {} until {} by their calendar", minute(from), minute(until))
+        }
+        Skipped::Holiday { day } => format!("has a public holiday on {day}"),
+        Skipped::OutsideHours { local, zone } => {
+            format!("is not at work: it is {} in {zone}", local.strftime("%a %H:%M"))
+        }
+        Skipped::Full { open, cap } => format!("has {open} open tickets, and takes up to {cap}"),
+        Skipped::AlreadyTried => "was tried already".to_owned(),
+        Skipped::Unknown => "is not among our people".to_owned(),
+    }
 }

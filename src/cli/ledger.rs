@@ -171,6 +171,9 @@ fn happened(event: &Event) -> String {
     match &event.what {
         Happening::Decided { decision } => format!("decided: {}", goes(decision)),
         Happening::DecidedAgain { decision, by } => format!("{by} decided: {}", goes(decision)),
+        Happening::BecameBusy { person, why } => {
+            format!("{person} can't have it any more: {}", explain::skipped(why))
+        }
         Happening::SeenAgain { place } => {
             format!("another copy came to {} / {}", place.source, place.folder)
         }
@@ -193,6 +196,7 @@ fn happened(event: &Event) -> String {
         }
         Happening::DeliveryFailed { why, attempt } => format!("try {attempt} failed: {why}"),
         Happening::DeliveryGivenUp { why } => format!("delivery given up: {why}"),
+        Happening::Bounced { ticket } => format!("a bounce came that is about it: ticket {ticket}"),
         Happening::RetryAsked { by } => format!("{by} asked to read it again"),
     }
 }

@@ -5,6 +5,7 @@ mod calibrate;
 mod check;
 mod classify;
 mod demo;
+mod directory;
 mod eval;
 mod explain;
 mod failure;
@@ -13,11 +14,13 @@ mod labelled;
 mod ledger;
 mod lint;
 mod logging;
+mod moment;
 mod output;
 mod replay;
 mod serve;
 mod setup;
 mod shell;
+mod signs;
 mod suggest;
 mod what_if;
 
@@ -152,6 +155,13 @@ enum Command {
         "postroom lint --strict --format github .   for a pipeline; or sarif, json"
     ])]
     Lint(lint::Options),
+    /// Ask the directory: who is a sender, who is free, what is wrong with it
+    #[command(subcommand, after_help = examples![
+        "postroom directory find joe@acme.example        the match and why, and near misses",
+        "postroom directory ladder joe@acme.example --at 2026-12-24T10:00",
+        "postroom directory lint"
+    ])]
+    Directory(directory::Command),
     /// Measure how good the dictionaries are on labelled mail
     #[command(after_help = examples![
         "postroom eval --data answers.jsonl",
@@ -238,6 +248,7 @@ pub(crate) fn run() -> ExitCode {
         | Command::Classify(_)
         | Command::Explain(_)
         | Command::Lint(_)
+        | Command::Directory(_)
         | Command::Eval(_)
         | Command::Suggest(_)
         | Command::Calibrate(_)
@@ -258,6 +269,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Classify(options) => classify::run(global, &options),
         Command::Explain(options) => explain::run(global, &options),
         Command::Lint(options) => lint::run(global, &options),
+        Command::Directory(command) => directory::run(global, &command),
         Command::Eval(options) => eval::run(global, &options),
         Command::Suggest(options) => suggest::run(global, &options),
         Command::Calibrate(options) => calibrate::run(global, &options),

@@ -5,6 +5,8 @@ use std::io::{self, IsTerminal, Write};
 
 use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Row, Table, TableStyle};
 use indicatif::{ProgressBar, ProgressStyle};
+use postroom::diagnostic::Diagnostic;
+use postroom::rim::terminal;
 use serde::Serialize;
 
 use super::Failure;
@@ -104,6 +106,28 @@ pub(crate) fn short(text: &str, limit: usize) -> String {
 pub(crate) fn count(number: u64, what: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {what}{plural}")
+}
+
+/// Prints findings, drawn or as JSON; fails if there are errors, or warnings where `strict` says
+/// so.
+pub(crate) fn report(
+    found: &[Diagnostic],
+    files: usize,
+    (json, strict): (bool, bool),
+) -> Result<(), Failure> {
+    let errors = found.iter().filter(|finding| finding.is_error()).count();
+    let warnings = found.len() - errors;
+    let sum = format!("{} in {}", findings(errors, warnings), count(files as u64, "file"));
+    if json {
+        found.iter().try_for_each(json_line)?;
+    } else {
+        let (color, width) = (terminal::color(&io::stdout()), terminal::width());
+        drawn(&terminal::render(found, color, width))?;
+    }
+    if errors > 0 || (strict && warnings > 0) {
+        return Err(Failure::input(sum));
+    }
+    if json { Ok(()) } else { text(&format!("{sum}\n")) }
 }
 
 /// `no error, 2 warnings`.

@@ -20,7 +20,7 @@ impl From<ServeError> for Failure {
         match failure {
             ServeError::Rules(findings) => Self::Findings(findings),
             ServeError::Store(failure) => failure.into(),
-            ServeError::Listen { .. } => Self::Failed(failure.into()),
+            ServeError::Listen { .. } | ServeError::Directory(_) => Self::Failed(failure.into()),
         }
     }
 }

@@ -9,6 +9,7 @@ use postroom::config::{Config, StoreSettings, parse};
 use postroom::diagnostic::Diagnostic;
 use postroom::dictionary::Dictionaries;
 use postroom::directory::Directory;
+use postroom::mail::trust::Door;
 use postroom::pipeline::Rules;
 use postroom::rim;
 use postroom::rim::watch::{read_dictionaries, read_directory};
@@ -51,33 +52,35 @@ impl Global {
 
     /// The rules to judge by: those of the configuration, with other dictionaries if `folder`
     /// names some; without a configuration those in `dictionaries/` here, or else the ones that
-    /// the binary carries, and no customers.
-    pub(crate) fn rules(&self, folder: Option<&Path>) -> Result<Rules, Failure> {
+    /// the binary carries, and no customers. With them comes the door of the first mailbox, at
+    /// which mails are taken to have come in.
+    pub(crate) fn rules(&self, folder: Option<&Path>) -> Result<(Rules, Door), Failure> {
         if let Some(mut config) = self.config_if_any()? {
             if let Some(folder) = folder {
                 folder.clone_into(&mut config.dictionaries);
             }
-            return Ok(rules::load(&config).map_err(Failure::Findings)?.rules);
+            let rules = rules::load(&config).map_err(Failure::Findings)?.rules;
+            let door = config.mailboxes.into_iter().next().map(|mailbox| mailbox.door);
+            return Ok((rules, door.unwrap_or_default()));
         }
         let files = match folder.or(Some(Path::new("dictionaries")).filter(|dir| dir.is_dir())) {
             Some(folder) => read_dictionaries(folder).map_err(Failure::Findings)?,
             None => texts(&DICTIONARIES).collect(),
         };
         let (dictionaries, _) = Dictionaries::build(&files).map_err(Failure::Findings)?;
-        Ok(Rules {
-            dictionaries,
-            sources: files,
-            directory: Directory::default(),
-            policy: Policy::default(),
-        })
+        let (directory, policy) = (Arc::default(), Policy::default());
+        Ok((Rules { dictionaries, sources: files, directory, policy }, Door::default()))
     }
 
-    /// The directory of the configuration; without one, nobody is a customer.
-    pub(crate) fn directory(&self) -> Result<Directory, Failure> {
-        let Some(config) = self.config_if_any()? else { return Ok(Directory::default()) };
+    /// What tells senders apart: the directory of the configuration, its policy, and the door of
+    /// its first mailbox; without one, nobody is a customer.
+    pub(crate) fn senders(&self) -> Result<(Directory, Policy, Door), Failure> {
+        let Some(config) = self.config_if_any()? else { return Ok(Default::default()) };
         let built = read_directory(&config.directory)
             .and_then(|files| Directory::build(&files, &config.directory.rules));
-        built.map(|(directory, _)| directory).map_err(Failure::Findings)
+        let (directory, _) = built.map_err(Failure::Findings)?;
+        let door = config.mailboxes.into_iter().next().map(|mailbox| mailbox.door);
+        Ok((directory, config.policy, door.unwrap_or_default()))
     }
 
     /// Where the dictionaries are: in `folder` if it names one, else where the configuration says,

@@ -11,6 +11,7 @@ use super::folders::{Folders, Waiting};
 use super::parse::{checked, duration, path, team};
 use super::raw::{Given, Section};
 use super::{Access, ImapSettings, Login, Mailbox, Secret, Tls, Token, values};
+use crate::mail::trust::{Door, TrustPolicy};
 use crate::seams::SourceId;
 
 /// What people write on one mail is far below; what is above is attachments.
@@ -19,7 +20,7 @@ const FETCH_LIMIT: u64 = 1 << 20;
 const LEAST_FETCH_LIMIT: u64 = 64 << 10;
 
 /// All mailboxes that can be made sense of.
-pub(super) fn mailboxes(top: &Section<'_>, base: &Path) -> Vec<Mailbox> {
+pub(super) fn mailboxes(top: &Section<'_>, base: &Path, has_customers: bool) -> Vec<Mailbox> {
     let mut mailboxes = Vec::new();
     let mut names = BTreeSet::new();
     let sections = top.sections("mailbox");
@@ -34,6 +35,7 @@ pub(super) fn mailboxes(top: &Section<'_>, base: &Path) -> Vec<Mailbox> {
         let source = section.source();
         let name = required(&section, "name", "name = \"support\"");
         let mailbox = mailbox(&section, name.as_ref(), base);
+        let door = door(&section, has_customers);
         section.finish();
         if let Some(name) = name
             && !names.insert(name.value.clone())
@@ -43,7 +45,7 @@ pub(super) fn mailboxes(top: &Section<'_>, base: &Path) -> Vec<Mailbox> {
                 .report(name.span, "mailbox-twice", message)
                 .help("give each mailbox its own name: it is how the ledger knows them");
         }
-        mailboxes.extend(mailbox);
+        mailboxes.extend(mailbox.map(|mailbox| Mailbox { door, ..mailbox }));
     }
     mailboxes
 }
@@ -73,13 +75,59 @@ fn mailbox(section: &Section<'_>, name: Option<&Given<String>>, base: &Path) -> 
         fetch_limit: fetch_limit.unwrap_or(FETCH_LIMIT),
         poll_every: duration(section, "poll_every", 60),
         folders,
+        door: Door::default(),
         id: SourceId(id?),
         access: access?,
     })
 }
 
+/// Who may be taken for a customer. Without the server's name nobody can tell who is one, and
+/// nobody's mail is held up for it; that is worth a warning.
+fn door(section: &Section<'_>, has_customers: bool) -> Door {
+    let source = section.source();
+    let ids = section.texts("authserv_id");
+    let name = |text: &str| {
+        let whole = text.split_whitespace().count() <= 1 && !text.contains([';', '(', '"', '=']);
+        let wrong =
+            format!("`{text}` is not a server's name: write what stands before the first `;`");
+        if whole { Ok(text.trim().to_lowercase()) } else { Err(wrong) }
+    };
+    let authserv_ids: Vec<String> =
+        ids.iter().filter_map(|given| checked(source, given, name)).collect();
+    let given = section.text("trust");
+    let read = |text: &str| {
+        let known = TrustPolicy::ALL.iter().find(|(_, name)| *name == text);
+        let wrong = format!("`{text}` is none of `require`, `prefer` and `ignore`");
+        known.map(|(policy, _)| *policy).ok_or(wrong)
+    };
+    let policy = given.as_ref().and_then(|given| checked(source, given, read)).unwrap_or_default();
+    if !section.has("authserv_id") {
+        let help = "set `authserv_id` to what stands before the first `;` in the \
+                    `Authentication-Results` of mail that came in";
+        match (policy, given) {
+            (TrustPolicy::Require, Some(given)) => {
+                let message = "proof can't be required: it is not known which server to believe";
+                let _ = source.report(given.span, "no-authserv-id", message).help(help);
+            }
+            (TrustPolicy::Prefer, _) if has_customers => {
+                let message = "nobody checks whether mail is from the customer that it names";
+                let _ = source
+                    .report(section.span(), "no-authserv-id", message)
+                    .warning()
+                    .help(format!("{help}, or `trust = \"ignore\"` if that is as it should be"));
+            }
+            _ => {}
+        }
+    }
+    Door { authserv_ids, policy }
+}
+
 /// A text that has no default.
-fn required(section: &Section<'_>, key: &'static str, example: &str) -> Option<Given<String>> {
+pub(super) fn required(
+    section: &Section<'_>,
+    key: &'static str,
+    example: &str,
+) -> Option<Given<String>> {
     let given = section.text(key);
     if given.is_none() && !section.has(key) {
         let _ = section
@@ -175,7 +223,7 @@ fn login(section: &Section<'_>, base: &Path) -> Option<Login> {
 }
 
 /// What stands under the keys of a secret.
-enum Offer {
+pub(super) enum Offer {
     /// None of the keys is there.
     Absent,
     /// What is there is wrong, and reported.
@@ -185,7 +233,7 @@ enum Offer {
 }
 
 /// A secret under one of three keys: as typed, in a file, from a command.
-fn secret(section: &Section<'_>, keys: [&'static str; 3], base: &Path) -> Offer {
+pub(super) fn secret(section: &Section<'_>, keys: [&'static str; 3], base: &Path) -> Offer {
     let [inline, in_file, by_command] = keys;
     let source = section.source();
     let typed = section.text(inline);
@@ -223,12 +271,7 @@ fn refresh(section: Section<'_>, base: &Path) -> Option<Token> {
     let source = section.source();
     let endpoint = required(&section, "endpoint", "endpoint = \"https://…/token\"");
     if let Some(given) = &endpoint {
-        let secure = |url: &str| {
-            let host = url.strip_prefix("http://").and_then(|rest| rest.split(['/', ':']).next());
-            let fine = url.starts_with("https://") || host.is_some_and(values::is_loopback);
-            if fine { Ok(()) } else { Err(format!("`{url}` is not an `https://` address")) }
-        };
-        checked(source, given, secure);
+        checked(source, given, values::web_address);
     }
     let client_id = required(&section, "client_id", "client_id = \"…\"");
     let keys = ["client_secret", "client_secret_file", "client_secret_command"];

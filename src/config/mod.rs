@@ -5,16 +5,20 @@
 
 pub mod folders;
 pub mod parse;
+mod directory;
 mod mailbox;
+mod policy;
 mod raw;
 mod values;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::mail::trust::Door;
 use crate::route::Policy;
 use crate::seams::SourceId;
 pub use folders::Folders;
@@ -51,15 +55,97 @@ pub enum StoreSettings {
     Postgres(SecretString),
 }
 
-/// The files of the directory.
+/// Where the directory is had from.
 #[derive(Debug, Clone)]
 pub struct DirectorySettings {
-    /// The CSV file with the customers; `None` if everybody is unregistered.
+    /// The CSV file with the customers; `None` if there is none.
     pub customers: Option<PathBuf>,
     /// The CSV file with our own people.
     pub people: Option<PathBuf>,
+    /// A database that has customers or people instead.
+    pub sql: Option<SqlSettings>,
+    /// A service to ask about senders who are in neither.
+    pub service: Option<ServiceSettings>,
+    /// Public holidays, by the names that people have them under.
+    pub holidays: BTreeMap<String, HolidaySettings>,
+    /// How people's calendars are read.
+    pub calendars: CalendarSettings,
+    /// How long a ticket counts as open for the person whom it went to.
+    pub open_for: Duration,
     /// What is decided beside the files.
     pub rules: crate::directory::Rules,
+}
+
+impl DirectorySettings {
+    /// Whether anybody can be a customer.
+    #[must_use]
+    pub fn has_customers(&self) -> bool {
+        let asked = self.sql.as_ref().is_some_and(|sql| sql.customers.is_some());
+        self.customers.is_some() || self.service.is_some() || asked
+    }
+
+    /// The files that make up the directory.
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        let listed = self.holidays.values().filter_map(|list| match list {
+            HolidaySettings::File(path) => Some(path),
+            HolidaySettings::Days(_) => None,
+        });
+        self.customers.iter().chain(&self.people).chain(listed)
+    }
+}
+
+/// A database with rows of the directory.
+#[derive(Debug, Clone)]
+pub struct SqlSettings {
+    /// The database.
+    pub database: StoreSettings,
+    /// The query whose columns are those of the customers' file.
+    pub customers: Option<String>,
+    /// The query whose columns are those of the people's file.
+    pub people: Option<String>,
+    /// How often the database is asked.
+    pub every: Duration,
+    /// No answer for this long is a failure.
+    pub timeout: Duration,
+}
+
+/// A directory service.
+#[derive(Debug, Clone)]
+pub struct ServiceSettings {
+    /// Where it is asked.
+    pub url: String,
+    /// What shows it who asks.
+    pub token: Option<Secret>,
+    /// No mail waits longer for an answer.
+    pub timeout: Duration,
+    /// How long an answer is taken for true without asking again.
+    pub keep: Duration,
+    /// The same for the answer that it doesn't know somebody.
+    pub keep_unknown: Duration,
+    /// How long an answer can stand in while the service is away.
+    pub stale: Duration,
+    /// How many answers are kept.
+    pub entries: usize,
+}
+
+/// Where a list of holidays is had from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HolidaySettings {
+    /// A file: days, or an iCalendar text.
+    File(PathBuf),
+    /// The days themselves, a line each.
+    Days(String),
+}
+
+/// How people's calendars are read.
+#[derive(Debug, Clone)]
+pub struct CalendarSettings {
+    /// Where relative paths start.
+    pub base: PathBuf,
+    /// How often they are read.
+    pub every: Duration,
+    /// An event that is shorter is an appointment, not an absence.
+    pub least: Duration,
 }
 
 /// The sample of `postroom.toml`: every key with its meaning and its default.
@@ -74,6 +160,8 @@ pub struct Mailbox {
     pub inbox: String,
     /// How it is reached.
     pub access: Access,
+    /// Which server receives its mail, and what that server's word is worth.
+    pub door: Door,
     /// Where its mail goes.
     pub folders: Folders,
     /// Whether missing folders are created.

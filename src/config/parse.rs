@@ -3,19 +3,15 @@
 //! `sample.toml` beside this file describes every key. It reads no other file: whether the paths
 //! lead anywhere, and whether the teams have dictionaries, is for `postroom check` to see.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::SecretString;
 
 use super::raw::{Given, Section, Source};
-use super::{Config, DirectorySettings, StoreSettings, mailbox, values};
+use super::{Config, DirectorySettings, StoreSettings, directory, mailbox, policy, values};
 use crate::diagnostic::Diagnostic;
 use crate::dictionary::TeamId;
-use crate::directory::{DomainClaim, Rules};
-use crate::mail::address::normal_domain;
-use crate::route::Policy;
 
 /// Reads the configuration. `file` is its name for findings, and relative paths in it start from
 /// `base`. Warnings come with the configuration.
@@ -43,9 +39,10 @@ fn read(source: &Source<'_>, base: &Path) -> Option<Config> {
     let top = Section::top(source, &tables);
     let store = store(top.section("store"), base);
     let listen = listen(top.section("web"));
-    let directory = directory(top.section("directory"), base);
-    let policy = policy(top.section("policy"));
-    let mailboxes = mailbox::mailboxes(&top, base);
+    let directory = directory::directory(&top, base);
+    let policy = policy::policy(&top);
+    let has_customers = directory.as_ref().is_some_and(DirectorySettings::has_customers);
+    let mailboxes = mailbox::mailboxes(&top, base, has_customers);
     let dictionaries =
         top.text("dictionaries").map_or_else(|| "dictionaries".to_owned(), |it| it.value);
     let keep_text = match top.text("keep_text") {
@@ -102,20 +99,29 @@ fn store(section: Section<'_>, base: &Path) -> Option<StoreSettings> {
     let source = section.source();
     let given = section.text("url");
     section.finish();
-    let Some(given) = given else {
-        return Some(StoreSettings::Sqlite(base.join("postroom.db")));
-    };
+    match given {
+        Some(given) => database(source, &given, base),
+        None => Some(StoreSettings::Sqlite(base.join("postroom.db"))),
+    }
+}
+
+/// The database that a URL names. What is wrong with it is said without showing it.
+pub(super) fn database(
+    source: &Source<'_>,
+    given: &Given<String>,
+    base: &Path,
+) -> Option<StoreSettings> {
     let url = given.value.as_str();
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         return Some(StoreSettings::Postgres(SecretString::from(url)));
     }
     let path = url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
     let message = match path {
-        Some("" | ":memory:") => "the ledger has to be kept: write `sqlite:postroom.db`",
+        Some("" | ":memory:") => "this names no file: write `sqlite:postroom.db`",
         Some(path) => return Some(StoreSettings::Sqlite(base.join(path))),
         None => "`url` is neither `sqlite:FILE` nor `postgres://…`",
     };
-    let _ = source.report(given.span, "bad-value", message).hidden();
+    let _ = source.report(given.span.clone(), "bad-value", message).hidden();
     None
 }
 
@@ -134,77 +140,6 @@ fn listen(section: Section<'_>) -> Option<std::net::SocketAddr> {
     Some(address)
 }
 
-fn directory(section: Section<'_>, base: &Path) -> Option<DirectorySettings> {
-    let source = section.source();
-    let own = section.texts("own_domains");
-    let freemail = section.texts("freemail");
-    let last_rung = match section.text("last_rung") {
-        Some(given) => team(source, &given),
-        None => TeamId::parse("technical-support").ok(),
-    };
-    let managers = section.number("managers").map_or(1, |given| {
-        if given.value > 20 {
-            let message = format!("`{}` managers are more than a ladder can have", given.value);
-            let _ = source.report(given.span, "bad-value", message).help("write at most 20");
-        }
-        u32::try_from(given.value).unwrap_or(u32::MAX)
-    });
-    let claim = |text: &str| DomainClaim::parse(text).map_err(|error| error.to_string());
-    let domain = |text: &str| {
-        normal_domain(text)
-            .filter(|domain| domain.contains('.'))
-            .ok_or_else(|| format!("`{text}` is not a domain: write `acme.example`"))
-    };
-    let settings = DirectorySettings {
-        customers: path(&section, "customers", base),
-        people: path(&section, "people", base),
-        rules: Rules {
-            own_domains: own.iter().filter_map(|given| checked(source, given, claim)).collect(),
-            freemail: freemail.iter().filter_map(|given| checked(source, given, domain)).collect(),
-            managers,
-            last_rung: last_rung?,
-            gmail_dots: section.flag("gmail_dots").unwrap_or(false),
-        },
-    };
-    section.finish();
-    Some(settings)
-}
-
-fn policy(section: Section<'_>) -> Policy {
-    let source = section.source();
-    let threshold = section.decimal("threshold").and_then(|given| share(source, &given));
-    let lists = |text: &str| match text {
-        "file" => Ok(true),
-        "classify" => Ok(false),
-        _ => Err(format!("`{text}` is neither `file` nor `classify`")),
-    };
-    let file_lists = section.text("lists").and_then(|given| checked(source, &given, lists));
-    let mut thresholds = BTreeMap::new();
-    for (name, given) in section.section("thresholds").named_decimals() {
-        if let (Some(team), Some(share)) = (team(source, &name), share(source, &given)) {
-            thresholds.insert(team, share);
-        }
-    }
-    section.finish();
-    let default = Policy::default();
-    Policy {
-        threshold: threshold.unwrap_or(default.threshold),
-        thresholds,
-        file_lists: file_lists.unwrap_or(default.file_lists),
-    }
-}
-
 pub(super) fn team(source: &Source<'_>, given: &Given<String>) -> Option<TeamId> {
     checked(source, given, |text| TeamId::parse(text).map_err(|error| error.to_string()))
-}
-
-fn share(source: &Source<'_>, given: &Given<f64>) -> Option<f64> {
-    if (0.0..=1.0).contains(&given.value) {
-        return Some(given.value);
-    }
-    let message = format!("`{}` is not a threshold", given.value);
-    let _ = source
-        .report(given.span.clone(), "bad-value", message)
-        .help("write a share from 0 to 1, as `0.9`");
-    None
 }

@@ -191,6 +191,10 @@ impl<'s> Section<'s> {
     /// A list of texts; a single text is a list of one.
     pub(super) fn texts(&self, key: &'static str) -> Vec<Given<String>> {
         let Some(value) = self.get(key) else { return Vec::new() };
+        self.read_texts(key, value)
+    }
+
+    fn read_texts(&self, key: &str, value: &Spanned<DeValue<'_>>) -> Vec<Given<String>> {
         if let Some(text) = value.get_ref().as_str() {
             return vec![Given { value: text.to_owned(), span: value.span() }];
         }
@@ -291,6 +295,28 @@ impl<'s> Section<'s> {
         })
     }
 
+    /// The same, where each may be a list of texts too: `true` says that it is one.
+    pub(super) fn named_lists(&self) -> Vec<(Given<String>, bool, Vec<Given<String>>)> {
+        let read = |key: &str, value: &Spanned<DeValue<'s>>| {
+            let texts = self.read_texts(key, value);
+            Some(Given { value: (value.get_ref().is_array(), texts), span: value.span() })
+        };
+        let entry = |(name, given): (_, Given<(bool, _)>)| (name, given.value.0, given.value.1);
+        self.named(read).into_iter().map(entry).collect()
+    }
+
+    /// The tables in this one, whose names the operator chose.
+    pub(super) fn named_sections(&self) -> Vec<(Given<String>, Self)> {
+        let read = |key: &str, value: &'s Spanned<DeValue<'s>>| {
+            let Some(table) = value.get_ref().as_table() else {
+                return self.wrong_type(key, value, "a table");
+            };
+            let section = self.below(key, Some(table), value.span());
+            Some(Given { value: section, span: value.span() })
+        };
+        self.named(read).into_iter().map(|(name, given)| (name, given.value)).collect()
+    }
+
     /// All entries of a table whose keys are names that the operator chose, as shares.
     pub(super) fn named_decimals(&self) -> Vec<(Given<String>, Given<f64>)> {
         self.named(|key, value| self.read_decimal(key, value))
@@ -298,7 +324,7 @@ impl<'s> Section<'s> {
 
     fn named<T>(
         &self,
-        read: impl Fn(&str, &Spanned<DeValue<'s>>) -> Option<Given<T>>,
+        read: impl Fn(&str, &'s Spanned<DeValue<'s>>) -> Option<Given<T>>,
     ) -> Vec<(Given<String>, Given<T>)> {
         let entry = |(key, value): (&'s Spanned<_>, &'s Spanned<DeValue<'s>>)| {
             let name: &std::borrow::Cow<'_, str> = key.get_ref();

@@ -64,6 +64,15 @@ pub(super) fn is_loopback(host: &str) -> bool {
         || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+/// The address of a web service: encrypted, or on this machine.
+pub(super) fn web_address(url: &str) -> Result<(), String> {
+    let host = url.strip_prefix("http://").and_then(|rest| rest.split(['/', ':']).next());
+    let fine = url.starts_with("https://") || host.is_some_and(is_loopback);
+    // A key often stands behind the question mark.
+    let shown = url.split('?').next().unwrap_or_default();
+    if fine { Ok(()) } else { Err(format!("`{shown}` is not an `https://` address")) }
+}
+
 /// A host name or address, without a port or a scheme.
 pub(super) fn host(text: &str) -> Result<(), String> {
     let address = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();

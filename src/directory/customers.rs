@@ -142,6 +142,22 @@ impl Customers {
         self.rows.len()
     }
 
+    /// All rows, in the order of the file.
+    pub(super) fn each(&self) -> impl Iterator<Item = Found<'_>> {
+        (0u32..).take(self.rows.len()).filter_map(|number| {
+            let by = match self.claims.text(number) {
+                address if address.contains('@') => MatchedBy::Address,
+                _ => MatchedBy::Domain,
+            };
+            self.found(number, by)
+        })
+    }
+
+    /// The tiers that customers have.
+    pub(super) fn tiers(&self) -> impl Iterator<Item = &str> {
+        self.tiers.texts()
+    }
+
     fn found(&self, number: u32, by: MatchedBy) -> Option<Found<'_>> {
         let row = self.rows.get(number as usize)?;
         let claim = self.claims.text(number);
@@ -150,7 +166,7 @@ impl Customers {
             customer: self.names.text_at(row.customer),
             tier: row.tier.map(|tier| self.tiers.text(tier.get() - 1)),
             manager: row.manager.and_then(|n| self.managers.get(n.get() as usize - 1)?.as_ref()),
-            matched: Match { by, entry, line: row.line },
+            matched: Match { by, entry, line: Some(row.line) },
         })
     }
 

@@ -84,6 +84,11 @@ impl Interner {
         self.text.get(place.start as usize..place.end as usize).unwrap_or_default()
     }
 
+    /// All texts, in the order of their numbers.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
+        (0..to_u32(self.ends.len())).map(|number| self.text(number))
+    }
+
     /// Gives back the memory that was kept ready for more.
     pub(super) fn shrink(&mut self) {
         self.text.shrink_to_fit();

@@ -1,17 +1,30 @@
 //! Who a sender is to the company, and who of us should hear from them.
 //!
 //! It knows addresses, customers, people and days; it knows nothing of mails or teams' words. The
-//! files are read elsewhere: their texts are handed in.
+//! files are read elsewhere: their texts are handed in, and so is what is true just now.
 
 pub mod customers;
 pub mod people;
+pub mod hours;
+pub mod zone;
+pub mod calendar;
+pub mod present;
+pub mod lookup;
+pub mod near;
+pub mod lint;
 mod claim;
 mod freemail;
+mod holidays;
 mod intern;
 mod ladder;
 mod table;
 
-use jiff::civil::Date;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Diagnostic;
@@ -20,7 +33,11 @@ use crate::mail::EmailAddress;
 use claim::mailbox_of;
 pub use claim::{ClaimError, DomainClaim};
 use customers::Customers;
+pub use holidays::is_days;
+use hours::Hours;
+pub use lookup::{Answer, Known};
 use people::People;
+pub use present::Present;
 use table::Findings;
 
 /// The texts of the directory's files.
@@ -30,6 +47,8 @@ pub struct DirectoryFiles {
     pub customers: Option<SourceText>,
     /// The people's file, as [`people`] describes it; `None` if there is nobody to go to.
     pub people: Option<SourceText>,
+    /// Public holidays by name, as [`holidays`] describes them.
+    pub holidays: BTreeMap<String, SourceText>,
 }
 
 /// A text and the name of the file that it came from, as its author knows it.
@@ -54,28 +73,56 @@ pub struct Rules {
     pub last_rung: TeamId,
     /// Whether dots in the local part make no other mailbox at Gmail.
     pub gmail_dots: bool,
+    /// The ladders of single tiers.
+    pub tiers: BTreeMap<String, Tier>,
+    /// The time zone of people whose row names none.
+    pub zone: TimeZone,
+    /// The working hours of people whose row names none; `None` for any hour.
+    pub hours: Option<Hours>,
+    /// The name of the holidays of people whose row names none.
+    pub holidays: Option<String>,
+    /// How many open tickets somebody can have whose row doesn't say.
+    pub cap: Option<u32>,
+    /// Whether a directory service knows more than the files.
+    pub service: bool,
 }
 
-/// Who is a customer, who is one of us, and who is free: checked and ready to be asked.
-#[derive(Debug)]
-pub struct Directory {
-    customers: Customers,
-    people: People,
-    rules: Rules,
+/// What a tier says of the contact ladder; what it leaves open is as for all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tier {
+    /// How many managers are tried.
+    pub managers: Option<u32>,
+    /// The team at the end.
+    pub last_rung: Option<TeamId>,
+    /// Whether the team takes it straight away, and nobody is tried.
+    pub straight: bool,
 }
 
-/// A directory in which nobody is known.
-impl Default for Directory {
+/// One manager is tried, then the team for what no other fits; everybody works at any hour.
+impl Default for Rules {
     fn default() -> Self {
-        let rules = Rules {
+        Self {
             own_domains: Vec::new(),
             freemail: Vec::new(),
             managers: 1,
             last_rung: TeamId::other(),
             gmail_dots: false,
-        };
-        Self { customers: Customers::default(), people: People::default(), rules }
+            tiers: BTreeMap::new(),
+            zone: TimeZone::UTC,
+            hours: None,
+            holidays: None,
+            cap: None,
+            service: false,
+        }
     }
+}
+
+/// Who is a customer, who is one of us, and who is free: checked and ready to be asked.
+#[derive(Debug, Default)]
+pub struct Directory {
+    customers: Customers,
+    people: People,
+    rules: Rules,
 }
 
 impl Directory {
@@ -88,8 +135,12 @@ impl Directory {
         settings: &Rules,
     ) -> Result<(Self, Vec<Diagnostic>), Vec<Diagnostic>> {
         let mut findings = Findings::default();
+        let read = |(name, source): (&String, &SourceText)| {
+            (name.clone(), Arc::new(holidays::read(source, &mut findings)))
+        };
+        let holidays = files.holidays.iter().map(read).collect();
         let people = match &files.people {
-            Some(source) => People::read(source, settings, &mut findings),
+            Some(source) => People::read(source, settings, &holidays, &mut findings),
             None => People::default(),
         };
         let customers = match &files.customers {
@@ -103,12 +154,13 @@ impl Directory {
         Ok((Self { customers, people, rules: settings.clone() }, findings))
     }
 
-    /// Who a sender is, and who of us hears from them on that day.
+    /// Who a sender is, and who of us hears from them now.
     ///
     /// An address among our people comes first, then an address that is a customer's, then our
-    /// own domains, then the customers' domains from the longest to the shortest.
+    /// own domains, then the customers' domains from the longest to the shortest; then what the
+    /// directory service said, if there is one.
     #[must_use]
-    pub fn identify(&self, sender: Option<&EmailAddress>, on: Date) -> Party {
+    pub fn identify(&self, sender: Option<&EmailAddress>, present: &Present) -> Party {
         let Some(sender) = sender else {
             return Party::Unregistered { why: NoMatch::NoSender };
         };
@@ -117,19 +169,65 @@ impl Directory {
         }
         let mailbox = mailbox_of(sender, self.rules.gmail_dots);
         if let Some(found) = self.customers.by_address(&mailbox) {
-            return self.registered(&found, on);
+            return self.registered(&found, present);
         }
         let domain = sender.domain();
         if let Some(by) = self.rules.own_domains.iter().find_map(|own| own.covers(domain)) {
             return Party::Colleague { by };
         }
-        if customers::is_freemail(domain, &self.rules) {
-            return Party::Unregistered { why: NoMatch::Freemail };
+        let freemail = customers::is_freemail(domain, &self.rules);
+        if let Some(found) = self.customers.by_domain(domain).filter(|_| !freemail) {
+            return self.registered(&found, present);
         }
-        match self.customers.by_domain(domain) {
-            Some(found) => self.registered(&found, on),
-            None => Party::Unregistered { why: NoMatch::NotListed },
+        let why = if freemail { NoMatch::Freemail } else { NoMatch::NotListed };
+        if !self.rules.service {
+            return Party::Unregistered { why };
         }
+        match present.answers.get(&*mailbox) {
+            Some(Answer::Known(known)) => match known.found(sender, &mailbox, &self.rules) {
+                Some(found) => self.registered(&found, present),
+                None => Party::Unregistered { why },
+            },
+            Some(Answer::Unknown) => Party::Unregistered { why },
+            Some(Answer::Silence) | None => Party::Unanswered { mailbox: mailbox.into_owned() },
+        }
+    }
+
+    /// Whether somebody who was to have a mail can't have it any more.
+    #[must_use]
+    pub fn is_gone(&self, person: &EmailAddress, present: &Present) -> bool {
+        ladder::gone(self.people.find(person), present).is_some()
+    }
+
+    /// The same party with the ladder climbed anew, if the person who took the mail can't have it
+    /// any more.
+    #[must_use]
+    pub fn climb_again(&self, party: &Party, present: &Present) -> Option<(Party, Skipped)> {
+        let Party::Registered { customer, tier, matched, ladder } = party else { return None };
+        let taker = ladder.taken_by()?.person()?;
+        let why = ladder::gone(self.people.find(taker), present)?;
+        let first = ladder.steps.first().and_then(|step| step.rung.person());
+        let ladder = ladder::walk(first, tier.as_deref(), &self.people, &self.rules, present);
+        let party = Party::Registered {
+            customer: customer.clone(),
+            tier: tier.clone(),
+            matched: matched.clone(),
+            ladder,
+        };
+        Some((party, why))
+    }
+
+    /// The calendars of our people, with their zones.
+    pub fn calendars(&self) -> impl Iterator<Item = (&EmailAddress, &str, &TimeZone)> {
+        self.people
+            .iter()
+            .filter_map(|person| Some((&person.address, person.calendar.as_deref()?, &person.zone)))
+    }
+
+    /// Whether it matters how many open tickets anybody has.
+    #[must_use]
+    pub fn counts_tickets(&self) -> bool {
+        self.people.iter().any(|person| person.cap.is_some())
     }
 
     /// Whether a mailing list is one of ours: what its List-Id names lies in our own domains.
@@ -147,6 +245,12 @@ impl Directory {
         self.people.find(person).map(|person| &*person.name).filter(|name| !name.is_empty())
     }
 
+    /// Whether somebody is among our people.
+    #[must_use]
+    pub fn knows(&self, person: &EmailAddress) -> bool {
+        self.people.find(person).is_some()
+    }
+
     /// How many rows the customers' file has.
     #[must_use]
     pub fn customer_rows(&self) -> usize {
@@ -159,12 +263,12 @@ impl Directory {
         self.people.len()
     }
 
-    fn registered(&self, found: &customers::Found<'_>, on: Date) -> Party {
+    fn registered(&self, found: &customers::Found<'_>, present: &Present) -> Party {
         Party::Registered {
             customer: found.customer.to_owned(),
             tier: found.tier.map(str::to_owned),
             matched: found.matched.clone(),
-            ladder: ladder::walk(found.manager, &self.people, &self.rules, on),
+            ladder: ladder::walk(found.manager, found.tier, &self.people, &self.rules, present),
         }
     }
 }
@@ -194,6 +298,11 @@ pub enum Party {
         /// Why nothing matched.
         why: NoMatch,
     },
+    /// Nobody in our files, and the directory service, which may know them, has not answered.
+    Unanswered {
+        /// The address to ask it about, in the form in which answers are kept.
+        mailbox: String,
+    },
 }
 
 /// The row of the directory that a sender matched.
@@ -203,8 +312,8 @@ pub struct Match {
     pub by: MatchedBy,
     /// The address or domain as the row has it, in normal form.
     pub entry: String,
-    /// The line of the row in its file, from 1.
-    pub line: u32,
+    /// The line of the row in its file, from 1; `None` if the directory service said so.
+    pub line: Option<u32>,
 }
 
 /// What kind of row matched.
@@ -234,6 +343,8 @@ pub enum NoMatch {
 /// The walk up the contact ladder: every rung that was tried, in order. The last step took it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
+    /// When it was climbed.
+    pub at: Timestamp,
     /// The rungs that were tried.
     pub steps: Vec<Step>,
     /// Whether every person was skipped, so that the team at the end took it.
@@ -269,6 +380,17 @@ pub enum Rung {
     Team(TeamId),
 }
 
+impl Rung {
+    /// The person who stands on it, if it isn't the team's.
+    #[must_use]
+    pub fn person(&self) -> Option<&EmailAddress> {
+        match self {
+            Self::AccountManager(person) | Self::Manager(person) => Some(person),
+            Self::Team(_) => None,
+        }
+    }
+}
+
 /// Why a rung was skipped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -279,6 +401,32 @@ pub enum Skipped {
         from: Date,
         /// Last day away.
         until: Date,
+    },
+    /// Absent, by their calendar.
+    Calendar {
+        /// When the absence begins.
+        from: Timestamp,
+        /// When it ends.
+        until: Timestamp,
+    },
+    /// A public holiday where they are.
+    Holiday {
+        /// The day.
+        day: Date,
+    },
+    /// Outside their working hours.
+    OutsideHours {
+        /// What the clock says where they are.
+        local: DateTime,
+        /// Where that is.
+        zone: String,
+    },
+    /// Enough to do already.
+    Full {
+        /// How many tickets of theirs are open.
+        open: u32,
+        /// How many they can have.
+        cap: u32,
     },
     /// Already tried on this ladder: it leads back to itself.
     AlreadyTried,

@@ -48,7 +48,7 @@ impl Judged {
             margin: verdict.margin(),
             confidence: verdict.confidence,
             has_evidence: !verdict.hits.is_empty(),
-            routed: matches!(by_words(verdict, threshold).target, Target::Team(_)),
+            routed: matches!(by_words(verdict, None, threshold).target, Target::Team(_)),
         }
     }
 }

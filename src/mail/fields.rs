@@ -84,6 +84,20 @@ impl<'a> Fields<'a> {
         named.map(|field| field.value.trim_ascii())
     }
 
+    /// The values of every field with this name, in order, each with whether it stands above the
+    /// first field called `other`; false where there is none. The names in lower case.
+    pub(super) fn above(&self, name: &str, other: &str) -> impl Iterator<Item = (&'a [u8], bool)> {
+        let (name, other) = (name.as_bytes(), other.as_bytes());
+        let is_other = |field: &Field<'_>| field.name.eq_ignore_ascii_case(other);
+        let fields = if self.names & bit(name) == 0 { &[] } else { self.list.as_slice() };
+        let first = fields.iter().position(is_other).unwrap_or(0);
+        let mut fields = fields.iter().enumerate();
+        std::iter::from_fn(move || {
+            let (at, field) = fields.find(|(_, field)| field.name.eq_ignore_ascii_case(name))?;
+            Some((field.value.trim_ascii(), at < first))
+        })
+    }
+
     /// The value of the first field with this name.
     pub(super) fn first(&self, name: &str) -> Option<&'a [u8]> {
         self.all(name).next()

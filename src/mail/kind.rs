@@ -23,6 +23,31 @@ const AWAY: [&str; 9] = [
     "réponse automatique",
 ];
 
+/// More of a field that calls a mail spam is not shown.
+const MAX_SHOWN: usize = 60;
+
+/// When a field calls a mail spam; its value is in lower case.
+enum Says {
+    BeginsWith(&'static [&'static str]),
+    Holds(&'static [&'static str]),
+    AtLeast(i32),
+}
+
+/// The fields by which receiving servers call a mail spam.
+const SPAM_FLAGS: [(&str, Says); 9] = [
+    ("X-Spam-Flag", Says::BeginsWith(&["yes"])),
+    ("X-Spam-Status", Says::BeginsWith(&["yes"])),
+    ("X-Spam", Says::BeginsWith(&["yes"])),
+    // Microsoft: the spam confidence level; 5 and 6 are spam, above is certain.
+    ("X-MS-Exchange-Organization-SCL", Says::AtLeast(5)),
+    // … and the verdict of its filter: spam, or called so by a rule or a list.
+    ("X-Forefront-Antispam-Report", Says::Holds(&["sfv:spm", "sfv:sks", "sfv:skb"])),
+    ("X-Barracuda-Spam-Status", Says::BeginsWith(&["yes"])),
+    ("X-Bogosity", Says::BeginsWith(&["spam", "yes"])),
+    ("X-DSPAM-Result", Says::BeginsWith(&["spam"])),
+    ("X-Proofpoint-Spam-Details", Says::Holds(&["rule=spam"])),
+];
+
 /// Says what kind of mail it is. `subject` is decoded.
 pub(super) fn kind(fields: &Fields<'_>, subject: &str, sender: Option<&str>) -> Kind {
     let content = Content::of(fields);
@@ -125,8 +150,25 @@ fn is_away(subject: &str) -> bool {
 
 fn is_encrypted(content: &Content) -> bool {
     content.is("multipart/encrypted")
-        || ((content.is("application/pkcs7-mime") || content.is("application/x-pkcs7-mime"))
-            && !content.says("signed-data"))
+        // `signed-data` too: its text is packed together with the signature.
+        || content.is("application/pkcs7-mime")
+        || content.is("application/x-pkcs7-mime")
+}
+
+/// The field by which the receiving server calls a mail spam, as `X-Spam-Flag: yes`.
+///
+/// Of each, the topmost counts. Whoever sets one beforehand makes but their own mail spam.
+pub(super) fn spam_flag(fields: &Fields<'_>) -> Option<String> {
+    SPAM_FLAGS.iter().find_map(|(name, says)| {
+        let value = String::from_utf8_lossy(fields.first(name)?).trim().to_lowercase();
+        let spam = match says {
+            Says::BeginsWith(words) => words.iter().any(|word| value.starts_with(word)),
+            Says::Holds(words) => words.iter().any(|word| value.contains(word)),
+            Says::AtLeast(least) => value.parse::<i32>().is_ok_and(|level| level >= *least),
+        };
+        let shown: String = value.chars().filter(|c| !c.is_control()).take(MAX_SHOWN).collect();
+        spam.then(|| format!("{name}: {shown}"))
+    })
 }
 
 fn is_list(fields: &Fields<'_>) -> bool {

@@ -32,10 +32,10 @@ static PARSER: LazyLock<MessageParser> = LazyLock::new(|| {
         .header_address(HeaderName::Cc)
         .header_address(HeaderName::DeliveredTo)
         .header_address("X-Original-To")
+        .header_address("Envelope-To")
+        .header_address("X-Envelope-To")
+        .header_address("X-Delivered-To")
         .header_text(HeaderName::Subject)
-        .header_id(HeaderName::MessageId)
-        .header_id(HeaderName::InReplyTo)
-        .header_id(HeaderName::References)
         // A date without its zone, or with one that is not known, would take the next field with it.
         .header_text(HeaderName::Date)
         .default_header_ignore()
@@ -46,7 +46,6 @@ static PARSER: LazyLock<MessageParser> = LazyLock::new(|| {
 enum Form {
     Addresses,
     Text,
-    Ids,
     Content,
 }
 
@@ -60,10 +59,10 @@ fn known(name: &[u8]) -> Option<(HeaderName<'static>, Form)> {
         b"cc" => (HeaderName::Cc, Form::Addresses),
         b"delivered-to" => (HeaderName::DeliveredTo, Form::Addresses),
         b"x-original-to" => (HeaderName::Other("X-Original-To".into()), Form::Addresses),
+        b"envelope-to" => (HeaderName::Other("Envelope-To".into()), Form::Addresses),
+        b"x-envelope-to" => (HeaderName::Other("X-Envelope-To".into()), Form::Addresses),
+        b"x-delivered-to" => (HeaderName::Other("X-Delivered-To".into()), Form::Addresses),
         b"subject" => (HeaderName::Subject, Form::Text),
-        b"message-id" => (HeaderName::MessageId, Form::Ids),
-        b"in-reply-to" => (HeaderName::InReplyTo, Form::Ids),
-        b"references" => (HeaderName::References, Form::Ids),
         b"date" => (HeaderName::Date, Form::Text),
         b"content-type" => (HeaderName::ContentType, Form::Content),
         b"content-disposition" => (HeaderName::ContentDisposition, Form::Content),
@@ -105,7 +104,6 @@ pub(super) fn headers<'x>(
         let value = match form {
             Form::Addresses => stream.parse_address(),
             Form::Text => stream.parse_unstructured(),
-            Form::Ids => stream.parse_id(),
             Form::Content => stream.parse_content_type(),
         };
         // An encoded word that is never closed can lead on into the next field.

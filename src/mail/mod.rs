@@ -8,6 +8,7 @@ pub mod address;
 pub mod parse;
 
 mod anycase;
+mod authres;
 mod body;
 mod charset;
 mod closings;
@@ -17,9 +18,13 @@ pub mod kind;
 mod message;
 mod parts;
 mod nesting;
+pub mod original;
+mod pgp;
 mod phrases;
 mod quoted;
 mod text;
+pub mod thread;
+pub mod trust;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -82,8 +87,8 @@ pub struct Mail {
     pub sender_name: Option<String>,
     /// Where an answer should go, if the mail names another place than its sender.
     pub reply_to: Option<EmailAddress>,
-    /// The addresses that it came to: Delivered-To, X-Original-To, To, Cc, in this order, no
-    /// address twice.
+    /// The addresses that it came to: what the servers on its way noted, from the most particular
+    /// (X-Original-To, Envelope-To, Delivered-To, …), then To and Cc; no address twice.
     pub recipients: Vec<EmailAddress>,
     /// The decoded subject, on one line; empty when there is none.
     pub subject: String,
@@ -95,6 +100,14 @@ pub struct Mail {
     pub kind: Kind,
     /// The list that it came over: what stands in List-Id between the angle brackets.
     pub list_id: Option<String>,
+    /// What mail servers said of its sender, from the top; [`trust`] knows whose word counts.
+    pub authentication: Vec<trust::AuthField>,
+    /// The field by which the receiving server calls it spam, if it does.
+    pub spam: Option<String>,
+    /// The senders of the mails that are attached to it; nothing for one that names none.
+    pub attached: Vec<Option<EmailAddress>>,
+    /// What a bounce says of the mail that it is about.
+    pub returned: Option<original::Returned>,
     /// What was odd about the bytes.
     pub oddities: BTreeSet<Oddity>,
     /// Size of the whole mail in bytes, also when only its beginning was fetched.
@@ -179,7 +192,8 @@ pub enum Kind {
     Calendar,
     /// A read receipt (RFC 8098).
     Receipt,
-    /// A mail whose text only its addressee can read (S/MIME or PGP).
+    /// A mail whose text can't be read without its addressee's key, or without taking its signature
+    /// apart (S/MIME or PGP).
     Encrypted,
 }
 

@@ -13,7 +13,8 @@ use sha2::{Digest, Sha256};
 use super::fields::{Fields, header_too_large};
 use super::nesting::nested_too_deep;
 use super::{
-    EmailAddress, Kind, Mail, MailKey, Oddity, Text, body, charset, html, kind, message, text,
+    EmailAddress, Kind, Mail, MailKey, Oddity, Text, TextPlace, body, charset, html, kind, message,
+    original, pgp, text, thread, trust,
 };
 
 /// More levels of nested parts than this are not read.
@@ -23,8 +24,6 @@ pub const MAX_HEADER: usize = 256 * 1024;
 
 /// How much of the body the key covers.
 const KEYED_BODY: usize = 64 * 1024;
-/// More ids of mails that are answered than this are not kept.
-const MAX_ANSWERS: usize = 50;
 /// More recipients than this are not kept, nor looked at.
 const MAX_RECIPIENTS: usize = 200;
 
@@ -53,11 +52,12 @@ pub fn parse(raw: &[u8], size: u64) -> Mail {
         message::read(raw, &fields)
     };
     if let Some(message) = &message {
-        read_header(message, &mut mail);
+        read_header(message, &fields, &mut mail);
         mend_sender(&fields, &mut mail);
         mend_subject(&fields, &mut mail);
         if !header_only {
             read_text(message, raw, &mut mail);
+            mail.attached = original::attached(message);
         }
     }
     if fields.is_empty() && !header_only {
@@ -68,7 +68,15 @@ pub fn parse(raw: &[u8], size: u64) -> Mail {
     if mail.kind == Kind::Person && message.as_ref().is_some_and(asks_a_calendar) {
         mail.kind = Kind::Calendar;
     }
+    if mail.kind == Kind::Person && pgp::is_encrypted(&mail.text.body) {
+        mail.kind = Kind::Encrypted;
+    }
+    if mail.kind == Kind::Bounce {
+        mail.returned = original::returned(raw, fields.end);
+    }
+    mail.spam = kind::spam_flag(&fields);
     mail.list_id = fields.first("list-id").map(list_id);
+    mail.authentication = trust::fields(fields.above("authentication-results", "received"));
     note_absences(&fields, &mut mail);
     mail
 }
@@ -93,6 +101,10 @@ fn blank(key: MailKey, size: u64) -> Mail {
         text: Text::default(),
         kind: Kind::Person,
         list_id: None,
+        authentication: Vec::new(),
+        spam: None,
+        attached: Vec::new(),
+        returned: None,
         oddities: BTreeSet::new(),
         size,
     }
@@ -162,9 +174,10 @@ fn note_absences(fields: &Fields<'_>, mail: &mut Mail) {
     mail.oddities.extend(missing.into_iter().filter(|(holds, _)| *holds).map(|(_, oddity)| oddity));
 }
 
-fn read_header(message: &Message<'_>, mail: &mut Mail) {
+fn read_header(message: &Message<'_>, fields: &Fields<'_>, mail: &mut Mail) {
     let first = |name| message.header_values(name).next();
-    mail.message_id = message.message_id().map(str::trim).filter(|id| !id.is_empty()).map(plain);
+    mail.message_id = thread::message_id(fields);
+    mail.answers = thread::answers(fields, mail.message_id.as_deref());
     read_senders(message, mail);
     mail.reply_to = message.reply_to().and_then(first_address);
     mail.recipients = recipients(message);
@@ -172,12 +185,6 @@ fn read_header(message: &Message<'_>, mail: &mut Mail) {
     mail.subject = one_line(text(HeaderName::Subject).unwrap_or_default());
     let date = text(HeaderName::Date).and_then(DateTime::parse_rfc822);
     mail.date = date.map(|date| date.to_timestamp().saturating_mul(1000));
-    let newest_first = ids(message.references()).into_iter().rev();
-    for id in ids(message.in_reply_to()).into_iter().chain(newest_first) {
-        if mail.answers.len() < MAX_ANSWERS && !mail.answers.contains(&id) {
-            mail.answers.push(id);
-        }
-    }
 }
 
 /// The first mailbox in From that has an address. A comma in a name that is not quoted makes two
@@ -211,9 +218,12 @@ fn mend_sender(fields: &Fields<'_>, mail: &mut Mail) {
 
 fn recipients(message: &Message<'_>) -> Vec<EmailAddress> {
     let mut recipients: Vec<EmailAddress> = Vec::new();
-    let original = HeaderName::Other("X-Original-To".into());
-    let names = [HeaderName::DeliveredTo, original, HeaderName::To, HeaderName::Cc];
-    let values = names.into_iter().flat_map(|name| {
+    let noted = ["X-Original-To", "Envelope-To", "X-Envelope-To", "Delivered-To", "X-Delivered-To"];
+    let names = noted.map(|name| match name {
+        "Delivered-To" => HeaderName::DeliveredTo,
+        name => HeaderName::Other(name.into()),
+    });
+    let values = names.into_iter().chain([HeaderName::To, HeaderName::Cc]).flat_map(|name| {
         message.header_values(name).filter_map(HeaderValue::as_address).flat_map(Address::iter)
     });
     for address in values.filter_map(mail_parser::Addr::address).take(MAX_RECIPIENTS) {
@@ -227,29 +237,6 @@ fn recipients(message: &Message<'_>) -> Vec<EmailAddress> {
 
 fn first_address(addresses: &Address<'_>) -> Option<EmailAddress> {
     addresses.iter().take(MAX_RECIPIENTS).find_map(|addr| EmailAddress::parse(addr.address()?).ok())
-}
-
-fn ids(value: &HeaderValue<'_>) -> Vec<String> {
-    match value {
-        HeaderValue::Text(id) => vec![plain(id)],
-        HeaderValue::TextList(ids) => {
-            let last = ids.get(ids.len().saturating_sub(MAX_ANSWERS)..).unwrap_or_default();
-            last.iter().map(|id| plain(id)).collect()
-        }
-        HeaderValue::Address(_)
-        | HeaderValue::DateTime(_)
-        | HeaderValue::ContentType(_)
-        | HeaderValue::Received(_)
-        | HeaderValue::Empty => Vec::new(),
-    }
-}
-
-/// An id without control characters, which have no place in one.
-fn plain(id: &str) -> String {
-    if id.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-        return id.to_owned();
-    }
-    id.chars().filter(|c| !c.is_control()).collect()
 }
 
 /// A text on one line, without the characters that would break it.
@@ -313,6 +300,13 @@ fn read_text(message: &Message<'_>, raw: &[u8], mail: &mut Mail) {
     }
     if from_html {
         mail.oddities.insert(Oddity::HtmlOnly);
+    } else {
+        marked = pgp::armor(&body);
+    }
+    let own = body.len();
+    add_attached(message, &mut body);
+    if body.len() > own {
+        marked.push((own..body.len(), TextPlace::Quoted));
     }
     if body.len() > Text::LIMIT {
         body.truncate(body.floor_char_boundary(Text::LIMIT));
@@ -325,6 +319,30 @@ fn read_text(message: &Message<'_>, raw: &[u8], mail: &mut Mail) {
         body = as_it_came(raw.get(start..).unwrap_or_default());
     }
     mail.text = text::mark(body, &marked);
+}
+
+/// Adds the subject and the text of the first mail that is attached: what somebody sends on is
+/// what their mail is about. A report's is for machines.
+fn add_attached(message: &Message<'_>, text: &mut String) {
+    let content = message.content_type().and_then(|content| content.subtype());
+    let report = content.is_some_and(|kind| kind.eq_ignore_ascii_case("report"));
+    let Some(inner) = original::inner(message).next().filter(|_| !report) else { return };
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text.push_str(&one_line(inner.subject().unwrap_or_default()));
+    for part in body::read(inner) {
+        text.push('\n');
+        let (shown, _) = charset::text_of(part, &inner.raw_message);
+        if body::is_html(part) {
+            text.push_str(&html::visible(&shown).text);
+        } else {
+            text.push_str(&shown);
+        }
+        if text.len() > Text::LIMIT {
+            return;
+        }
+    }
 }
 
 /// The beginning of some bytes as text.

@@ -81,6 +81,11 @@ struct ByDecision {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BySource {
+    source: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByVersion {
     version: String,
 }
@@ -94,6 +99,9 @@ struct Numbers {
     last_read: Family<ByMailbox, Gauge<f64, AtomicU64>>,
     login_refused: Family<ByMailbox, Gauge>,
     rules_refused: Gauge,
+    nobody_free: Family<ByMailbox, Counter>,
+    directory_failing: Family<BySource, Gauge>,
+    calendars_failing: Gauge,
     dictionaries: Family<ByVersion, Gauge>,
     store_answers: Gauge,
     tickets: Family<ByDecision, Gauge>,
@@ -142,7 +150,9 @@ impl Health {
         let numbers = Numbers::registered();
         for mailbox in &config.mailboxes {
             // From 0 on, so that the first failure is seen as a rise.
-            let _ = numbers.failures.get_or_create(&ByMailbox { mailbox: mailbox.id.0.clone() });
+            let label = ByMailbox { mailbox: mailbox.id.0.clone() };
+            let _ = numbers.failures.get_or_create(&label);
+            let _ = numbers.nobody_free.get_or_create(&label);
         }
         Self {
             mailboxes: Mutex::new(mailboxes.collect()),
@@ -201,6 +211,22 @@ impl Health {
             let label = ByResult { mailbox: mailbox.0.clone(), result };
             self.numbers.recorded.get_or_create(&label).inc();
         }
+    }
+
+    /// A customer's mail went to the team at the end of the ladder, since nobody on it is free.
+    pub fn nobody_free(&self, mailbox: &SourceId) {
+        let label = ByMailbox { mailbox: mailbox.0.clone() };
+        self.numbers.nobody_free.get_or_create(&label).inc();
+    }
+
+    /// Whether the directory's `database` or `service` does not answer.
+    pub fn directory_failing(&self, source: &'static str, failing: bool) {
+        self.numbers.directory_failing.get_or_create(&BySource { source }).set(failing.into());
+    }
+
+    /// So many people's calendars can't be read.
+    pub fn calendars_failing(&self, count: usize) {
+        self.numbers.calendars_failing.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// How many mails were recorded since the start.
@@ -364,8 +390,27 @@ impl Numbers {
             "When the oldest waiting delivery was asked for, in seconds since 1970; 0 for none",
             numbers.oldest_job.clone(),
         );
+        numbers.register_directory(&mut registry);
         *lock(&numbers.registry) = registry;
         numbers
+    }
+
+    fn register_directory(&self, registry: &mut Registry) {
+        registry.register(
+            "nobody_free",
+            "Mails of customers that went to the team at the end of the ladder: nobody was free",
+            self.nobody_free.clone(),
+        );
+        registry.register(
+            "directory_failing",
+            "1 while the directory's database or service does not answer",
+            self.directory_failing.clone(),
+        );
+        registry.register(
+            "calendars_failing",
+            "People whose calendar can't be read",
+            self.calendars_failing.clone(),
+        );
     }
 
     fn set(&self, counts: &Counts) {

@@ -10,6 +10,8 @@ pub mod backoff;
 pub mod imap;
 pub mod secret;
 pub mod clock;
+pub mod directory;
+mod http;
 pub mod maildir;
 pub mod labelled;
 pub mod ledger;

@@ -15,7 +15,8 @@ use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::config::DirectorySettings;
+use super::directory::{Tables, read_tables};
+use crate::config::{DirectorySettings, HolidaySettings};
 use crate::diagnostic::Diagnostic;
 use crate::directory::{DirectoryFiles, SourceText};
 
@@ -50,8 +51,13 @@ impl Fingerprint {
     /// The fingerprint of the directory's files.
     #[must_use]
     pub fn of_directory(files: &DirectoryFiles) -> Self {
-        let sources = files.customers.iter().chain(&files.people);
-        Self::of(sources.map(|source| (source.name.as_str(), source.text.as_str())))
+        let sources = files.customers.iter().chain(&files.people).chain(files.holidays.values());
+        Self::of_texts(sources)
+    }
+
+    /// The fingerprint of some of the directory's texts.
+    pub fn of_texts<'a>(texts: impl IntoIterator<Item = &'a SourceText>) -> Self {
+        Self::of(texts.into_iter().map(|source| (source.name.as_str(), source.text.as_str())))
     }
 }
 
@@ -77,20 +83,39 @@ pub fn read_dictionaries(dir: &Path) -> Result<BTreeMap<String, String>, Vec<Dia
     if findings.is_empty() { Ok(texts) } else { Err(findings) }
 }
 
-/// Reads the files of the directory.
+/// Reads the files of the directory, and asks its database, if it has one. Waits for the answer.
 ///
 /// # Errors
-/// Every file that can't be read, or isn't UTF-8.
+/// Every file that can't be read, or isn't UTF-8; that the database can't be read.
 pub fn read_directory(settings: &DirectorySettings) -> Result<DirectoryFiles, Vec<Diagnostic>> {
     let mut findings = Vec::new();
-    let mut read = |path: &Option<PathBuf>| {
-        let path = path.as_ref()?;
+    let mut read = |path: &PathBuf| {
         let name = path.display().to_string();
         let text = read_text(path, &name, &mut findings)?;
         Some(SourceText { name, text })
     };
-    let files =
-        DirectoryFiles { customers: read(&settings.customers), people: read(&settings.people) };
+    let customers = settings.customers.as_ref().and_then(&mut read);
+    let people = settings.people.as_ref().and_then(&mut read);
+    let mut holidays = BTreeMap::new();
+    for (name, list) in &settings.holidays {
+        let source = match list {
+            HolidaySettings::File(path) => read(path),
+            HolidaySettings::Days(days) => {
+                Some(SourceText { name: format!("[holidays] {name}"), text: days.clone() })
+            }
+        };
+        holidays.extend(source.map(|source| (name.clone(), source)));
+    }
+    let tables = settings.sql.as_ref().map_or_else(|| Ok(Tables::default()), read_tables);
+    let tables = tables.unwrap_or_else(|unreadable| {
+        findings.extend(unreadable);
+        Tables::default()
+    });
+    let files = DirectoryFiles {
+        customers: customers.or(tables.customers),
+        people: people.or(tables.people),
+        holidays,
+    };
     if findings.is_empty() { Ok(files) } else { Err(findings) }
 }
 
@@ -150,10 +175,10 @@ fn not_utf8(name: &str, error: &std::string::FromUtf8Error) -> Diagnostic {
 /// What shows, without reading a file, that it may have changed. Whatever changes a file's content
 /// sets its change time, which nobody can set back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Stamp(Vec<(PathBuf, Option<[i64; 4]>)>);
+pub(super) struct Stamp(Vec<(PathBuf, Option<[i64; 4]>)>);
 
 impl Stamp {
-    fn of(paths: Vec<PathBuf>) -> Self {
+    pub(super) fn of(paths: Vec<PathBuf>) -> Self {
         let stamp = |path: PathBuf| {
             let found = fs::metadata(&path).ok().map(|found| {
                 [
@@ -175,7 +200,7 @@ pub enum Watched {
     /// The dictionaries in this folder.
     Dictionaries(PathBuf),
     /// The files of the directory.
-    Directory(DirectorySettings),
+    Directory(Box<DirectorySettings>),
 }
 
 /// What the watched files are by now.
@@ -202,9 +227,7 @@ impl Watched {
     fn stamp(&self) -> Stamp {
         Stamp::of(match self {
             Self::Dictionaries(dir) => dictionary_paths(dir).unwrap_or_default(),
-            Self::Directory(settings) => {
-                settings.customers.iter().chain(&settings.people).cloned().collect()
-            }
+            Self::Directory(settings) => settings.files().cloned().collect(),
         })
     }
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::{Place, TicketId};
-use crate::mail::MailKey;
+use crate::mail::{EmailAddress, MailKey};
 
 /// What is to be done with a mail on its server.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -39,6 +39,8 @@ pub struct Job {
     pub size: u64,
     /// What to do.
     pub action: Action,
+    /// Who gets the mail, if it is the contact ladder that says so.
+    pub rung: Option<EmailAddress>,
     /// Which try this is, from 1. Above 1, an earlier one may have been done without our hearing
     /// of it, so the delivery looks before it acts.
     pub attempt: u32,

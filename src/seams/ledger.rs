@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Action, Place, Proof, SourceId};
 use crate::classify::Verdict;
-use crate::directory::Party;
+use crate::directory::{Party, Skipped};
 use crate::mail::{EmailAddress, Kind, Mail, Oddity, Text};
-use crate::route::{Decision, Reason, Target};
+use crate::route::{Decision, Reason, Signs, Target};
 
 /// The number of a ticket, from 1. Never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -40,6 +40,9 @@ pub struct Fence {
 pub struct Evidence {
     /// Who sent it.
     pub party: Party,
+    /// What else was found out about it.
+    #[serde(default, skip_serializing_if = "Signs::is_empty")]
+    pub signs: Signs,
     /// What the dictionaries said, if they were asked.
     pub verdict: Option<Verdict>,
     /// How sure they had to be for the team that they ranked first.
@@ -168,6 +171,13 @@ pub enum Happening {
         /// Who asked for it: a person's name, or `postroom`.
         by: String,
     },
+    /// Whoever was to have it became busy before it was delivered.
+    BecameBusy {
+        /// Who.
+        person: EmailAddress,
+        /// Why they can't have it.
+        why: Skipped,
+    },
     /// Another copy came.
     SeenAgain {
         /// Where it lies.
@@ -196,6 +206,11 @@ pub enum Happening {
     DeliveryGivenUp {
         /// What happened.
         why: String,
+    },
+    /// A bounce came that is about it.
+    Bounced {
+        /// The bounce's ticket.
+        ticket: TicketId,
     },
     /// Somebody asked to read the mail again.
     RetryAsked {
@@ -260,11 +275,13 @@ impl TicketDetail {
                 let of_others = [Reason::Answered, Reason::Undone, Reason::Undeliverable];
                 (!of_others.contains(&decision.reason)).then_some(decision)
             }
-            Happening::SeenAgain { .. }
+            Happening::BecameBusy { .. }
+            | Happening::SeenAgain { .. }
             | Happening::Renumbered { .. }
             | Happening::Delivered { .. }
             | Happening::DeliveryFailed { .. }
             | Happening::DeliveryGivenUp { .. }
+            | Happening::Bounced { .. }
             | Happening::RetryAsked { .. } => None,
         })
     }

@@ -8,10 +8,12 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::{
-    Amendment, Counts, Cursor, Entry, Fence, Job, JobId, Outcome, Place, Recorded, SourceId,
-    Ticket, TicketDetail, TicketFilter, TicketId,
+    Amendment, Counts, Cursor, Entry, Fence, Happening, Job, JobId, Outcome, Place, Recorded,
+    SourceId, Ticket, TicketDetail, TicketFilter, TicketId,
 };
 use crate::dictionary::Version;
+use crate::mail::EmailAddress;
+use crate::route::follow::Earlier;
 
 /// Why the store did not do it. Nothing of the call was done.
 #[derive(Debug, Error)]
@@ -97,6 +99,21 @@ pub trait Store: Send + Sync {
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
+    /// Changes a ticket's decision instead of doing a job that was claimed and not begun: the job
+    /// is dropped, and the rest is as in [`Store::amend`]. With the amendment comes
+    /// what happened, for the events.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the job is no longer claimed under this fence, or the current
+    /// decision is not `instead_of`.
+    async fn reroute(
+        &self,
+        fence: &Fence,
+        job: JobId,
+        change: (&Happening, &Amendment),
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
     /// Changes a ticket's decision. A job that waits is dropped, the amendment's action takes its
     /// place and applies to the first copy, wherever it lies by now.
     ///
@@ -130,11 +147,21 @@ pub trait Store: Send + Sync {
     /// page: a page costs a handful of statements.
     async fn details(&self, filter: &TicketFilter) -> Result<Vec<TicketDetail>, StoreError>;
 
+    /// What is known of the mails with these Message-IDs, oldest first. Ids that no mail has are
+    /// left out; one that several have comes as often. Mails that wait to be recorded are unknown.
+    async fn threads(&self, message_ids: &[String]) -> Result<Vec<Earlier>, StoreError>;
+
     /// Whether it answers. Costs the same however much it holds.
     async fn ping(&self) -> Result<(), StoreError>;
 
     /// Numbers for the metrics.
     async fn counts(&self) -> Result<Counts, StoreError>;
+
+    /// How many tickets that were recorded since `since` are each person's.
+    async fn open_tickets(
+        &self,
+        since: Timestamp,
+    ) -> Result<BTreeMap<EmailAddress, u32>, StoreError>;
 
     /// Keeps the files of a dictionary version, so that its decisions can be replayed. May be
     /// repeated.

@@ -11,8 +11,10 @@
 //! ones before it. All stages work under one lease and end together when it is lost.
 
 mod deliver;
+mod found;
 mod gather;
 mod read;
+mod recheck;
 mod record;
 
 use std::sync::Arc;

@@ -4,6 +4,7 @@
 //! and metrics. All of them end on one cancellation token.
 
 mod mailbox;
+pub mod presence;
 pub mod rules;
 
 use std::future::IntoFuture as _;
@@ -27,7 +28,11 @@ use crate::rim::imap::{Account, ImapDelivery, ImapSource};
 use crate::rim::maildir::{MaildirDelivery, MaildirSource};
 use crate::rim::{self, clock::SystemClock};
 use crate::seams::{Clock, Delivery, Source, Store, StoreError};
+use presence::Presence;
 use rules::LiveRules;
+
+/// Who asks, where it is no person.
+const POSTROOM: &str = "postroom";
 
 /// How long requests that came before the end may take.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
@@ -38,6 +43,9 @@ pub enum ServeError {
     /// The dictionaries or the directory have errors, and there is no earlier version to keep.
     #[error("the dictionaries or the directory have errors")]
     Rules(Vec<Diagnostic>),
+    /// The directory service can't be asked.
+    #[error("the directory service can't be asked: {0}")]
+    Directory(String),
     /// The store can't be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -68,6 +76,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     rules: watch::Receiver<Arc<crate::pipeline::Rules>>,
     health: Arc<Health>,
+    presence: Arc<Presence>,
     stop: CancellationToken,
     /// What names this run as the holder of a lease.
     holder: String,
@@ -91,14 +100,17 @@ impl Service {
         let version = first.dictionaries.version();
         let health = Arc::new(Health::new(&config, version));
         let stop = CancellationToken::new();
+        let presence = Presence::new(&config.directory).map_err(ServeError::Directory)?;
         let shared = Shared {
             store,
             clock,
             rules: rules.clone(),
             health: health.clone(),
+            presence: Arc::new(presence),
             stop: stop.clone(),
             holder,
         };
+        let calendars = presence::first_look(&config.directory, &shared).await;
 
         let mut tasks = JoinSet::new();
         let address = door.as_ref().map(|(_, address)| *address);
@@ -107,6 +119,9 @@ impl Service {
             tasks.spawn(serve_pages(listener, shared.clone()));
         }
         tasks.spawn(live.reload(config.clone(), shared.clone()));
+        tasks.spawn(presence::keep_counting(config.directory.clone(), shared.clone()));
+        tasks.spawn(presence::keep_calendars(config.reload_every, calendars, shared.clone()));
+        tasks.spawn(presence::look_again(shared.clone()));
         if let Some(keep) = config.keep_text {
             tasks.spawn(forget_texts(shared.clone(), keep));
         }

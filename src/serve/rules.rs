@@ -8,12 +8,13 @@ use tokio::sync::{Notify, watch};
 use tracing::{error, info, warn};
 
 use super::Shared;
-use crate::config::Config;
+use crate::config::{Config, SqlSettings};
 use crate::diagnostic::Diagnostic;
 use crate::dictionary::{Dictionaries, TeamId};
 use crate::directory::Directory;
 use crate::pipeline::Rules;
 use crate::rim::backoff::backoff;
+use crate::rim::directory::{DATABASE, read_tables};
 use crate::rim::watch::{
     Fingerprint, Watched, read_dictionaries, read_directory, watch as watch_files,
 };
@@ -24,6 +25,7 @@ pub struct LiveRules {
     sender: watch::Sender<Arc<Rules>>,
     dictionaries_seen: Fingerprint,
     directory_seen: Fingerprint,
+    tables_seen: Fingerprint,
 }
 
 /// Rules that were just built from their files.
@@ -34,6 +36,7 @@ pub struct Loaded {
     pub warnings: Vec<Diagnostic>,
     dictionaries_seen: Fingerprint,
     directory_seen: Fingerprint,
+    tables_seen: Fingerprint,
 }
 
 /// What became of rules that were offered.
@@ -52,24 +55,25 @@ pub enum Offered {
 /// # Errors
 /// Everything that is wrong with any of the files, at once, and the warnings among it.
 pub fn load(config: &Config) -> Result<Loaded, Vec<Diagnostic>> {
+    load_beside(config, None)
+}
+
+fn load_beside(config: &Config, kept: Option<&Arc<Directory>>) -> Result<Loaded, Vec<Diagnostic>> {
     let mut findings = Vec::new();
     let dictionaries = read_dictionaries(&config.dictionaries).and_then(|sources| {
         let (dictionaries, warnings) = Dictionaries::build(&sources)?;
         findings.extend(warnings);
         Ok((dictionaries, sources))
     });
-    let directory = read_directory(&config.directory).and_then(|files| {
-        let (directory, warnings) = Directory::build(&files, &config.directory.rules)?;
-        findings.extend(warnings);
-        Ok((directory, Fingerprint::of_directory(&files)))
-    });
+    let directory = load_directory(config, kept, &mut findings);
     match (dictionaries, directory) {
-        (Ok((dictionaries, sources)), Ok((directory, directory_seen))) => {
+        (Ok((dictionaries, sources)), Ok((directory, [directory_seen, tables_seen]))) => {
             findings.extend(unknown_teams(config, &dictionaries));
             let dictionaries_seen = Fingerprint::of_dictionaries(&sources);
             let policy = config.policy.clone();
             let rules = Rules { dictionaries, sources, directory, policy };
-            Ok(Loaded { rules, warnings: findings, dictionaries_seen, directory_seen })
+            let warnings = findings;
+            Ok(Loaded { rules, warnings, dictionaries_seen, directory_seen, tables_seen })
         }
         (dictionaries, directory) => {
             findings.extend(dictionaries.err().into_iter().flatten());
@@ -79,11 +83,37 @@ pub fn load(config: &Config) -> Result<Loaded, Vec<Diagnostic>> {
     }
 }
 
+/// The directory as it is now. A database that doesn't answer doesn't hold up an edit of another
+/// file: the directory stays as it was, if there is one, and is read again when it answers. With
+/// it come the fingerprints of all texts, and of the database's.
+fn load_directory(
+    config: &Config,
+    kept: Option<&Arc<Directory>>,
+    findings: &mut Vec<Diagnostic>,
+) -> Result<(Arc<Directory>, [Fingerprint; 2]), Vec<Diagnostic>> {
+    let files = match read_directory(&config.directory) {
+        Ok(files) => files,
+        Err(unreadable) => {
+            let away = unreadable.iter().all(|finding| finding.file == DATABASE);
+            let Some(kept) = kept.filter(|_| away) else { return Err(unreadable) };
+            findings.extend(unreadable.into_iter().map(Diagnostic::warning));
+            return Ok((kept.clone(), [Fingerprint::of([]); 2]));
+        }
+    };
+    let (directory, warnings) = Directory::build(&files, &config.directory.rules)?;
+    findings.extend(warnings);
+    let texts = files.customers.iter().chain(&files.people);
+    let tables = Fingerprint::of_texts(texts.filter(|it| it.name.starts_with(DATABASE)));
+    Ok((Arc::new(directory), [Fingerprint::of_directory(&files), tables]))
+}
+
 /// Teams that the configuration names but no dictionary does: mostly a slip of the pen.
 fn unknown_teams(config: &Config, dictionaries: &Dictionaries) -> Vec<Diagnostic> {
     let known: BTreeMap<&TeamId, &str> = dictionaries.teams().collect();
     let in_folders = config.mailboxes.iter().flat_map(|mailbox| mailbox.folders.teams.keys());
-    let named: BTreeSet<&TeamId> = config.policy.thresholds.keys().chain(in_folders).collect();
+    let of_aliases = config.policy.aliases.values().flatten();
+    let in_policy = config.policy.thresholds.keys().chain(of_aliases);
+    let named: BTreeSet<&TeamId> = in_policy.chain(in_folders).collect();
     let last_rung = &config.directory.rules.last_rung;
     let unknown = named.into_iter().filter(|team| !known.contains_key(team) && *team != last_rung);
     unknown
@@ -112,6 +142,7 @@ impl LiveRules {
             sender: watch::Sender::new(Arc::new(loaded.rules)),
             dictionaries_seen: loaded.dictionaries_seen,
             directory_seen: loaded.directory_seen,
+            tables_seen: loaded.tables_seen,
         })
     }
 
@@ -133,11 +164,17 @@ impl LiveRules {
             |_| changed.notify_one(),
         );
         let directory = watch_files(
-            Watched::Directory(config.directory.clone()),
+            Watched::Directory(Box::new(config.directory.clone())),
             config.reload_every,
             Some(self.directory_seen),
             |_| changed.notify_one(),
         );
+        let tables = async {
+            match &config.directory.sql {
+                Some(settings) => watch_tables(settings, self.tables_seen, &shared, &changed).await,
+                None => std::future::pending().await,
+            }
+        };
         let swapping = async {
             loop {
                 changed.notified().await;
@@ -148,6 +185,7 @@ impl LiveRules {
             () = shared.stop.cancelled() => {}
             () = dictionaries => {}
             () = directory => {}
+            () = tables => {}
             () = swapping => {}
         }
     }
@@ -156,8 +194,9 @@ impl LiveRules {
     /// an edit of both is live at once.
     async fn swap_until_done(&self, config: &Arc<Config>, shared: &Shared) {
         for attempt in 1.. {
-            let reading = config.clone();
-            match tokio::task::spawn_blocking(move || load(&reading)).await {
+            let (reading, kept) = (config.clone(), self.sender.borrow().directory.clone());
+            let load = move || load_beside(&reading, Some(&kept));
+            match tokio::task::spawn_blocking(load).await {
                 Ok(loaded) => {
                     if self.swap(loaded, config, shared).await {
                         return;
@@ -223,6 +262,38 @@ impl LiveRules {
     }
 }
 
+/// Asks the database every so often, for ever, and rings when its tables are not as before, or
+/// when it answers again. `seen` is what it said when the rules were loaded.
+async fn watch_tables(
+    settings: &SqlSettings,
+    mut seen: Fingerprint,
+    shared: &Shared,
+    changed: &Notify,
+) {
+    let mut failed = false;
+    loop {
+        let asking = settings.clone();
+        let read = tokio::task::spawn_blocking(move || read_tables(&asking)).await;
+        match read.unwrap_or_else(|_| Err(Vec::new())) {
+            Ok(tables) => {
+                let now = Fingerprint::of_texts(tables.customers.iter().chain(&tables.people));
+                if failed || seen != now {
+                    changed.notify_one();
+                }
+                (seen, failed) = (now, false);
+            }
+            Err(findings) => {
+                for finding in findings.iter().filter(|_| !failed) {
+                    warn!(%finding, "the directory stays as it was");
+                }
+                failed = true;
+            }
+        }
+        shared.health.directory_failing("database", failed);
+        tokio::time::sleep(settings.every).await;
+    }
+}
+
 fn log_warnings(config: &Config, warnings: &[Diagnostic]) {
     for finding in warnings {
         warn!(finding = in_public(config, finding), "a file could be better");
@@ -233,8 +304,10 @@ fn log_warnings(config: &Config, warnings: &[Diagnostic]) {
 /// addresses: of these, only the place and the kind; `postroom check` says all.
 #[must_use]
 pub fn in_public(config: &Config, finding: &Diagnostic) -> String {
-    let directory = config.directory.customers.iter().chain(&config.directory.people);
-    if directory.into_iter().any(|path| path.display().to_string() == finding.file) {
+    // A query's rows are people's addresses too.
+    let in_table = finding.file.starts_with(DATABASE) && finding.file != DATABASE;
+    let mut files = config.directory.files();
+    if in_table || files.any(|path| path.display().to_string() == finding.file) {
         finding.without_text()
     } else {
         finding.to_string()

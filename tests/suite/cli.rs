@@ -339,7 +339,8 @@ fn a_check_tries_the_store_and_changes_nothing() {
 #[test]
 fn a_check_names_the_files_that_a_login_will_miss() {
     let far = "[[mailbox]]\nname = \"far\"\nhost = \"imap.far.example\"\nuser = \"us\"\n\
-               password_file = \"absent.password\"\nca_file = \"absent.pem\"\n";
+               password_file = \"absent.password\"\nca_file = \"absent.pem\"\n\
+               trust = \"ignore\"\n";
     let office = Office::open_with("sqlite:ledger.db", far);
     let ran = office.run(&["check"]);
     assert_eq!(ran.code, 0, "{ran:?}");

@@ -117,11 +117,17 @@ fn directories() {
         };
         fs::copy(&customers, office.path(&name(&customers))).unwrap();
         fs::copy(people, office.path("people.csv")).unwrap();
+        let mut holidays = String::new();
+        for list in ["holidays.txt", "holidays.ics"] {
+            if fs::copy(case.join(list), office.path(list)).is_ok() {
+                let _ = writeln!(holidays, "\"{list}\" = \"{list}\"");
+            }
+        }
         let config = fs::read_to_string(office.path("postroom.toml")).unwrap();
         let config = config
             .replace("\"customers.csv\"", &format!("\"{}\"", name(&customers)))
             .replace("\"callwise.example\"", "\"*.callwise.example\"");
-        office.write("postroom.toml", &config);
+        office.write("postroom.toml", &format!("{config}[holidays]\n{holidays}"));
         vec!["check".to_owned()]
     });
 }

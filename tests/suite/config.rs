@@ -8,6 +8,7 @@ use postroom::config::{
     Access, Config, Folders, Login, SAMPLE, Secret, StoreSettings, Tls, Token, parse::parse,
 };
 use postroom::diagnostic::Diagnostic;
+use postroom::route::Treatment;
 use secrecy::ExposeSecret;
 
 use crate::support::broken;
@@ -39,8 +40,10 @@ fn the_sample_is_read_without_a_finding_and_is_what_the_defaults_are() {
          customers = \"customers.csv\"\npeople = \"people.csv\"\n\
          [web]\nlisten = \"127.0.0.1:8088\"\n\
          [[mailbox]]\nname = \"support\"\nhost = \"imap.callwise.example\"\n\
-         user = \"support@callwise.example\"\npassword_file = \"support.password\"\n\
-         [[mailbox]]\nname = \"local\"\nmaildir = \"/var/mail/support/Maildir\"\n",
+         user = \"support@callwise.example\"\n\
+         authserv_id = \"mx.callwise.example\"\npassword_file = \"support.password\"\n\
+         [[mailbox]]\nname = \"local\"\nmaildir = \"/var/mail/support/Maildir\"\n\
+         authserv_id = [\"MX.callwise.example\"]\n",
     );
     assert_eq!(format!("{sample:#?}"), format!("{bare:#?}"));
 }
@@ -51,6 +54,9 @@ fn what_is_commented_out_in_the_sample_can_be_written() {
         let key = line.strip_prefix("# ").filter(|rest| {
             let word = rest.split(' ').next().unwrap_or_default();
             rest.starts_with("[mailbox.oauth]")
+                || rest.starts_with("[directory.")
+                || rest.starts_with("[tiers.")
+                || rest.starts_with("[[alias]]")
                 || (rest.contains(" = ")
                     && word.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
         });
@@ -64,6 +70,8 @@ fn what_is_commented_out_in_the_sample_can_be_written() {
         "token_file = \"support.token\"\n",
         "token_command = [\"get-token\", \"support\"]\n",
         "assist_folder = \"Assist\"\n",
+        "\ncustomers = \"customers.csv\"\n",
+        "\npeople = \"people.csv\"\n",
     ] {
         assert!(text.contains(line), "{line}");
         text = text.replace(line, "");
@@ -73,6 +81,12 @@ fn what_is_commented_out_in_the_sample_can_be_written() {
     assert_eq!(mailbox.folders.assist, Waiting::Marked("$Assist".to_owned()));
     assert_eq!(mailbox.folders.teams.len(), 1);
     assert_eq!(config.policy.thresholds.len(), 1);
+    let directory = &config.directory;
+    assert_eq!((directory.holidays.len(), directory.rules.tiers.len()), (2, 2));
+    assert_eq!(directory.rules.zone.iana_name(), Some("Europe/Berlin"));
+    assert!(directory.rules.hours.is_some() && directory.rules.service);
+    assert!(directory.sql.as_ref().is_some_and(|sql| sql.customers.is_some()));
+    assert!(directory.service.as_ref().is_some_and(|service| service.token.is_some()));
     let Access::Imap(imap) = &mailbox.access else { panic!("not IMAP") };
     let Login::OAuth { token: Token::Refresh { refresh_token_file, client_secret, .. }, .. } =
         &imap.login
@@ -110,7 +124,7 @@ fn every_kind_of_value_is_understood() {
     let StoreSettings::Postgres(url) = &config.store else { panic!("not PostgreSQL") };
     assert!(url.expose_secret().contains("secret"));
     assert!(!format!("{config:?}").contains("secret@"));
-    assert!(!config.policy.file_lists);
+    assert_eq!(config.policy.treatments.lists, Treatment::Classify);
     assert_eq!(config.policy.threshold.to_bits(), 1.0f64.to_bits());
     let [a, b] = &config.mailboxes[..] else { panic!("not two mailboxes") };
     assert_eq!((a.fetch_limit, b.fetch_limit), (70_000, 2 << 20));

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use jiff::civil::{Date, date};
+use jiff::tz::TimeZone;
 use postroom::diagnostic::Diagnostic;
 use postroom::dictionary::TeamId;
 use postroom::directory::{
-    Directory, DirectoryFiles, DomainClaim, Match, MatchedBy, NoMatch, Party, Rules, Rung, Skipped,
-    SourceText,
+    Directory, DirectoryFiles, DomainClaim, Match, MatchedBy, NoMatch, Party, Present, Rules, Rung,
+    Skipped, SourceText,
 };
 use postroom::mail::EmailAddress;
 
@@ -17,9 +18,8 @@ fn rules() -> Rules {
     Rules {
         own_domains: vec![DomainClaim::parse("*.callwise.example").unwrap()],
         freemail: vec!["freemail.example".to_owned()],
-        managers: 1,
         last_rung: TeamId::parse("technical-support").unwrap(),
-        gmail_dots: false,
+        ..Rules::default()
     }
 }
 
@@ -35,6 +35,7 @@ fn files(customers: &str, people: &str) -> DirectoryFiles {
     DirectoryFiles {
         customers: source("customers.csv", customers),
         people: source("people.csv", people),
+        ..DirectoryFiles::default()
     }
 }
 
@@ -65,6 +66,7 @@ fn ladder(party: &Party) -> String {
             Some(Skipped::Away { from, until }) => format!("{rung} away {from}..{until}"),
             Some(Skipped::AlreadyTried) => format!("{rung} already tried"),
             Some(Skipped::Unknown) => format!("{rung} unknown"),
+            Some(why) => format!("{rung} {why:?}"),
         }
     };
     let steps: Vec<_> = ladder.steps.iter().map(step).collect();
@@ -73,6 +75,11 @@ fn ladder(party: &Party) -> String {
 
 const TODAY: Date = date(2026, 6, 1);
 
+/// Noon of a day.
+fn on(day: Date) -> Present {
+    Present::at(day.at(12, 0, 0, 0).to_zoned(TimeZone::UTC).unwrap().timestamp())
+}
+
 #[test]
 fn broken_directories_say_all_that_is_wrong_and_where() {
     broken::check("directory", |path| {
@@ -80,11 +87,17 @@ fn broken_directories_say_all_that_is_wrong_and_where() {
             DirectoryFiles {
                 customers: source(&path.join("customers.csv")),
                 people: source(&path.join("people.csv")),
+                holidays: source(&path.join("holidays.txt"))
+                    .into_iter()
+                    .chain(source(&path.join("holidays.ics")))
+                    .map(|text| (text.name.clone(), text))
+                    .collect(),
             }
         } else {
             DirectoryFiles {
                 customers: source(path),
                 people: source(&broken::fixtures().join("people.csv")),
+                ..DirectoryFiles::default()
             }
         };
         match Directory::build(&files, &rules()) {
@@ -99,6 +112,7 @@ fn the_demo_directory_shows_each_end_of_the_ladder() {
     let files = DirectoryFiles {
         customers: source(&fixtures.join("customers.csv")),
         people: source(&fixtures.join("people.csv")),
+        ..DirectoryFiles::default()
     };
     let (directory, findings) = Directory::build(&files, &rules()).unwrap();
     assert_eq!(findings, []);
@@ -117,7 +131,7 @@ fn the_demo_directory_shows_each_end_of_the_ladder() {
                  2026-01-01..2027-12-31, team technical-support (nobody free)",
             ),
         ] {
-            let party = directory.identify(Some(&address(sender)), day);
+            let party = directory.identify(Some(&address(sender)), &on(day));
             assert_eq!(ladder(&party), expected, "{sender} on {day}");
         }
     }
@@ -218,11 +232,11 @@ fn a_sender_is_who_the_most_exact_row_says() {
     let dotless = build(&files(CUSTOMERS, PEOPLE), &Rules { gmail_dots: true, ..rules() });
     for (case, sender, name, by, entry, line) in CUSTOMERS_MAIL {
         let Party::Registered { customer, matched, .. } =
-            directory.identify(Some(&address(sender)), TODAY)
+            directory.identify(Some(&address(sender)), &on(TODAY))
         else {
             panic!("{case}: not registered")
         };
-        let expected = Match { by, entry: entry.to_owned(), line };
+        let expected = Match { by, entry: entry.to_owned(), line: Some(line) };
         assert_eq!((customer.as_str(), matched), (name, expected), "{case}");
     }
     let colleague = |by| Party::Colleague { by };
@@ -243,10 +257,10 @@ fn a_sender_is_who_the_most_exact_row_says() {
         ("freemail that we named", "x@freemail.example", nobody(NoMatch::Freemail)),
         ("dots at Gmail", "joedoe@gmail.com", nobody(NoMatch::Freemail)),
     ] {
-        assert_eq!(directory.identify(Some(&address(sender)), TODAY), expected, "{case}");
+        assert_eq!(directory.identify(Some(&address(sender)), &on(TODAY)), expected, "{case}");
     }
-    assert_eq!(directory.identify(None, TODAY), nobody(NoMatch::NoSender));
-    let party = dotless.identify(Some(&address("jo.edoe+x@gmail.com")), TODAY);
+    assert_eq!(directory.identify(None, &on(TODAY)), nobody(NoMatch::NoSender));
+    let party = dotless.identify(Some(&address("jo.edoe+x@gmail.com")), &on(TODAY));
     assert!(matches!(party, Party::Registered { .. }), "dots that we chose not to see");
 }
 
@@ -264,7 +278,7 @@ left@callwise.example,,gone@callwise.example,2026-06-01
     let check = |case: &str, manager: &str, managers: u32, day: Date, expected: &str| {
         let customers = format!("match,customer,account_manager\nacme.example,Acme,{manager}\n");
         let directory = build(&files(&customers, PEOPLE), &Rules { managers, ..rules() });
-        let party = directory.identify(Some(&address("x@acme.example")), day);
+        let party = directory.identify(Some(&address("x@acme.example")), &on(day));
         assert_eq!(ladder(&party), expected, "{case}");
     };
     let day = TODAY;
@@ -318,17 +332,17 @@ fn spreadsheets_are_understood() {
     let customers = "\u{feff}Tier,Customer,Match,Account_Manager\r\n\r\n# ours\r\n\
         gold,\"Acme, \"\"Inc\"\"\", acme.example ,ben@callwise.example\r\n";
     let directory = build(&files(customers, PEOPLE), &rules());
-    let party = directory.identify(Some(&address("x@acme.example")), TODAY);
+    let party = directory.identify(Some(&address("x@acme.example")), &on(TODAY));
     let Party::Registered { customer, tier, matched, .. } = party else { panic!("not found") };
     assert_eq!(customer, "Acme, \"Inc\"");
     assert_eq!(tier.as_deref(), Some("gold"));
-    assert_eq!(matched.line, 4);
+    assert_eq!(matched.line, Some(4));
 }
 
 #[test]
 fn without_files_everybody_is_unregistered() {
     let directory = build(&DirectoryFiles::default(), &rules());
-    let party = directory.identify(Some(&address("x@acme.example")), TODAY);
+    let party = directory.identify(Some(&address("x@acme.example")), &on(TODAY));
     assert_eq!(party, Party::Unregistered { why: NoMatch::NotListed });
 }
 
@@ -346,7 +360,7 @@ fn a_file_that_is_wrong_throughout_is_not_listed_row_by_row() {
 
 #[test]
 fn our_own_lists_are_told_from_others() {
-    let directory = build(&DirectoryFiles { customers: None, people: None }, &rules());
+    let directory = build(&DirectoryFiles::default(), &rules());
     let check = |list: &str, ours: bool| assert_eq!(directory.runs_list(list), ours, "{list}");
     check("support.callwise.example", true);
     check("Support.CallWise.Example", true);

@@ -70,6 +70,7 @@ port = {port}
 tls = "none"
 user = "{USER}"
 password = "{PASSWORD}"
+trust = "ignore"
 create_folders = true
 "#,
             project = project.display(),

@@ -5,17 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use jiff::civil::{Date, date};
+use jiff::Timestamp;
 use postroom::classify::Scratch;
 use postroom::config::parse::parse;
+use postroom::directory::Present;
+use postroom::mail::trust::{Door, TrustPolicy, TrustVerdict};
 use postroom::mail::{EmailAddress, Kind, Oddity, TextPlace};
-use postroom::pipeline::{Judgement, Rules};
+use postroom::pipeline::{Arrival, Judgement, Rules};
 use postroom::serve::rules;
 
 use crate::support::broken::fixtures;
 
 /// A day on which the people are away whom `people.csv` says to be away.
-const DAY: Date = date(2026, 11, 23);
+const DAY: &str = "2026-11-23T12:00:00Z";
+
+/// What the server calls itself that received the samples.
+const SERVER: &str = "mx.callwise.example";
 
 /// What only mails can show that are too large to lie in a folder.
 const OF_MONSTERS: [Oddity; 4] =
@@ -73,6 +78,8 @@ fn sample_rules() -> Rules {
          [directory]\ncustomers = \"{root}/fixtures/customers.csv\"\n\
          people = \"{root}/fixtures/people.csv\"\nown_domains = [\"callwise.example\"]\n\
          last_rung = \"technical-support\"\n\
+         [[alias]]\naddress = \"support@callwise.example\"\n\
+         [[alias]]\naddress = \"billing@callwise.example\"\nteam = \"billing\"\n\
          [[mailbox]]\nname = \"support\"\nmaildir = \"unused\"\n"
     );
     let (config, _) = parse("postroom.toml", &text, Path::new("/")).expect("a good configuration");
@@ -91,7 +98,10 @@ fn mails() -> Vec<PathBuf> {
 
 fn judge(rules: &Rules, path: &Path) -> Judgement {
     let raw = std::fs::read(path).unwrap();
-    rules.judge(&mut Scratch::default(), &raw, raw.len() as u64, DAY)
+    let door = Door { authserv_ids: vec![SERVER.to_owned()], policy: TrustPolicy::Prefer };
+    let present = Present::at(DAY.parse::<Timestamp>().unwrap());
+    let (raw, size) = (raw.as_slice(), raw.len() as u64);
+    rules.judge(&mut Scratch::default(), Arrival { raw, size, present: &present, door: &door })
 }
 
 /// What an `.expect` file says.
@@ -107,6 +117,8 @@ struct Expected {
 /// Fields that every expectation has, and those that it may have.
 const ALWAYS: [&str; 5] = ["sender", "subject", "kind", "decision", "reason"];
 const SOMETIMES: [&str; 2] = ["oddities", "to"];
+/// What is compared only where it is said.
+const SIGNS: [&str; 5] = ["trust", "came_to", "forwarded_from", "returned", "spam"];
 const TEXTS: [&str; 4] = ["new", "quoted", "signature", "absent"];
 
 impl Expected {
@@ -128,7 +140,7 @@ impl Expected {
                 assert!(!value.is_empty(), "{}: `{name}` is empty", path.display());
                 texts.push((name.to_owned(), value));
             } else {
-                let known = ALWAYS.contains(&name) || SOMETIMES.contains(&name);
+                let known = [&ALWAYS[..], &SOMETIMES, &SIGNS].concat().contains(&name);
                 assert!(known, "{}: unknown field `{name}`", path.display());
                 let before = values.insert(name.to_owned(), value);
                 assert!(before.is_none(), "{}: `{name}` stands there twice", path.display());
@@ -155,8 +167,10 @@ impl Expected {
             ("to", found.decision.target.to().unwrap_or_default().to_owned()),
             ("reason", found.decision.reason.name().to_owned()),
         ];
+        let said = |(name, _): &(&str, _)| self.values.contains_key(*name);
+        let signs = signs(found).into_iter().filter(said);
         let mut differences = Vec::new();
-        for (name, is) in facts {
+        for (name, is) in facts.into_iter().chain(signs) {
             let mut expected = self.values.get(name).cloned().unwrap_or_default();
             if name == "oddities" {
                 let mut names: Vec<&str> = expected.split(", ").collect();
@@ -185,4 +199,25 @@ impl Expected {
         }
         differences
     }
+}
+
+/// What was found beside the words, as expectations name it.
+fn signs(found: &Judgement) -> [(&'static str, String); 5] {
+    let signs = &found.evidence.signs;
+    let trust = match &signs.trust.verdict {
+        TrustVerdict::Unchecked => "unchecked".to_owned(),
+        TrustVerdict::Verified { by } => format!("verified by {by:?}").to_lowercase(),
+        TrustVerdict::Failed => "failed".to_owned(),
+        TrustVerdict::Unverified { .. } => "unverified".to_owned(),
+    };
+    let came_to = signs.came_to.as_ref().map(|it| it.address.to_string());
+    let forward = signs.forward.as_ref().map(|it| it.from.to_string());
+    let returned = signs.returned.as_ref().and_then(|it| it.message_id.clone());
+    [
+        ("trust", trust),
+        ("came_to", came_to.unwrap_or_default()),
+        ("forwarded_from", forward.unwrap_or_default()),
+        ("returned", returned.unwrap_or_default()),
+        ("spam", signs.spam.clone().unwrap_or_default()),
+    ]
 }

@@ -10,6 +10,8 @@
 )]
 
 mod shape;
+mod threads;
+mod trust;
 mod mails;
 mod reading;
 mod kill;
@@ -21,18 +23,24 @@ mod other_servers;
 mod support;
 mod cli;
 mod cli_broken;
+mod cli_directory;
 mod replay;
 mod silence;
 mod service;
 mod service_health;
 mod config;
 mod directory;
+mod ladder;
+mod calendar;
+mod ladder_service;
+mod directory_sources;
 mod random_words;
 mod random_edits;
 mod what_if;
 mod words;
 mod monsters;
 mod any_mail;
+mod public_mails;
 mod maildir;
 mod watch;
 mod workbench;

@@ -4,12 +4,14 @@
 use std::fs;
 use std::path::Path;
 
-use jiff::civil::date;
 use postroom::classify::Scratch;
 use postroom::config::Config;
 use postroom::config::parse::parse;
 use postroom::diagnostic::Diagnostic;
 use postroom::dictionary::Dictionaries;
+use postroom::directory::Present;
+use postroom::mail::trust::Door;
+use postroom::pipeline::Arrival;
 use postroom::rim::watch::read_dictionaries;
 use postroom::serve::rules::{LiveRules, Offered, load};
 use proptest::collection::vec;
@@ -186,7 +188,10 @@ proptest! {
             // What is live decides as its files say, built anew.
             let (anew, _) = Dictionaries::build(&now.sources).expect("what is live is good");
             let mut scratch = Scratch::default();
-            let found = now.judge(&mut scratch, mail, mail.len() as u64, date(2026, 11, 23));
+            let (size, door) = (mail.len() as u64, Door::default());
+            let present = Present::at("2026-11-23T12:00:00Z".parse().unwrap());
+            let arrival = Arrival { raw: mail, size, present: &present, door: &door };
+            let found = now.judge(&mut scratch, arrival);
             let said = postroom::classify::classify(
                 &anew,
                 &mut Scratch::default(),

@@ -46,6 +46,7 @@ fn dependencies_point_from_the_rim_to_the_core() {
         "dictionary",
         "classify",
         "route.rs",
+        "route",
         "assist",
         "learn",
         "lint",

@@ -6,6 +6,7 @@ mod outbox;
 mod reading;
 mod recording;
 mod replicas;
+mod threads;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -19,7 +20,7 @@ use postroom::dictionary::{TeamId, Version};
 use postroom::directory::{NoMatch, Party};
 use postroom::mail::{EmailAddress, Kind, Mail, MailKey, Text, TextPart, TextPlace};
 use postroom::rim::store::open;
-use postroom::route::{Decision, Reason, Target};
+use postroom::route::{Decision, Reason, Signs, Target};
 use postroom::seams::{
     Action, Cursor, Entry, Evidence, Fence, Happening, Job, Place, Recorded, SourceId, Store,
     StoreError, TicketId,
@@ -84,6 +85,12 @@ cases! {
         forgetting_texts_leaves_questions_alone,
         a_ledger_opens_again,
         a_ledger_of_a_newer_version_is_refused;
+    threads:
+        a_thread_is_found_by_any_message_id_in_it,
+        a_follow_up_belongs_to_the_beginning_until_it_is_corrected,
+        a_mail_that_is_read_again_may_join_a_thread,
+        an_id_of_any_length_and_make_is_taken,
+        a_ticket_hears_of_its_bounce;
 }
 
 /// A store to test on, and the means to look behind it.
@@ -237,6 +244,10 @@ fn mail(n: u32) -> Mail {
         text: Text { body, parts },
         kind: Kind::Person,
         list_id: None,
+        authentication: Vec::new(),
+        spam: None,
+        attached: Vec::new(),
+        returned: None,
         oddities: BTreeSet::new(),
         size: 5_000,
     }
@@ -247,6 +258,7 @@ fn evidence() -> Evidence {
     let span = Span { place: TextPlace::New, start: 3, end: 27 };
     Evidence {
         party: Party::Unregistered { why: NoMatch::NotListed },
+        signs: Signs::default(),
         verdict: Some(Verdict {
             version: Version("0123456789abcdef".to_owned()),
             words: 16.1,

@@ -8,13 +8,14 @@ use std::process::Command;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::civil::{Date, date};
 use postroom::classify::Scratch;
 use postroom::config::parse::parse;
 use postroom::config::{Folders, StoreSettings};
 use postroom::dictionary::{Dictionaries, Version};
+use postroom::directory::Present;
 use postroom::learn::what_if::{Past, Versions, judge, what_if};
-use postroom::pipeline::{Rules, identified, replay};
+use postroom::mail::trust::Door;
+use postroom::pipeline::{Arrival, Rules, identified, replay};
 use postroom::rim::ledger::{Pages, past};
 use postroom::rim::{archive, store};
 use postroom::route::Target;
@@ -26,7 +27,13 @@ use crate::support::broken::fixtures;
 use crate::support::office::{Office, mail};
 
 /// A day on which the people are away whom `people.csv` says to be away.
-const DAY: Date = date(2026, 11, 23);
+fn day() -> Present {
+    Present::at("2026-11-23T12:00:00Z".parse().unwrap())
+}
+
+fn arrival<'a>(raw: &'a [u8], present: &'a Present, door: &'a Door) -> Arrival<'a> {
+    Arrival { raw, size: raw.len() as u64, present, door }
+}
 
 const OLD: &str = "team billing\nbase -2\n\n[terms]\ninvoice +15\nrefund +15\nrow +2\n";
 const NEW: &str = "team billing\nbase -2\n\n[terms]\n# said more\nrefund +15\nrow +2\n\
@@ -359,7 +366,8 @@ async fn the_ledger_replays_to_the_same_bytes() {
         };
         let size = raw.len() as u64;
         let fetched = Fetched { place, raw, size, received: Some(now) };
-        let judgement = rules.judge(&mut Scratch::default(), &fetched.raw, size, DAY);
+        let judgement =
+            rules.judge(&mut Scratch::default(), arrival(&fetched.raw, &day(), &Door::default()));
         entries.push(judgement.entry(&fetched, &Folders::default()));
     }
     ledger.keep_dictionaries(rules.dictionaries.version(), &rules.sources, now).await.unwrap();
@@ -383,6 +391,7 @@ async fn the_ledger_replays_to_the_same_bytes() {
         let ruling = judge(one, &kept_dictionaries, &rules.policy, &mut scratch);
         let evidence = Evidence {
             party: one.case.party.clone(),
+            signs: one.case.signs.clone(),
             verdict: ruling.verdict,
             threshold: ruling.threshold,
             failure: None,
@@ -406,7 +415,7 @@ fn what_moves_is_what_the_new_dictionaries_route_otherwise() {
     let (old, new) = (sample_rules(), sample_rules());
     let new = Rules { dictionaries: edited(&new), ..new };
     let targets = |rules: &Rules, raw: &[u8]| {
-        rules.judge(&mut Scratch::default(), raw, raw.len() as u64, DAY).decision.target
+        rules.judge(&mut Scratch::default(), arrival(raw, &day(), &Door::default())).decision.target
     };
     let mut past = Vec::new();
     let mut expected: BTreeMap<String, (Target, Target)> = BTreeMap::new();
@@ -416,7 +425,8 @@ fn what_moves_is_what_the_new_dictionaries_route_otherwise() {
         if was != is {
             expected.insert(id.clone(), (was, is));
         }
-        let case = identified(&old.directory, raw, raw.len() as u64, DAY).unwrap();
+        let case = identified(&old.directory, &old.policy, arrival(raw, &day(), &Door::default()))
+            .unwrap();
         past.push(Past { id, case, label: None });
     }
     assert!(expected.len() >= 3, "too few to show much: {expected:?}");

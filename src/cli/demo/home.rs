@@ -135,9 +135,14 @@ people = "people.csv"
 own_domains = ["callwise.example"]
 last_rung = "technical-support"
 
+[[alias]]
+address = "billing@callwise.example"
+team = "billing"
+
 [[mailbox]]
 name = "support"
 maildir = "mailbox"
+authserv_id = "mx.callwise.example"
 create_folders = true
 poll_every = "200ms"
 "#

@@ -12,8 +12,8 @@ use postroom::route::{Reason, Target};
 use postroom::seams::{Evidence, Store, Ticket, TicketDetail, TicketFilter, TicketId};
 
 use super::home::{Home, program};
-use crate::cli::Failure;
 use crate::cli::output::{row, short, table as new_table, text};
+use crate::cli::{Failure, explain};
 
 /// More tickets than the demo ever has.
 const ALL: u32 = 10_000;
@@ -63,6 +63,11 @@ fn goes_to(target: &Target) -> String {
 fn why(detail: &TicketDetail) -> String {
     let reason = detail.ticket.decision.reason.name().replace('_', " ");
     let evidence = &detail.evidence;
+    if let (Some(forward), Reason::LooksForwarded) =
+        (&evidence.signs.forward, detail.ticket.decision.reason)
+    {
+        return format!("{reason} from {}", forward.from);
+    }
     if let Party::Registered { customer, .. } = &evidence.party
         && evidence.verdict.is_none()
         && let Some(ladder) = ladder(evidence)
@@ -107,6 +112,10 @@ fn ladder(evidence: &Evidence) -> Option<String> {
                 Skipped::Away { until, .. } => format!("away until {until}"),
                 Skipped::AlreadyTried => "already tried".to_owned(),
                 Skipped::Unknown => "not one of us".to_owned(),
+                why @ (Skipped::Calendar { .. }
+                | Skipped::Holiday { .. }
+                | Skipped::OutsideHours { .. }
+                | Skipped::Full { .. }) => explain::skipped(why),
             };
             Some(format!("{who} {why}"))
         })

@@ -10,12 +10,11 @@ use postroom::learn::Labelled;
 use postroom::learn::counts::Counts;
 use postroom::learn::health::judge_with_lines;
 use postroom::lint::{Sample, Written, measured};
-use postroom::pipeline::Rules;
 use postroom::rim::archive;
 use postroom::route::Policy;
 
-use super::super::classify::today;
 use super::super::labelled::read_files;
+use super::super::moment::Judge;
 use super::super::output::{count, progress};
 use super::super::{Failure, Global};
 use super::{Found, Options, ledger};
@@ -58,7 +57,7 @@ impl Evidence {
                 Ok(labelled(&dictionaries, &policy, (mails, *enough), found))
             }
             Self::Archive { paths, enough } => {
-                Ok(archived(&global.rules(Some(folder))?, paths, *enough, found))
+                Ok(archived(&mut global.judge(Some(folder), None)?, paths, *enough, found))
             }
             Self::Ledger { days, enough } => {
                 let (dictionaries, policy) = built()?;
@@ -93,18 +92,23 @@ fn labelled(
 }
 
 /// Only mail that the dictionaries are asked about: a customer's goes its way without them.
-fn archived(rules: &Rules, paths: &[PathBuf], enough: u64, found: &mut Found) -> Vec<Diagnostic> {
+fn archived(
+    judge: &mut Judge,
+    paths: &[PathBuf],
+    enough: u64,
+    found: &mut Found,
+) -> Vec<Diagnostic> {
+    let rules = judge.rules.clone();
     let counts = Counts::new(&rules.dictionaries, &rules.policy, []);
-    let (mut scratch, mut beside) = (Scratch::default(), Scratch::default());
+    let mut beside = Scratch::default();
     let mut written = Written::default();
-    let today = today();
     let mut mails = 0;
     let bar = progress(None, "judging");
     for mail in archive::read(paths) {
         bar.inc(1);
         match mail {
             Ok(mail) => {
-                let judgement = rules.judge(&mut scratch, &mail.raw, mail.size, today);
+                let judgement = judge.judge(&mail.raw, mail.size);
                 if let Some(verdict) = &judgement.evidence.verdict {
                     mails += 1;
                     counts.add(verdict, None);

@@ -8,14 +8,16 @@ use std::time::Instant;
 
 use clap::Args;
 use postroom::dictionary::{Dictionaries, Version};
+use postroom::directory::Present;
 use postroom::learn::what_if::{Bound, Broken, Limits, Past, Versions, WhatIf, what_if};
-use postroom::pipeline::identified;
+use postroom::pipeline::{Arrival, identified};
+use postroom::rim::clock::SystemClock;
 use postroom::rim::ledger::past;
 use postroom::rim::watch::read_dictionaries;
 use postroom::rim::{archive, revision};
+use postroom::seams::Clock;
 use serde::Serialize;
 
-use super::classify::today;
 use super::labelled::read_files;
 use super::output::{json_line, progress, text};
 use super::{Failure, Global};
@@ -222,16 +224,22 @@ fn mails(global: &Global, sources: &Sources) -> Result<(Vec<Past>, u64, bool), F
     }
     let mut unreadable = false;
     if !sources.mail.is_empty() {
-        let directory = global.directory()?;
-        let today = today();
+        let (directory, policy, door) = global.senders()?;
+        let present = Present::at(SystemClock.now());
         let bar = progress(None, "reading mail");
         for mail in archive::read(&sources.mail) {
             bar.inc(1);
             match mail {
-                Ok(mail) => match identified(&directory, &mail.raw, mail.raw.len() as u64, today) {
-                    Ok(case) => mails.push(Past { id: mail.source, case, label: None }),
-                    Err(why) => tracing::warn!(%why, "a mail made a stage fail and is left out"),
-                },
+                Ok(mail) => {
+                    let (raw, size) = (mail.raw.as_slice(), mail.size);
+                    let arrival = Arrival { raw, size, present: &present, door: &door };
+                    match identified(&directory, &policy, arrival) {
+                        Ok(case) => mails.push(Past { id: mail.source, case, label: None }),
+                        Err(why) => {
+                            tracing::warn!(%why, "a mail made a stage fail and is left out");
+                        }
+                    }
+                }
                 Err(failure) => {
                     unreadable = true;
                     bar.suspend(|| Failure::input(failure).report());

@@ -20,7 +20,7 @@ use crate::classify::Scratch;
 use crate::dictionary::{Dictionaries, TeamId};
 use crate::directory::{NoMatch, Party};
 use crate::mail::parse;
-use crate::route::{Decision, Identified, Policy, Ruling, Target, rule};
+use crate::route::{Decision, Identified, Policy, Ruling, Signs, Target, rule};
 
 use edits::Edits;
 pub use edits::{Edit, Part};
@@ -44,7 +44,7 @@ impl From<Labelled> for Past {
         let mut mail = parse::unreadable(&[], text.body.len() as u64);
         (mail.subject, mail.text) = (subject, text);
         let party = Party::Unregistered { why: NoMatch::NoSender };
-        Self { id, case: Identified { mail, party }, label: Some(team) }
+        Self { id, case: Identified { mail, party, signs: Signs::default() }, label: Some(team) }
     }
 }
 

@@ -4,10 +4,8 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls_platform_verifier::BuilderVerifierExt;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::sync::Mutex;
@@ -15,7 +13,7 @@ use tokio::time::Instant;
 
 use super::fault::{Fault, shortened};
 use crate::config::{Secret, Token};
-use crate::rim::secret;
+use crate::rim::{http, secret};
 
 /// The endpoint has this long to answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -126,17 +124,13 @@ async fn refresh(token: &Token, refresh_token: &SecretString) -> Result<Granted,
 }
 
 async fn ask(endpoint: &str, form: &[(&str, &str)]) -> Result<Granted, Fault> {
-    let away =
-        |error: reqwest::Error| Fault::Lost(format!("the token endpoint: {}", error.without_url()));
-    let mut response = client()?.post(endpoint).form(form).send().await.map_err(away)?;
+    let away = |why: String| Fault::Lost(format!("the token endpoint: {why}"));
+    let client = http::client(TIMEOUT)
+        .map_err(|why| Fault::Misconfigured(format!("no client for the token endpoint: {why}")))?;
+    let sent = client.post(endpoint).form(form).send().await;
+    let response = sent.map_err(|error| away(http::said(error)))?;
     let status = response.status();
-    let mut body = Vec::new();
-    while let Some(part) = response.chunk().await.map_err(away)? {
-        body.extend_from_slice(&part);
-        if body.len() > MAX_ANSWER {
-            return Err(Fault::Lost("the token endpoint's answer is too long".to_owned()));
-        }
-    }
+    let body = http::body(response, MAX_ANSWER).await.map_err(away)?;
     if status.is_success() {
         // The parser's own words could quote the token.
         return serde_json::from_slice(&body)
@@ -154,24 +148,6 @@ async fn ask(endpoint: &str, form: &[(&str, &str)]) -> Result<Granted, Fault> {
         }
         Ok(_) | Err(_) => Err(Fault::Lost(format!("the token endpoint answered {status}"))),
     }
-}
-
-/// A client that takes no redirect: it would carry the refresh token elsewhere.
-fn client() -> Result<reqwest::Client, Fault> {
-    let trouble =
-        |why: String| Fault::Misconfigured(format!("no client for the token endpoint: {why}"));
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .and_then(BuilderVerifierExt::with_platform_verifier)
-        .map_err(|error| trouble(error.to_string()))?
-        .with_no_client_auth();
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(TIMEOUT)
-        .build()
-        .map_err(|error| trouble(error.to_string()))
 }
 
 /// Writes the rotated refresh token, durably, before anything else happens: the old one is dead.

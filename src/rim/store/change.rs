@@ -4,10 +4,33 @@ use jiff::Timestamp;
 
 use super::database::{Lock, Transaction, Value};
 use super::rows::{self, ADD_DECISIONS, ADD_EVENTS, ADD_JOBS};
-use crate::seams::{Amendment, Happening, Place, SourceId, StoreError, TicketId};
+use crate::seams::{Amendment, Fence, Happening, JobId, Place, SourceId, StoreError, TicketId};
 
 /// The copy that decisions are about: the one that was seen first.
 pub(super) const FIRST_COPY: i64 = 1;
+
+/// Changes a ticket's decision in place of a job that was claimed and not begun.
+pub(super) async fn reroute(
+    tx: &mut Transaction,
+    (fence, job): (&Fence, JobId),
+    (why, amendment): (&Happening, &Amendment),
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let ticket = amendment.ticket;
+    let dropped = tx
+        .run(
+            "UPDATE jobs SET state = 'dropped', fence = NULL, claimed = NULL \
+             WHERE id = $1 AND ticket = $2 AND state = 'claimed' AND fence = $3",
+            vec![job.0.into(), ticket.0.into(), fence.number.into()],
+        )
+        .await?;
+    if dropped == 0 {
+        let why = "its delivery is no longer under way".to_owned();
+        return Err(StoreError::Conflict { ticket, why });
+    }
+    tx.each(ADD_EVENTS, vec![rows::event(ticket, now, why)?], "").await?;
+    amend(tx, amendment, now).await
+}
 
 /// Changes a ticket's decision.
 pub(super) async fn amend(
@@ -75,9 +98,11 @@ async fn decide(
     if let Some(new) = &amendment.evidence {
         evidence = rows::json(new)?;
         let [confidence, best_team] = rows::verdict_columns(new);
+        let [customer, follows] = rows::thread_columns(new);
         tx.run(
-            "UPDATE tickets SET confidence = $2, best_team = $3 WHERE id = $1",
-            vec![ticket.into(), confidence, best_team],
+            "UPDATE tickets SET confidence = $2, best_team = $3, customer = $4, follows = $5 \
+             WHERE id = $1",
+            vec![ticket.into(), confidence, best_team, customer, follows],
         )
         .await?;
     }

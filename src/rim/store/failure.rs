@@ -10,7 +10,7 @@ use crate::seams::StoreError;
 
 /// What a failure of sqlx's means to whoever called the store.
 #[allow(clippy::wildcard_enum_match_arm, reason = "the enum is open-ended")]
-pub(super) fn failure(error: sqlx::Error) -> StoreError {
+pub(in crate::rim) fn failure(error: sqlx::Error) -> StoreError {
     use sqlx::Error;
     match error {
         Error::Database(error) => answered(error.as_ref()),

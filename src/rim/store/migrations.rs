@@ -8,12 +8,20 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// The migrations of an SQLite file.
 pub(super) fn sqlite() -> Migrator {
-    migrator([(1, "ledger", include_str!("migrations/sqlite/0001_ledger.sql"))])
+    migrator([
+        (1, "ledger", include_str!("migrations/sqlite/0001_ledger.sql")),
+        (2, "threads", include_str!("migrations/sqlite/0002_threads.sql")),
+        (3, "open tickets", include_str!("migrations/sqlite/0003_open_tickets.sql")),
+    ])
 }
 
 /// The migrations of a PostgreSQL database.
 pub(super) fn postgres() -> Migrator {
-    migrator([(1, "ledger", include_str!("migrations/postgres/0001_ledger.sql"))])
+    migrator([
+        (1, "ledger", include_str!("migrations/postgres/0001_ledger.sql")),
+        (2, "threads", include_str!("migrations/postgres/0002_threads.sql")),
+        (3, "open tickets", include_str!("migrations/postgres/0003_open_tickets.sql")),
+    ])
 }
 
 fn migrator<const N: usize>(files: [(i64, &'static str, &'static str); N]) -> Migrator {

@@ -16,6 +16,7 @@ mod read;
 mod record;
 mod rows;
 mod sqlite;
+mod threads;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,12 +29,15 @@ use secrecy::ExposeSecret as _;
 use crate::config::StoreSettings;
 use crate::dictionary::Version;
 use crate::killpoint;
+use crate::mail::EmailAddress;
 use crate::rim::Report;
+use crate::route::follow::Earlier;
 use crate::seams::{
-    Amendment, Counts, Cursor, Entry, Fence, Job, JobId, Outcome, Place, Recorded, SourceId, Store,
-    StoreError, Ticket, TicketDetail, TicketFilter, TicketId,
+    Amendment, Counts, Cursor, Entry, Fence, Happening, Job, JobId, Outcome, Place, Recorded,
+    SourceId, Store, StoreError, Ticket, TicketDetail, TicketFilter, TicketId,
 };
 use database::Database;
+pub(in crate::rim) use failure::failure;
 use sqlite::ServeLock;
 
 /// Opens the ledger and brings its tables up to date.
@@ -151,6 +155,20 @@ impl Store for Ledger {
         Ok(())
     }
 
+    async fn reroute(
+        &self,
+        fence: &Fence,
+        job: JobId,
+        change: (&Happening, &Amendment),
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.database.write().await?;
+        lease::check(&mut tx, fence).await?;
+        change::reroute(&mut tx, (fence, job), change, now).await?;
+        killpoint::pass("before_reroute");
+        tx.commit().await
+    }
+
     async fn amend(&self, amendment: &Amendment, now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.database.write().await?;
         change::amend(&mut tx, amendment, now).await?;
@@ -194,12 +212,23 @@ impl Store for Ledger {
         details::details(&mut self.database.read().await?, filter).await
     }
 
+    async fn threads(&self, message_ids: &[String]) -> Result<Vec<Earlier>, StoreError> {
+        threads::threads(&mut self.database.read().await?, message_ids).await
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         read::ping(&mut self.database.read().await?).await
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {
         read::counts(&mut self.database.read().await?).await
+    }
+
+    async fn open_tickets(
+        &self,
+        since: Timestamp,
+    ) -> Result<BTreeMap<EmailAddress, u32>, StoreError> {
+        read::open_tickets(&mut self.database.read().await?, since).await
     }
 
     async fn keep_dictionaries(

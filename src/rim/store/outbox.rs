@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::change::FIRST_COPY;
-use super::database::{Change, Lock, Transaction, Value};
+use super::database::{Change, Lock, Row, Transaction, Value};
 use super::rows::{self, ADD_DECISIONS, ADD_EVENTS, POSTROOM};
+use crate::mail::EmailAddress;
 use crate::route::{Decision, Reason, Target};
 use crate::seams::{Action, Fence, Happening, Job, JobId, Outcome, Place, StoreError, TicketId};
 
@@ -25,7 +26,9 @@ pub(super) async fn claim(
     let found = tx
         .locked(
             "SELECT places.source, places.folder, places.epoch, places.name, \
-                 jobs.id, jobs.ticket, jobs.action, jobs.attempt, tickets.key, tickets.size \
+                 jobs.id, jobs.ticket, jobs.action, jobs.attempt, tickets.key, tickets.size, \
+                 tickets.target, tickets.addressee, tickets.reason, \
+                 CAST(CASE WHEN jobs.revision = tickets.revision THEN 1 ELSE 0 END AS BIGINT) \
              FROM jobs \
              JOIN places ON places.ticket = jobs.ticket AND places.copy = jobs.copy \
              JOIN tickets ON tickets.id = jobs.ticket \
@@ -53,6 +56,7 @@ pub(super) async fn claim(
                 key: rows::key(&row.bytes(8)?)?,
                 size: row.int(9)?.unsigned_abs(),
                 action: rows::from_json(&row.text(6)?, "action")?,
+                rung: rung(row)?,
                 attempt: rows::narrow(row.int(7)?)?.saturating_add(1),
             })
         })
@@ -65,6 +69,16 @@ pub(super) async fn claim(
     )
     .await?;
     Ok(jobs)
+}
+
+/// Who gets a job's mail, if that is the current decision and the ladder's.
+fn rung(row: &Row) -> Result<Option<EmailAddress>, StoreError> {
+    let decision = rows::decision(row, 10)?;
+    let climbed =
+        matches!(decision.reason, Reason::AccountManager | Reason::Manager | Reason::Forwarded);
+    let current = row.int(13)? == 1;
+    let Target::Person(person) = decision.target else { return Ok(None) };
+    Ok((climbed && current).then_some(person))
 }
 
 /// A job as it stands when its outcome comes.

@@ -54,10 +54,15 @@ fn options(url: &str) -> Result<(PgConnectOptions, String), StoreError> {
 async fn connect(options: PgConnectOptions) -> Result<Database, StoreError> {
     // Replicas that start together wait for one another on an advisory lock; where there is none
     // (PostgreSQL's distributed kin), the loser of the race fails and finds it done when it
-    // looks again.
-    if migrate(&options).await.is_err() {
-        migrate(&options).await?;
+    // looks again. It may lose as often as there are migrations.
+    let mut migrated = migrate(&options).await;
+    for _ in migrations::postgres().iter() {
+        if migrated.is_ok() {
+            break;
+        }
+        migrated = migrate(&options).await;
     }
+    migrated?;
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(PATIENCE)

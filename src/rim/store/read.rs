@@ -107,6 +107,29 @@ pub(super) async fn counts(tx: &mut Transaction) -> Result<Counts, StoreError> {
     })
 }
 
+/// How many tickets that were recorded since `since` are each person's. They are counted in an
+/// index that has nothing else.
+pub(super) async fn open_tickets(
+    tx: &mut Transaction,
+    since: Timestamp,
+) -> Result<BTreeMap<EmailAddress, u32>, StoreError> {
+    let found = tx
+        .rows(
+            "SELECT addressee, count(*) FROM tickets \
+             WHERE target = 'person' AND recorded >= $1 GROUP BY addressee",
+            vec![since.as_millisecond().into()],
+        )
+        .await?;
+    let mut counts = BTreeMap::new();
+    for row in &found {
+        // An address that this version no longer takes for one is nobody's on a ladder.
+        if let Some(person) = row.maybe_text(0)?.and_then(|it| EmailAddress::parse(&it).ok()) {
+            counts.insert(person, rows::narrow(row.int(1)?)?);
+        }
+    }
+    Ok(counts)
+}
+
 /// Keeps the files of a dictionary version.
 pub(super) async fn keep_dictionaries(
     tx: &mut Transaction,

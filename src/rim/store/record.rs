@@ -87,7 +87,8 @@ async fn add_tickets(
     let rows = tx
         .each(
             "INSERT INTO tickets (key, message_id, sender, subject, kind, oddities, size, \
-             received, recorded, revision, target, addressee, reason, confidence, best_team)",
+             received, recorded, revision, target, addressee, reason, confidence, best_team, \
+             customer, follows)",
             tickets,
             "ON CONFLICT (key) DO NOTHING RETURNING key, id",
         )
@@ -95,10 +96,11 @@ async fn add_tickets(
     rows.iter().map(|row| Ok((rows::key(&row.bytes(0)?)?, TicketId(row.int(1)?)))).collect()
 }
 
-fn ticket_columns(entry: &Entry, now: Timestamp) -> Result<[Value; 15], StoreError> {
+fn ticket_columns(entry: &Entry, now: Timestamp) -> Result<[Value; 17], StoreError> {
     let mail = &entry.mail;
     let [target, addressee, reason] = rows::decision_columns(&entry.decision);
     let [confidence, best_team] = rows::verdict_columns(&entry.evidence);
+    let [customer, follows] = rows::thread_columns(&entry.evidence);
     Ok([
         Value::Bytes(mail.key.as_bytes().to_vec()),
         mail.message_id.as_deref().into(),
@@ -115,6 +117,8 @@ fn ticket_columns(entry: &Entry, now: Timestamp) -> Result<[Value; 15], StoreErr
         reason,
         confidence,
         best_team,
+        customer,
+        follows,
     ])
 }
 
@@ -225,7 +229,11 @@ impl Ledger {
             let of = (ticket, FIRST, FIRST);
             self.jobs.push(rows::job(of, &entry.place.source, action, self.now)?);
         }
-        self.event(ticket, &Happening::Decided { decision: entry.decision.clone() })
+        self.event(ticket, &Happening::Decided { decision: entry.decision.clone() })?;
+        match entry.evidence.signs.returned.as_ref().and_then(|about| about.ticket) {
+            Some(about) => self.event(TicketId(about), &Happening::Bounced { ticket }),
+            None => Ok(()),
+        }
     }
 
     /// A mail that has a ticket: the same copy under a new number, or another copy.

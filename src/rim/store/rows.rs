@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::database::{Row, Value};
 use crate::dictionary::TeamId;
+use crate::directory::Party;
 use crate::mail::{EmailAddress, Kind, MailKey};
 use crate::route::{Decision, Target};
 use crate::seams::{Evidence, Happening, Place, SourceId, StoreError, TicketId};
@@ -82,6 +83,19 @@ pub(super) fn verdict_columns(evidence: &Evidence) -> [Value; 2] {
     let verdict = evidence.verdict.as_ref();
     let best = verdict.and_then(|verdict| verdict.best());
     [verdict.map(|verdict| verdict.confidence).into(), best.map(|best| best.team.as_str()).into()]
+}
+
+/// The columns customer and follows, by which threads are found.
+pub(super) fn thread_columns(evidence: &Evidence) -> [Value; 2] {
+    let customer = match &evidence.party {
+        Party::Registered { customer, .. } if evidence.signs.trust.holds() => Some(customer),
+        Party::Registered { .. }
+        | Party::Colleague { .. }
+        | Party::Unregistered { .. }
+        | Party::Unanswered { .. } => None,
+    };
+    let thread = evidence.signs.thread.as_ref().filter(|thread| thread.follows());
+    [customer.map(String::as_str).into(), thread.map(|thread| thread.ticket).into()]
 }
 
 /// A mail's kind.

@@ -110,10 +110,12 @@ async fn pool(size: u32, options: SqliteConnectOptions) -> Result<SqlitePool, St
 }
 
 /// Two processes may find the same migration missing. One of them fails at it, and finds it done
-/// when it looks again.
+/// when it looks again; it may lose as often as there are migrations.
 async fn migrate(pool: &SqlitePool, migrator: &Migrator) -> Result<(), StoreError> {
-    if migrator.run(pool).await.is_ok() {
-        return Ok(());
+    for _ in migrator.iter() {
+        if migrator.run(pool).await.is_ok() {
+            return Ok(());
+        }
     }
     migrator.run(pool).await.map_err(migration_failure)
 }

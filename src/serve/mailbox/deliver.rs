@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
-use super::Desk;
 use super::gather::Gathered;
+use super::{Desk, recheck};
 use crate::rim::backoff::backoff;
 use crate::seams::{Delivery, Job, JobId, Outcome, StoreError};
 
@@ -61,6 +61,12 @@ async fn claim(desk: &Desk, open: &AtomicUsize, to_carry_out: mpsc::Sender<Claim
                 if jobs.is_empty() && open.load(Ordering::Relaxed) == 0 {
                     desk.caught_up.cancel();
                 } else {
+                    let claimed = jobs.len();
+                    let jobs = recheck::still_free(desk, jobs).await;
+                    if jobs.len() < claimed {
+                        // The jobs that took the place of others are due.
+                        desk.outbox.notify_one();
+                    }
                     // Also an empty claim tells: what was gathered need not wait for more.
                     open.fetch_add(jobs.len(), Ordering::Relaxed);
                     room.send(Claim { jobs, last });

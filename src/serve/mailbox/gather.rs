@@ -92,6 +92,7 @@ mod tests {
             size: 1,
             action: Action::Move { folder: folder.to_owned() },
             attempt: 1,
+            rung: None,
         };
         folders.iter().flat_map(|(folder, count)| vec![job(folder); *count]).collect()
     }

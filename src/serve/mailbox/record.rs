@@ -3,18 +3,23 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::SendError;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tracing::{debug, error, warn};
 
 use super::Desk;
+use super::found::{self, Rates};
 use super::read::Work;
 use crate::classify::Scratch;
 use crate::pipeline::{self, Judgement};
 use crate::rim::backoff::backoff;
 use crate::route::{Decision, Reason, Target};
-use crate::seams::{Amendment, Cursor, Entry, Fetched, Recorded, StoreError, TicketId};
+use crate::seams::{
+    Amendment, Cursor, Entry, Fetched, Happening, Recorded, StoreError, TicketDetail, TicketId,
+};
+use crate::serve::presence::Setting;
 
 /// A transaction takes what was read by then, up to about this many tickets: a flush to disk costs
 /// the same for one and for all of them.
@@ -85,8 +90,9 @@ fn judge_what_is_there(
         let batch = batch.get_or_insert_with(Batch::default);
         batch.more = more;
         batch.upto = window.upto;
-        for fetched in window.mails {
-            let entry = judge_mail(desk, scratch, &fetched).entry(&fetched, &desk.mailbox.folders);
+        let judged = judge_mails(desk, scratch, &window.mails);
+        for (judgement, fetched) in judged.into_iter().zip(&window.mails) {
+            let entry = judgement.entry(fetched, &desk.mailbox.folders);
             batch.bytes += entry.mail.text.body.len();
             batch.entries.push(entry);
         }
@@ -99,17 +105,23 @@ fn judge_what_is_there(
     }
     if let Some(Work::Again(mails)) = work {
         for (ticket, fetched) in mails {
-            let judgement = fetched.map(|fetched| Box::new(judge_mail(desk, scratch, &fetched)));
+            let judged = fetched.map(|fetched| judge_mails(desk, scratch, &[fetched]));
+            let judgement = judged.into_iter().flatten().next().map(Box::new);
             to_record.blocking_send(Judged::Again(ticket, judgement))?;
         }
     }
     Ok(())
 }
 
-fn judge_mail(desk: &Desk, scratch: &mut Scratch, fetched: &Fetched) -> Judgement {
+fn judge_mails(desk: &Desk, scratch: &mut Scratch, fetched: &[Fetched]) -> Vec<Judgement> {
     let rules = desk.shared.rules.borrow().clone();
-    let today = desk.shared.clock.now().to_zoned(jiff::tz::TimeZone::system()).date();
-    rules.judge(scratch, &fetched.raw, fetched.size, today)
+    let mails: Vec<(&[u8], u64)> = fetched.iter().map(|it| (it.raw.as_slice(), it.size)).collect();
+    let setting = Setting {
+        now: desk.shared.clock.now(),
+        door: &desk.mailbox.door,
+        handle: &Handle::current(),
+    };
+    desk.shared.presence.judge(&rules, scratch, &mails, setting)
 }
 
 /// When delivery is rung for: at once for what comes alone, in batches while there is much.
@@ -146,6 +158,7 @@ impl Bell {
 /// Records what was judged until the stages end.
 pub(super) async fn record(desk: Desk, mut recording: mpsc::Receiver<Judged>) {
     let mut bell = Bell::default();
+    let mut rates = Rates::default();
     loop {
         let judged = tokio::select! {
             () = desk.stop.cancelled() => return,
@@ -159,7 +172,7 @@ pub(super) async fn record(desk: Desk, mut recording: mpsc::Receiver<Judged>) {
             None => return,
             Some(Judged::Batch(Batch { entries, upto, more, .. })) => {
                 let count = entries.len();
-                let done = record_batch(&desk, entries, upto).await;
+                let done = record_threads(&desk, &mut rates, entries, upto).await;
                 desk.more.store(more, Ordering::Relaxed);
                 bell.note(count, more, &desk.outbox);
                 done
@@ -177,13 +190,39 @@ pub(super) async fn record(desk: Desk, mut recording: mpsc::Receiver<Judged>) {
     }
 }
 
+/// Records a batch whose mails may answer each other; `false` when the right to is lost.
+async fn record_threads(
+    desk: &Desk,
+    rates: &mut Rates,
+    mut entries: Vec<Entry>,
+    upto: Cursor,
+) -> bool {
+    let now = desk.shared.clock.now();
+    rates.limit(desk, &mut entries, now);
+    loop {
+        let rest = entries.split_off(found::independent(&entries));
+        if !found::look_up(desk, &mut entries, now).await {
+            return false;
+        }
+        // The cursor moves only with the last mail: what it passes is recorded.
+        let upto = rest.is_empty().then_some(upto);
+        if !record_batch(desk, entries, upto).await {
+            return false;
+        }
+        if rest.is_empty() {
+            return true;
+        }
+        entries = rest;
+    }
+}
+
 /// Records a batch, for as long as the store needs to take it; `false` when the right to is lost.
-async fn record_batch(desk: &Desk, mut entries: Vec<Entry>, upto: Cursor) -> bool {
+async fn record_batch(desk: &Desk, mut entries: Vec<Entry>, upto: Option<Cursor>) -> bool {
     let store = &desk.shared.store;
     let mut attempt = 0;
     loop {
         let now = desk.shared.clock.now();
-        match store.record(&desk.fence, &entries, Some(upto), now).await {
+        match store.record(&desk.fence, &entries, upto, now).await {
             Ok(recorded) => {
                 note(desk, &entries, &recorded);
                 return true;
@@ -235,8 +274,11 @@ fn note(desk: &Desk, entries: &[Entry], recorded: &[Recorded]) {
             warn!(mailbox = %desk.mailbox.id, ticket = ticket.0, reason, "a mail was set aside");
         } else if entry.decision.reason == Reason::NobodyFree {
             warn!(mailbox = %desk.mailbox.id, ticket = ticket.0, "nobody on the ladder is free");
+            desk.shared.health.nobody_free(&desk.mailbox.id);
         } else if entry.decision.reason == Reason::Loop {
             warn!(mailbox = %desk.mailbox.id, ticket = ticket.0, "a mail of our own came back");
+        } else if entry.decision.reason == Reason::DeliveryBounced {
+            warn!(mailbox = %desk.mailbox.id, ticket = ticket.0, "a mail of our own bounced");
         } else {
             debug!(mailbox = %desk.mailbox.id, ticket = ticket.0, target, reason, "recorded");
         }
@@ -265,6 +307,14 @@ async fn decide_again(desk: &Desk, ticket: TicketId, judgement: Option<Box<Judge
     }
 }
 
+/// Who asked last to read a ticket's mail again.
+fn asked_by(detail: &TicketDetail) -> Option<&str> {
+    detail.events.iter().rev().find_map(|event| {
+        let Happening::RetryAsked { by } = &event.what else { return None };
+        Some(by.as_str())
+    })
+}
+
 async fn amend(
     desk: &Desk,
     ticket: TicketId,
@@ -272,8 +322,17 @@ async fn amend(
 ) -> Result<(), StoreError> {
     let store = &desk.shared.store;
     let detail = store.ticket(ticket).await?;
+    // Between the asking and now a person may have decided: nobody asked to undo that.
+    let waits = detail.ticket.decision.reason == Reason::DirectoryAway;
+    if !waits && asked_by(&detail) == Some(super::super::POSTROOM) {
+        return store.retry_done(ticket).await;
+    }
     let (decision, evidence) = if let Some(judgement) = judgement {
-        (judgement.decision.clone(), judgement.evidence.clone())
+        let (mut decision, mut evidence) = (judgement.decision.clone(), judgement.evidence.clone());
+        let at = detail.received.unwrap_or(detail.ticket.recorded);
+        let of = (&mut decision, &mut evidence);
+        found::look_up_again(desk, ticket, &judgement.mail, of, at).await?;
+        (decision, evidence)
     } else {
         let mut evidence = detail.evidence.clone();
         evidence.failure = Some("the mail is no longer in its folder".to_owned());

@@ -70,3 +70,16 @@ async fn many_writers_wait_for_one_another() {
     }
     assert_eq!(other.retries(&fence.source, 99).await.unwrap().len(), 40);
 }
+
+#[tokio::test]
+async fn a_new_file_may_be_opened_by_several_at_once() {
+    for _ in 0..10 {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = StoreSettings::Sqlite(folder.path().join("ledger.db"));
+        // Each has a thread of its own for its connection, as another process would.
+        let opened = futures_util::future::join_all((0..6).map(|_| open(&settings))).await;
+        for opened in opened {
+            opened.map(|_| ()).expect("whoever loses the race looks again");
+        }
+    }
+}

@@ -73,6 +73,7 @@ pub(super) async fn a_job_is_claimed_once(ground: Ground) {
         key: entry(1).mail.key,
         size: 5_000,
         action: to_folder("Teams/infrastructure"),
+        rung: None,
         attempt: 1,
     };
     assert_eq!(claimed, std::slice::from_ref(&job));

@@ -211,7 +211,9 @@ pub(super) async fn a_ledger_opens_again(ground: Ground) {
 }
 
 pub(super) async fn a_ledger_of_a_newer_version_is_refused(ground: Ground) {
-    ground.behind("UPDATE _sqlx_migrations SET version = 99").await.unwrap();
+    let newer = "UPDATE _sqlx_migrations SET version = 99 \
+                 WHERE version = (SELECT max(version) FROM _sqlx_migrations)";
+    ground.behind(newer).await.unwrap();
     let error = open(&ground.settings).await.err().expect("refused").to_string();
     assert!(error.contains("a newer Postroom"), "{error}");
 }

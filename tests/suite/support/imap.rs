@@ -143,6 +143,7 @@ pub(crate) fn mailbox(port: u16) -> (Mailbox, ImapSettings) {
         idle: true,
     };
     let mailbox = Mailbox {
+        door: postroom::mail::trust::Door::default(),
         id: SourceId("support".to_owned()),
         inbox: "INBOX".to_owned(),
         access: Access::Imap(settings.clone()),

@@ -92,6 +92,8 @@ impl Office {
         for file in ["customers.csv", "people.csv"] {
             fs::copy(project.join("fixtures").join(file), office.path(file)).unwrap();
         }
+        // What is asked of senders is for the tests to say that are about it.
+        let trust = if more.contains("authserv_id") { "" } else { "trust = \"ignore\"" };
         let config = format!(
             r#"dictionaries = "dictionaries"
 reload_every = "50ms"
@@ -112,6 +114,7 @@ last_rung = "technical-support"
 name = "support"
 maildir = "mailbox"
 poll_every = "50ms"
+{trust}
 {more}
 "#
         );

@@ -171,6 +171,7 @@ pub(crate) fn mailbox(name: &str, port: u16, extra: &str) -> String {
         ("user", format!("\"{USER}\"")),
         ("password", format!("\"{PASSWORD}\"")),
         ("poll_every", "\"1s\"".to_owned()),
+        ("trust", "\"ignore\"".to_owned()),
     ];
     let lines: Vec<String> = usual
         .iter()

@@ -1,0 +1,216 @@
+//! `postroom directory`: who a sender is, who is free for them and when, and what is wrong with
+//! the directory.
+
+use std::fmt::Write as _;
+
+use clap::Subcommand;
+use jiff::Timestamp;
+use postroom::config::Config;
+use postroom::diagnostic::Diagnostic;
+use postroom::dictionary::{Dictionaries, TeamId};
+use postroom::directory::near::{Near, Nearness};
+use postroom::directory::{Directory, Party};
+use postroom::mail::EmailAddress;
+use postroom::rim::clock::SystemClock;
+use postroom::rim::directory::Calendars;
+use postroom::rim::watch::{read_dictionaries, read_directory};
+use postroom::seams::Clock;
+use serde::Serialize;
+use tokio::runtime::Runtime;
+
+use super::moment::{Judge, When};
+use super::output::{json_line, report, text};
+use super::{Failure, Global, explain};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Say who a sender is, which row says so, and which rows nearly match
+    Find {
+        /// The sender's address
+        #[arg(value_name = "ADDRESS")]
+        address: String,
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say who would get a sender's mail at some time: each rung, and why it would be skipped
+    Ladder {
+        /// The sender's address
+        #[arg(value_name = "ADDRESS")]
+        address: String,
+        /// When, as 2026-12-24T10:00 by the configuration's clock, or with an offset; now, if not
+        /// given
+        #[arg(long, value_name = "TIME")]
+        at: Option<When>,
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what is wrong with the directory, and what could be better
+    Lint {
+        /// Print one JSON object a finding, a line each
+        #[arg(long)]
+        json: bool,
+        /// Let warnings fail the check too
+        #[arg(long)]
+        strict: bool,
+    },
+}
+
+/// What `find --json` prints.
+#[derive(Debug, Serialize)]
+struct Found<'a> {
+    address: &'a EmailAddress,
+    #[serde(flatten)]
+    party: &'a Party,
+    freemail: bool,
+    nearly_ours: Option<&'a str>,
+    near: &'a [Near],
+}
+
+/// What `ladder --json` prints.
+#[derive(Debug, Serialize)]
+struct Climbed<'a> {
+    address: &'a EmailAddress,
+    at: Timestamp,
+    #[serde(flatten)]
+    party: &'a Party,
+}
+
+/// Runs a directory command.
+pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Find { address, json } => find(&global.judge(None, None)?, address, *json),
+        Command::Ladder { address, at, json } => ladder(&global.judge(None, *at)?, address, *json),
+        Command::Lint { json, strict } => lint(&global.config()?, (*json, *strict)),
+    }
+}
+
+fn sender(text: &str) -> Result<EmailAddress, Failure> {
+    EmailAddress::parse(text).map_err(Failure::input)
+}
+
+fn find(judge: &Judge, address: &str, json: bool) -> Result<(), Failure> {
+    let directory = &judge.rules.directory;
+    let address = sender(address)?;
+    let party = judge.identify(&address);
+    let near = directory.near(&address);
+    let freemail = directory.is_freemail(address.domain());
+    let nearly_ours = directory.nearly_ours(address.domain());
+    if json {
+        let (address, party, near) = (&address, &party, near.as_slice());
+        return json_line(&Found { address, party, freemail, nearly_ours, near });
+    }
+    let mut out = format!("{address}\n{}", explain::party(&party));
+    if freemail && matches!(party, Party::Registered { .. }) {
+        out += "  at a freemail domain, which never matches as a domain: only this address does\n";
+    }
+    if let Some(own) = nearly_ours {
+        let _ = writeln!(out, "  take care: {} is not our {own}", address.domain());
+    }
+    if !near.is_empty() {
+        out += "\nNearly\n";
+    }
+    for row in near {
+        let line = row.line.map_or_else(String::new, |line| format!(" in line {line}"));
+        let how = how_near(row.kind);
+        let _ = writeln!(out, "  {} ({}){line}: {how}", row.entry, row.customer);
+    }
+    text(&out)
+}
+
+fn how_near(kind: Nearness) -> &'static str {
+    match kind {
+        Nearness::Shadowed => "would match, but a more exact row does",
+        Nearness::DomainAbove => "stands for itself alone; `*.` in front takes in sub-domains",
+        Nearness::SimilarName => "nearly the same name at the same domain",
+        Nearness::SameName => "the same name at another domain",
+        Nearness::SimilarDomain => "nearly the same domain",
+    }
+}
+
+fn ladder(judge: &Judge, address: &str, json: bool) -> Result<(), Failure> {
+    let address = sender(address)?;
+    let party = judge.identify(&address);
+    if json {
+        return json_line(&Climbed { address: &address, at: judge.at, party: &party });
+    }
+    let at = judge.at.to_zoned(judge.zone.clone()).strftime("%a %Y-%m-%d %H:%M %Z");
+    let mut out = format!("{address} at {at}\n{}", explain::party(&party));
+    match &party {
+        Party::Registered { ladder, .. } if ladder.nobody_free => {
+            out += "  nobody is free: the last team takes it, and an alarm says so\n";
+        }
+        Party::Registered { .. } => {}
+        Party::Colleague { .. } | Party::Unregistered { .. } | Party::Unanswered { .. } => {
+            out += "  so there is no ladder to climb\n";
+        }
+    }
+    text(&out)
+}
+
+fn lint(config: &Config, (json, strict): (bool, bool)) -> Result<(), Failure> {
+    let mut findings = Vec::new();
+    let mut tables = 0;
+    match read_directory(&config.directory) {
+        Ok(files) => {
+            tables = files.customers.iter().chain(&files.people).count() + files.holidays.len();
+            match Directory::build(&files, &config.directory.rules) {
+                Ok((directory, warnings)) => {
+                    findings.extend(warnings);
+                    if let Some(customers) = &files.customers {
+                        findings.extend(directory.idle_rows(customers));
+                    }
+                    findings.extend(directory.idle_tiers(&config.file));
+                    findings.extend(unreadable_calendars(config, &directory)?);
+                }
+                Err(wrong) => findings.extend(wrong),
+            }
+        }
+        Err(unreadable) => findings.extend(unreadable),
+    }
+    findings.extend(unknown_teams(config));
+    findings.sort();
+    report(&findings, tables, (json, strict))
+}
+
+/// The calendars that can't be read: the ladder takes their owners for free.
+fn unreadable_calendars(
+    config: &Config,
+    directory: &Directory,
+) -> Result<Vec<Diagnostic>, Failure> {
+    let mut calendars = Calendars::new(config.directory.calendars.clone());
+    Runtime::new()?.block_on(calendars.refresh(directory, SystemClock.now()));
+    let finding = |trouble: postroom::rim::directory::Trouble| {
+        let message =
+            format!("the calendar of `{}` can't be read: {}", trouble.person, trouble.why);
+        Diagnostic::error(&config.file, "unreadable-calendar", message)
+            .warning()
+            .help("until it can be, only the people's file says when they are away")
+    };
+    Ok(calendars.troubles().map(finding).collect())
+}
+
+/// Teams at the end of ladders that have no dictionary: mostly a slip of the pen.
+fn unknown_teams(config: &Config) -> Vec<Diagnostic> {
+    // What is wrong with the dictionaries is for `postroom lint` to say.
+    let built = read_dictionaries(&config.dictionaries).and_then(|it| Dictionaries::build(&it));
+    let Ok((dictionaries, _)) = built else { return Vec::new() };
+    let known: Vec<&TeamId> = dictionaries.teams().map(|(team, _)| team).collect();
+    let rules = &config.directory.rules;
+    let tiers = rules
+        .tiers
+        .iter()
+        .filter_map(|(tier, rule)| Some((format!("the tier `{tier}`"), rule.last_rung.as_ref()?)));
+    let last = ("the ladder".to_owned(), &rules.last_rung);
+    std::iter::once(last)
+        .chain(tiers)
+        .filter(|(_, team)| !known.contains(team))
+        .map(|(of, team)| {
+            let message = format!("`{team}`, where {of} ends, has no dictionary");
+            Diagnostic::error(&config.file, "unknown-team", message)
+                .warning()
+                .help("that is right if the team takes only customers' mail")
+        })
+        .collect()
+}

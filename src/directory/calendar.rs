@@ -1,0 +1,295 @@
+//! What an iCalendar text (RFC 5545) says of somebody's absences.
+//!
+//! Reading and repeating events is left to `calcard`. What counts as an absence is decided here:
+//!
+//! - an event that lasts long enough, or that Outlook marks as out of office, however short;
+//! - not one that is marked as free or tentative, or was cancelled; not a task;
+//! - the periods of a free-busy answer (`VFREEBUSY`), likewise.
+//!
+//! Not supported: `VAVAILABILITY` (RFC 7953), `EXRULE`, calendars other than the Gregorian, what
+//! repeats more than once a day (only its first time counts), and more than [`MOST`] repetitions.
+//! Times without a zone are in the person's. It reads a text that was handed in; it knows nothing
+//! of where it lay.
+
+use std::collections::BTreeSet;
+use std::str::FromStr;
+
+use calcard::common::PartialDateTime;
+use calcard::common::timezone::{Tz, TzTimestamp};
+use calcard::icalendar::dates::{CalendarEvent, TimeOrDelta};
+use calcard::icalendar::timezone::TzResolver;
+use calcard::icalendar::{
+    ICalendar, ICalendarComponent, ICalendarComponentType as Component, ICalendarEntry,
+    ICalendarFreeBusyType, ICalendarFrequency, ICalendarParameterName, ICalendarParameterValue,
+    ICalendarPeriod, ICalendarProperty, ICalendarStatus, ICalendarTransparency, ICalendarValue,
+};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
+
+/// More repetitions than this are not looked at in one text, those of the past included.
+pub const MOST: usize = 200_000;
+const DAY: i64 = 24 * 60 * 60;
+
+/// When somebody is busy, in the order of the beginnings.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Busy {
+    spans: Vec<(Timestamp, Timestamp)>,
+}
+
+/// What is looked for in a calendar.
+#[derive(Debug, Clone, Copy)]
+pub struct Search {
+    /// Absences that end before are left out.
+    pub from: Timestamp,
+    /// Absences that begin after are left out.
+    pub until: Timestamp,
+    /// An event that is shorter is an appointment, not an absence.
+    pub least: SignedDuration,
+}
+
+impl Busy {
+    /// The beginning and the end of the absence that a moment falls into: the one that ends last.
+    #[must_use]
+    pub fn at(&self, moment: Timestamp) -> Option<(Timestamp, Timestamp)> {
+        let begun = self.spans.partition_point(|(from, _)| *from <= moment);
+        let begun = self.spans.get(..begun).unwrap_or_default();
+        begun.iter().copied().filter(|(_, until)| moment < *until).max_by_key(|(_, until)| *until)
+    }
+
+    /// How many absences there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+}
+
+/// Whether a text means to be a calendar.
+#[must_use]
+pub fn is_calendar(text: &str) -> bool {
+    let start = text.trim_start_matches('\u{feff}').trim_start();
+    start.get(..15).is_some_and(|start| start.eq_ignore_ascii_case("BEGIN:VCALENDAR"))
+}
+
+/// Somebody's absences. `zone` is theirs.
+///
+/// # Errors
+/// A message if the text is no calendar.
+pub fn absences(text: &str, zone: &TimeZone, search: &Search) -> Result<Busy, String> {
+    let mut calendar = parse(text)?;
+    let events = occurrences(&mut calendar, zone, search.until);
+    let mut spans = Vec::new();
+    for event in events {
+        let Some(component) = calendar.components.get(event.component as usize) else { continue };
+        spans.extend(counted(component).and_then(|all| event.span(zone, all, search)));
+    }
+    for component in &calendar.components {
+        if component.component_type == Component::VFreebusy {
+            spans.extend(periods(component, zone, search));
+        }
+    }
+    spans.retain(|(from, until)| from < until && *until > search.from && *from < search.until);
+    spans.sort_unstable();
+    spans.dedup();
+    Ok(Busy { spans })
+}
+
+/// The days on which the events of a calendar of holidays lie.
+///
+/// # Errors
+/// A message if the text is no calendar.
+pub(super) fn days(text: &str) -> Result<BTreeSet<Date>, String> {
+    let mut calendar = parse(text)?;
+    // 2100-01-01: no list of holidays is right that far.
+    let end = Timestamp::from_second(4_102_444_800).unwrap_or(Timestamp::MAX);
+    let mut days = BTreeSet::new();
+    for event in occurrences(&mut calendar, &TimeZone::UTC, end) {
+        let component = calendar.components.get(event.component as usize);
+        if component.and_then(ICalendarComponent::status) == Some(&ICalendarStatus::Cancelled) {
+            continue;
+        }
+        let first = event.from.to_zoned(TimeZone::UTC).date();
+        let count = (event.seconds() + DAY - 1) / DAY;
+        let all = std::iter::successors(Some(first), |day| day.tomorrow().ok());
+        days.extend(all.take(usize::try_from(count.clamp(1, 366)).unwrap_or(1)));
+    }
+    Ok(days)
+}
+
+fn parse(text: &str) -> Result<ICalendar, String> {
+    let text = text.trim_start_matches('\u{feff}');
+    ICalendar::parse(text).map_err(|_| "this is not an iCalendar text".to_owned())
+}
+
+/// An event, or one repetition of it.
+struct Occurrence {
+    component: u32,
+    from: Timestamp,
+    until: Timestamp,
+    /// It lies on whole days, wherever that is.
+    whole_days: bool,
+}
+
+impl Occurrence {
+    fn seconds(&self) -> i64 {
+        self.until.as_second() - self.from.as_second()
+    }
+
+    /// From when until when it lasts, if that is long enough. A whole day begins and ends at
+    /// midnight, also when it has 23 hours.
+    fn span(
+        &self,
+        zone: &TimeZone,
+        any_length: bool,
+        search: &Search,
+    ) -> Option<(Timestamp, Timestamp)> {
+        let mut until = self.until;
+        if self.whole_days {
+            let days = ((self.seconds() + DAY / 2) / DAY).max(1);
+            let last = self.from.to_zoned(zone.clone()).date().checked_add(days.days()).ok()?;
+            until = last.to_zoned(zone.clone()).ok()?.timestamp();
+        }
+        let long = until.duration_since(self.from) >= search.least;
+        (any_length || long).then_some((self.from, until))
+    }
+}
+
+/// Every event before `end`, repetitions and all.
+fn occurrences(calendar: &mut ICalendar, zone: &TimeZone, end: Timestamp) -> Vec<Occurrence> {
+    let home = zone.iana_name().and_then(|name| Tz::from_str(name).ok()).unwrap_or(Tz::UTC);
+    bound(calendar, home, end);
+    let expanded = calendar.expand_dates(home, MOST);
+    // What can't be read of it is no absence; the events of tasks and journals neither.
+    let read = |event: CalendarEvent<_, TimeOrDelta<_, _>>| {
+        let component = calendar.components.get(event.comp_id as usize)?;
+        if component.component_type != Component::VEvent {
+            return None;
+        }
+        let (from, until) = event.timestamps();
+        Some(Occurrence {
+            component: event.comp_id,
+            from: Timestamp::from_second(from).ok()?,
+            until: Timestamp::from_second(until).ok()?,
+            whole_days: on_whole_days(component),
+        })
+    };
+    expanded.events.into_iter().filter_map(read).collect()
+}
+
+fn on_whole_days(event: &ICalendarComponent) -> bool {
+    let start = event.property(&ICalendarProperty::Dtstart).and_then(|entry| entry.values.first());
+    matches!(start, Some(ICalendarValue::PartialDateTime(start)) if start.hour.is_none())
+}
+
+/// Ends every repetition at `end`, at the latest, so that rules without an end have one. The end
+/// that a rule has is put into the event's own zone on the way (RFC 5545 §3.3.10 has it in UTC):
+/// `calcard` compares it with the time on the wall.
+fn bound(calendar: &mut ICalendar, home: Tz, end: Timestamp) {
+    let until: Vec<Option<PartialDateTime>> = {
+        let zones = calendar.build_tz_resolver().with_default(home);
+        calendar.components.iter().map(|event| last_start(event, &zones, end)).collect()
+    };
+    for (component, until) in calendar.components.iter_mut().zip(until) {
+        component.entries.retain(|entry| !repeats_by_the_hour(entry));
+        for entry in &mut component.entries {
+            for value in &mut entry.values {
+                if let ICalendarValue::RecurrenceRule(rule) = value {
+                    rule.until.clone_from(&until);
+                }
+            }
+        }
+    }
+}
+
+/// Whether a rule repeats more than once a day: no absence does, and it would use up [`MOST`].
+fn repeats_by_the_hour(entry: &ICalendarEntry) -> bool {
+    let Some(ICalendarValue::RecurrenceRule(rule)) = entry.values.first() else { return false };
+    rule.freq > ICalendarFrequency::Daily
+}
+
+/// The last moment at which a repetition of the event can begin, on its own wall.
+fn last_start(
+    event: &ICalendarComponent,
+    zones: &TzResolver<&str>,
+    end: Timestamp,
+) -> Option<PartialDateTime> {
+    let rule = event.property(&ICalendarProperty::Rrule)?.values.first()?;
+    let ICalendarValue::RecurrenceRule(rule) = rule else { return None };
+    let zone = zones.resolve_or_default(event.property(&ICalendarProperty::Dtstart)?.tz_id());
+    let on_the_wall = |utc: &PartialDateTime| {
+        let moment = utc.to_date_time_with_tz(Tz::UTC)?;
+        Some(moment.with_timezone(&zone).to_naive_timestamp())
+    };
+    let end = on_the_wall(&PartialDateTime::from_utc_timestamp(end.as_second()))?;
+    let own = rule.until.as_ref().and_then(|until| match (until.tz_hour, until.hour) {
+        (Some(_), _) => on_the_wall(until),
+        // A day is meant as a whole.
+        (None, None) => Some(until.to_date_time_with_tz(Tz::UTC)?.to_naive_timestamp() + DAY - 1),
+        (None, Some(_)) => Some(until.to_date_time_with_tz(Tz::UTC)?.to_naive_timestamp()),
+    });
+    Some(PartialDateTime::from_naive_timestamp(own.map_or(end, |own| own.min(end))))
+}
+
+/// Whether an event keeps somebody away: `Some(true)` at any length, `Some(false)` if it is long.
+fn counted(event: &ICalendarComponent) -> Option<bool> {
+    if matches!(event.status(), Some(ICalendarStatus::Cancelled | ICalendarStatus::Tentative)) {
+        return None;
+    }
+    // Outlook and Exchange say here what TRANSP has no words for.
+    let outlook = ICalendarProperty::Other("X-MICROSOFT-CDO-BUSYSTATUS".to_owned());
+    let outlook = event.property(&outlook).and_then(|entry| entry.values.first()?.as_text());
+    match outlook.map(str::to_ascii_uppercase).as_deref() {
+        Some("OOF") => return Some(true),
+        Some("FREE" | "TENTATIVE" | "WORKINGELSEWHERE") => return None,
+        _ => {}
+    }
+    let free = event.transparency() == Some(&ICalendarTransparency::Transparent);
+    (!free).then_some(false)
+}
+
+/// The busy periods of a free-busy answer.
+fn periods(
+    answer: &ICalendarComponent,
+    zone: &TimeZone,
+    search: &Search,
+) -> Vec<(Timestamp, Timestamp)> {
+    let mut spans = Vec::new();
+    for entry in answer.properties(&ICalendarProperty::Freebusy) {
+        let any_length = match entry.parameter(&ICalendarParameterName::Fbtype) {
+            Some(ICalendarParameterValue::Fbtype(kind)) => match kind {
+                ICalendarFreeBusyType::Busy => false,
+                ICalendarFreeBusyType::BusyUnavailable => true,
+                ICalendarFreeBusyType::Free | ICalendarFreeBusyType::BusyTentative => continue,
+            },
+            _ => false,
+        };
+        for value in &entry.values {
+            let ICalendarValue::Period(period) = value else { continue };
+            let Some((from, until)) = ends(period) else { continue };
+            let period = Occurrence { component: 0, from, until, whole_days: false };
+            spans.extend(period.span(zone, any_length, search));
+        }
+    }
+    spans
+}
+
+/// RFC 5545 §3.8.2.6: the times of a free-busy period are in UTC.
+fn ends(period: &ICalendarPeriod) -> Option<(Timestamp, Timestamp)> {
+    let moment = |time: &PartialDateTime| {
+        Timestamp::from_second(time.to_date_time_with_tz(Tz::UTC)?.timestamp()).ok()
+    };
+    match period {
+        ICalendarPeriod::Range { start, end } => Some((moment(start)?, moment(end)?)),
+        ICalendarPeriod::Duration { start, duration } => {
+            let start = moment(start)?;
+            let length = SignedDuration::from_secs(duration.as_seconds());
+            Some((start, start.checked_add(length).ok()?))
+        }
+    }
+}

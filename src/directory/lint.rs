@@ -1,0 +1,68 @@
+//! What could be better in a directory that is right: rows that change nothing, tiers that nobody
+//! has.
+//!
+//! It looks at every row, so it is for people who ask. What is wrong is found when the files are
+//! read, and refused there.
+
+use std::collections::BTreeSet;
+
+use super::{Directory, MatchedBy, SourceText};
+use crate::diagnostic::{Diagnostic, nearest};
+
+/// More of them are one finding: the file means to have both.
+const LISTED: usize = 100;
+
+impl Directory {
+    /// The rows that could go without any mail going elsewhere. `source` is the text that the
+    /// customers were read from.
+    #[must_use]
+    pub fn idle_rows(&self, source: &SourceText) -> Vec<Diagnostic> {
+        let mut lines: BTreeSet<u32> = BTreeSet::new();
+        for row in self.customers.each() {
+            let (MatchedBy::Address, Some(line)) = (row.matched.by, row.matched.line) else {
+                continue;
+            };
+            let Some((_, domain)) = row.matched.entry.rsplit_once('@') else { continue };
+            let colleague = self.rules.own_domains.iter().any(|own| own.covers(domain).is_some());
+            let above = self.customers.by_domain(domain).filter(|_| !colleague);
+            let same = above.is_some_and(|above| {
+                let of = |found: &super::customers::Found<'_>| {
+                    (
+                        found.customer.to_owned(),
+                        found.tier.map(str::to_owned),
+                        found.manager.cloned(),
+                    )
+                };
+                of(&above) == of(&row)
+            });
+            if same && lines.len() < LISTED {
+                lines.insert(line);
+            }
+        }
+        let texts = (1u32..).zip(source.text.lines()).filter(|(line, _)| lines.contains(line));
+        let finding = |(line, text): (u32, &str)| {
+            Diagnostic::error(&source.name, "idle-row", "the row of the domain says the same")
+                .warning()
+                .at(line, 0, 0, text)
+                .help("remove this one: one row less to keep true")
+        };
+        texts.map(finding).collect()
+    }
+
+    /// The tiers of the configuration that no customer has. `file` is the configuration's name.
+    #[must_use]
+    pub fn idle_tiers(&self, file: &str) -> Vec<Diagnostic> {
+        let known: BTreeSet<&str> = self.customers.tiers().collect();
+        let idle = self.rules.tiers.keys().filter(|tier| !known.contains(tier.as_str()));
+        let finding = |tier: &String| {
+            let message = format!("no customer has the tier `{tier}`");
+            let finding = Diagnostic::error(file, "idle-tier", message).warning();
+            match nearest(tier, known.iter().copied()) {
+                Some(nearest) => finding.help(format!("did you mean `{nearest}`?")),
+                None => finding,
+            }
+        };
+        // Where a service knows the customers, so it does their tiers.
+        if self.rules.service { Vec::new() } else { idle.map(finding).collect() }
+    }
+}

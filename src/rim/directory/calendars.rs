@@ -1,0 +1,224 @@
+//! People's calendars: files and feeds, read every so often. One that can't be read stays as it
+//! was when it was read last, and is told of.
+//!
+//! It knows where calendars lie; what in them is an absence is for the core. The address of a feed
+//! is as good as a password, so no message shows one.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, stream};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::config::CalendarSettings;
+use crate::directory::Directory;
+use crate::directory::calendar::{self, Busy, Search};
+use crate::mail::EmailAddress;
+use crate::rim::http;
+use crate::rim::watch::Stamp;
+
+/// A calendar is larger only by mistake.
+const MOST: usize = 16 << 20;
+/// No feed takes longer.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// So many are read at the same time.
+const AT_ONCE: usize = 8;
+/// Absences are looked for so far ahead; within a day they are looked for again.
+const AHEAD: SignedDuration = SignedDuration::from_hours(40 * 24);
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// The calendars of our people, as they were read last.
+pub struct Calendars {
+    settings: CalendarSettings,
+    client: Option<reqwest::Client>,
+    kept: BTreeMap<EmailAddress, Kept>,
+}
+
+/// One person's calendar.
+struct Kept {
+    place: Place,
+    zone: TimeZone,
+    /// When it was tried last.
+    tried: Option<Timestamp>,
+    /// What the file looked like then.
+    stamp: Option<Stamp>,
+    busy: Option<Busy>,
+    trouble: Option<String>,
+}
+
+/// Where a calendar lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    File(PathBuf),
+    Feed(String),
+}
+
+/// A calendar that can't be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// Whose it is.
+    pub person: EmailAddress,
+    /// Why.
+    pub why: String,
+}
+
+impl Calendars {
+    /// No calendar is read yet.
+    #[must_use]
+    pub fn new(settings: CalendarSettings) -> Self {
+        Self { settings, client: None, kept: BTreeMap::new() }
+    }
+
+    /// Reads the calendars that are due: files that changed, feeds whose time has come. Says
+    /// whether anything is different now.
+    pub async fn refresh(&mut self, directory: &Directory, now: Timestamp) -> bool {
+        let forgotten = self.follow(directory);
+        let mut due = Vec::new();
+        for (person, kept) in &mut self.kept {
+            let stamp = kept.place.stamp();
+            if kept.is_due(stamp.as_ref(), now, self.settings.every) {
+                kept.tried = Some(now);
+                kept.stamp = stamp;
+                due.push((person.clone(), kept.place.clone(), kept.zone.clone()));
+            }
+        }
+        if due.iter().any(|(_, place, _)| matches!(place, Place::Feed(_))) && self.client.is_none()
+        {
+            self.client = http::client(TIMEOUT).ok();
+        }
+        let search = Search {
+            from: now.saturating_sub(DAY).unwrap_or(now),
+            until: now.saturating_add(AHEAD).unwrap_or(now),
+            least: SignedDuration::try_from(self.settings.least).unwrap_or(SignedDuration::MAX),
+        };
+        let client = self.client.clone();
+        let read: Vec<_> = stream::iter(due)
+            .map(|(person, place, zone)| {
+                let client = client.clone();
+                async move { (person, read(place, zone, search, client).await) }
+            })
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
+        let changes = read.into_iter().map(|(person, read)| self.take(&person, read));
+        changes.fold(forgotten, |changed, change| changed | change)
+    }
+
+    /// When each person is busy, as far as it is known.
+    #[must_use]
+    pub fn absences(&self) -> BTreeMap<EmailAddress, Busy> {
+        let busy =
+            |(person, kept): (&EmailAddress, &Kept)| Some((person.clone(), kept.busy.clone()?));
+        self.kept.iter().filter_map(busy).collect()
+    }
+
+    /// The calendars that can't be read.
+    pub fn troubles(&self) -> impl Iterator<Item = Trouble> {
+        self.kept.iter().filter_map(|(person, kept)| {
+            Some(Trouble { person: person.clone(), why: kept.trouble.clone()? })
+        })
+    }
+
+    /// Takes over who has a calendar, and where; says whether somebody's was forgotten.
+    fn follow(&mut self, directory: &Directory) -> bool {
+        let mut before = std::mem::take(&mut self.kept);
+        for (person, location, zone) in directory.calendars() {
+            let place = Place::of(location, &self.settings);
+            let same = |kept: &Kept| kept.place == place && kept.zone == *zone;
+            let known = before.remove(person).filter(same);
+            let kept = known.unwrap_or_else(|| Kept {
+                place,
+                zone: zone.clone(),
+                tried: None,
+                stamp: None,
+                busy: None,
+                trouble: None,
+            });
+            self.kept.insert(person.clone(), kept);
+        }
+        !before.is_empty()
+    }
+
+    fn take(&mut self, person: &EmailAddress, read: Result<Busy, String>) -> bool {
+        let Some(kept) = self.kept.get_mut(person) else { return false };
+        match read {
+            Ok(busy) => {
+                kept.trouble = None;
+                let busy = Some(busy);
+                let changed = kept.busy != busy;
+                kept.busy = busy;
+                changed
+            }
+            Err(why) => {
+                kept.trouble = Some(why);
+                false
+            }
+        }
+    }
+}
+
+impl Kept {
+    fn is_due(&self, stamp: Option<&Stamp>, now: Timestamp, every: Duration) -> bool {
+        let Some(tried) = self.tried else { return true };
+        let since = now.duration_since(tried);
+        match &self.place {
+            Place::File(_) => {
+                self.stamp.as_ref() != stamp || since.unsigned_abs() >= DAY.unsigned_abs()
+            }
+            Place::Feed(_) => since.unsigned_abs() >= every,
+        }
+    }
+}
+
+impl Place {
+    fn of(location: &str, settings: &CalendarSettings) -> Self {
+        // Calendar programs hand out their feeds under this scheme.
+        match location.strip_prefix("webcal://") {
+            Some(rest) => Self::Feed(format!("https://{rest}")),
+            None if location.contains("://") => Self::Feed(location.to_owned()),
+            None => Self::File(settings.base.join(location)),
+        }
+    }
+
+    /// What shows that a file has changed.
+    fn stamp(&self) -> Option<Stamp> {
+        match self {
+            Self::File(path) => Some(Stamp::of(vec![path.clone()])),
+            Self::Feed(_) => None,
+        }
+    }
+}
+
+/// Reads one calendar, and looks for absences in it.
+async fn read(
+    place: Place,
+    zone: TimeZone,
+    search: Search,
+    client: Option<reqwest::Client>,
+) -> Result<Busy, String> {
+    let bytes = match place {
+        Place::Feed(url) => {
+            let client = client.ok_or_else(|| "there is no TLS to be had".to_owned())?;
+            let response = client.get(url).send().await.map_err(http::said)?;
+            if !response.status().is_success() {
+                return Err(format!("the feed answered {}", response.status()));
+            }
+            http::body(response, MOST).await?
+        }
+        Place::File(path) => {
+            let size = tokio::fs::metadata(&path).await.map_err(|error| error.to_string())?.len();
+            if size > MOST as u64 {
+                return Err("the file is too large".to_owned());
+            }
+            tokio::fs::read(&path).await.map_err(|error| error.to_string())?
+        }
+    };
+    // Reading takes its time, and whatever breaks over a calendar breaks there alone.
+    let found = tokio::task::spawn_blocking(move || {
+        let text = String::from_utf8_lossy(&bytes);
+        calendar::absences(&text, &zone, &search)
+    });
+    found.await.unwrap_or_else(|_| Err("reading it failed".to_owned()))
+}

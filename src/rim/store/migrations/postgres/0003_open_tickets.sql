@@ -1,0 +1,2 @@
+-- How many recent tickets are whose, for people who have a cap.
+CREATE INDEX tickets_of_people ON tickets (recorded, addressee) WHERE target = 'person';

@@ -1,0 +1,166 @@
+//! Follow-ups: whether a mail that answers another goes where that one is now.
+//!
+//! It weighs what the ledger knows of the mails that are answered; looking them up is done
+//! elsewhere. A reference alone proves nothing, since ids can be guessed and are passed on: the
+//! sender has to belong to the ticket.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Signs, Target};
+use crate::directory::Party;
+use crate::mail::{EmailAddress, Mail};
+
+/// A recorded mail that another may answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Earlier {
+    /// Its Message-ID.
+    pub message_id: String,
+    /// Its ticket.
+    pub ticket: i64,
+    /// The ticket that it follows itself, or its own.
+    pub thread: i64,
+    /// Where that one is now.
+    pub now: Target,
+    /// When it came, as its server says, or when it was recorded.
+    pub came: Timestamp,
+    /// Who sent it, and who sent the one that it follows.
+    pub senders: Vec<EmailAddress>,
+    /// The customers whose mail they are.
+    pub customers: Vec<String>,
+}
+
+/// A ticket that a mail answers, and what follows from that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Thread {
+    /// The Message-ID that it answers.
+    pub answers: String,
+    /// The ticket at the beginning of the thread.
+    pub ticket: i64,
+    /// Where that was when the mail came.
+    pub now: Target,
+    /// How many days lay between the mail and the one that it answers.
+    pub days: u64,
+    /// What follows from it.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// Whether a mail follows the ticket that it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// It goes where the ticket is.
+    Follows {
+        /// What its sender has to do with it.
+        by: Tie,
+    },
+    /// Its sender has nothing to do with the ticket: it is a mail like any other.
+    Stranger,
+    /// Its sender would belong to the ticket, if they could be taken for who they say they are.
+    Unproven,
+    /// The mail that it answers is older than the policy lets a thread rest.
+    TooOld,
+    /// The ticket was filed or set aside, where nobody would see what follows.
+    Closed,
+    /// Whoever has the ticket is busy: the contact ladder finds somebody else.
+    HolderBusy,
+    /// A colleague sends it on, which asks for another place than where it is.
+    Forwarded,
+}
+
+/// What a sender has to do with a ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tie {
+    /// The same address wrote in it before.
+    SameAddress,
+    /// The same customer did.
+    SameCustomer,
+    /// One of us.
+    Colleague,
+}
+
+impl Thread {
+    /// Whether the mail goes where the ticket is.
+    #[must_use]
+    pub fn follows(&self) -> bool {
+        matches!(self.outcome, Outcome::Follows { .. })
+    }
+}
+
+/// What a mail answers, of all that the ledger knows of the mails that it names: the first that
+/// it follows, in the order in which it names them; else the first at all, with why it is not
+/// followed.
+///
+/// `at` is when the mail came, `rests` how long a thread may rest; `None` for ever.
+#[must_use]
+pub fn thread(
+    mail: &Mail,
+    (party, signs): (&Party, &Signs),
+    earlier: &[Earlier],
+    at: Timestamp,
+    rests: Option<Duration>,
+) -> Option<Thread> {
+    let named = mail
+        .answers
+        .iter()
+        .flat_map(|id| earlier.iter().filter(move |earlier| earlier.message_id == *id));
+    let mut first = None;
+    for earlier in named {
+        let age = at.duration_since(earlier.came);
+        let too_old = rests.is_some_and(|rests| age > rests.try_into().unwrap_or(age));
+        let outcome = match tie(mail, (party, signs), earlier) {
+            _ if signs.forward.is_some() => Outcome::Forwarded,
+            Err(outcome) => outcome,
+            Ok(_) if too_old => Outcome::TooOld,
+            Ok(_) if matches!(earlier.now, Target::Filed | Target::SetAside) => Outcome::Closed,
+            Ok(_) if is_busy(party, &earlier.now) => Outcome::HolderBusy,
+            Ok(by) => Outcome::Follows { by },
+        };
+        let thread = Thread {
+            answers: earlier.message_id.clone(),
+            ticket: earlier.thread,
+            now: earlier.now.clone(),
+            days: u64::try_from(age.as_hours() / 24).unwrap_or(0),
+            outcome,
+        };
+        if thread.follows() {
+            return Some(thread);
+        }
+        first.get_or_insert(thread);
+    }
+    first
+}
+
+/// What the sender has to do with a ticket, or why nothing that counts.
+fn tie(mail: &Mail, (party, signs): (&Party, &Signs), earlier: &Earlier) -> Result<Tie, Outcome> {
+    let same_address = mail.sender.as_ref().is_some_and(|sender| earlier.senders.contains(sender));
+    let (tie, proven) = match party {
+        Party::Registered { customer, .. } if earlier.customers.contains(customer) => {
+            (Tie::SameCustomer, signs.trust.holds())
+        }
+        Party::Colleague { .. } => (Tie::Colleague, signs.trust.holds()),
+        // Who is nobody to us gains little by being taken for the stranger of last week.
+        Party::Registered { .. } | Party::Unregistered { .. } | Party::Unanswered { .. }
+            if same_address =>
+        {
+            (Tie::SameAddress, signs.trust.suffices())
+        }
+        Party::Registered { .. } | Party::Unregistered { .. } | Party::Unanswered { .. } => {
+            return Err(Outcome::Stranger);
+        }
+    };
+    if proven { Ok(tie) } else { Err(Outcome::Unproven) }
+}
+
+/// Whether the one who has a ticket was just found to be busy.
+fn is_busy(party: &Party, now: &Target) -> bool {
+    let (Party::Registered { ladder, .. }, Target::Person(holder)) = (party, now) else {
+        return false;
+    };
+    let skipped = ladder.steps.iter().filter(|step| step.skipped.is_some());
+    skipped.filter_map(|step| step.rung.person()).any(|person| person == holder)
+}

@@ -1,0 +1,164 @@
+//! What an iCalendar text says of somebody's absences.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use postroom::directory::calendar::{Busy, Search, absences};
+
+/// The absences in a calendar between 2026-06-01 and 2026-07-11, of somebody in Berlin.
+fn berlin(events: &str) -> Busy {
+    let text = format!(
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//test//EN\r\n{}END:VCALENDAR\r\n",
+        events.replace('\n', "\r\n")
+    );
+    let moment = |text: &str| text.parse::<Timestamp>().unwrap();
+    let search = Search {
+        from: moment("2026-06-01T00:00:00Z"),
+        until: moment("2026-07-11T00:00:00Z"),
+        least: SignedDuration::from_hours(4),
+    };
+    absences(&text, &TimeZone::get("Europe/Berlin").unwrap(), &search).unwrap()
+}
+
+const WHOLE: &str = "DTSTART;VALUE=DATE:20260608\nDTEND;VALUE=DATE:20260610";
+const WEEKLY: &str = "DTSTART;TZID=Europe/Berlin:20200106T090000\nDTEND;TZID=Europe/Berlin:\
+    20200106T170000\nRRULE:FREQ=WEEKLY;BYDAY=MO";
+
+/// What each shows, an event (behind `WHOLE` or `WEEKLY`, where it begins with these words), a
+/// moment, and whether somebody is away then.
+const CASES: [(&str, &str, &str, bool); 22] = [
+    ("two days, from midnight in Berlin", "WHOLE", "2026-06-07T22:00:00Z", true),
+    ("not before", "WHOLE", "2026-06-07T21:59:59Z", false),
+    ("to midnight in Berlin", "WHOLE", "2026-06-09T21:59:59Z", true),
+    ("not after", "WHOLE", "2026-06-09T22:00:00Z", false),
+    ("a day without an end", "DTSTART;VALUE=DATE:20260608", "2026-06-08T12:00:00Z", true),
+    ("in UTC", "DTSTART:20260608T080000Z\nDURATION:PT6H", "2026-06-08T13:59:59Z", true),
+    ("an appointment", "DTSTART:20260608T080000Z\nDURATION:PT1H", "2026-06-08T08:30:00Z", false),
+    (
+        "a short absence that Outlook marks",
+        "DTSTART:20260608T080000Z\nDURATION:PT1H\nX-MICROSOFT-CDO-BUSYSTATUS:OOF",
+        "2026-06-08T08:30:00Z",
+        true,
+    ),
+    ("free", "WHOLE\nTRANSP:TRANSPARENT", "2026-06-08T12:00:00Z", false),
+    ("busy", "WHOLE\nTRANSP:OPAQUE", "2026-06-08T12:00:00Z", true),
+    ("cancelled", "WHOLE\nSTATUS:CANCELLED", "2026-06-08T12:00:00Z", false),
+    ("not decided", "WHOLE\nSTATUS:TENTATIVE", "2026-06-08T12:00:00Z", false),
+    (
+        "at work elsewhere",
+        "WHOLE\nX-MICROSOFT-CDO-BUSYSTATUS:WORKINGELSEWHERE",
+        "2026-06-08T12:00:00Z",
+        false,
+    ),
+    ("every Monday for years", "WEEKLY", "2026-06-15T07:00:00Z", true),
+    ("not on Tuesday", "WEEKLY", "2026-06-16T07:00:00Z", false),
+    (
+        "but for one",
+        "WEEKLY\nEXDATE;TZID=Europe/Berlin:20260615T090000",
+        "2026-06-15T07:00:00Z",
+        false,
+    ),
+    (
+        "the last one begins at the end of the rule",
+        "WEEKLY;UNTIL=20260615T070000Z",
+        "2026-06-15T07:00:00Z",
+        true,
+    ),
+    ("and then no more", "WEEKLY;UNTIL=20260615T070000Z", "2026-06-22T07:00:00Z", false),
+    (
+        "the last Friday of each month",
+        "DTSTART;VALUE=DATE:20250131\nRRULE:FREQ=MONTHLY;BYDAY=-1FR",
+        "2026-06-26T12:00:00Z",
+        true,
+    ),
+    (
+        "a zone by the name that Windows has for it",
+        "DTSTART;TZID=W. Europe Standard Time:20260608T090000\n\
+         DTEND;TZID=W. Europe Standard Time:20260608T170000",
+        "2026-06-08T07:00:00Z",
+        true,
+    ),
+    (
+        "a time on the wall",
+        "DTSTART:20260608T090000\nDTEND:20260608T170000",
+        "2026-06-08T07:00:00Z",
+        true,
+    ),
+    (
+        "repeated every second",
+        "DTSTART:20200608T090000Z\nDURATION:PT8H\nRRULE:FREQ=SECONDLY",
+        "2026-06-08T12:00:00Z",
+        false,
+    ),
+];
+
+#[test]
+fn a_calendar_says_when_somebody_is_away() {
+    for (case, lines, moment, away) in CASES {
+        let lines = lines.replace("WHOLE", WHOLE);
+        let lines = match lines.strip_prefix("WEEKLY") {
+            Some(rest) => format!("{WEEKLY}{rest}"),
+            None => lines,
+        };
+        let busy = berlin(&format!(
+            "BEGIN:VEVENT\nUID:1@x\nDTSTAMP:20260101T000000Z\n{lines}\nEND:VEVENT\n"
+        ));
+        let found = busy.at(moment.parse().unwrap());
+        assert_eq!(found.is_some(), away, "{case}: {busy:?}");
+    }
+}
+
+#[test]
+fn a_changed_repetition_and_a_free_busy_answer_are_understood() {
+    let series = "BEGIN:VEVENT\nUID:a@x\nDTSTAMP:20260101T000000Z\n\
+        DTSTART;TZID=Europe/Berlin:20260601T090000\nDTEND;TZID=Europe/Berlin:20260601T170000\n\
+        RRULE:FREQ=WEEKLY;COUNT=4\nEND:VEVENT\n\
+        BEGIN:VEVENT\nUID:a@x\nDTSTAMP:20260101T000000Z\n\
+        RECURRENCE-ID;TZID=Europe/Berlin:20260608T090000\n\
+        DTSTART;TZID=Europe/Berlin:20260609T090000\nDTEND;TZID=Europe/Berlin:20260609T170000\n\
+        END:VEVENT\n";
+    let busy = berlin(series);
+    let away = |time: &str| busy.at(time.parse().unwrap()).is_some();
+    let days = ["2026-06-01", "2026-06-08", "2026-06-09", "2026-06-15", "2026-06-22", "2026-06-29"];
+    let found = days.map(|day| away(&format!("{day}T10:00:00Z")));
+    assert_eq!(found, [true, false, true, true, true, false], "{busy:?}");
+
+    let busy = berlin(
+        "BEGIN:VFREEBUSY\nUID:b@x\nDTSTAMP:20260101T000000Z\n\
+         FREEBUSY;FBTYPE=BUSY-UNAVAILABLE:20260608T080000Z/PT1H\n\
+         FREEBUSY:20260609T080000Z/20260609T160000Z,20260610T080000Z/PT30M\n\
+         FREEBUSY;FBTYPE=BUSY-TENTATIVE:20260611T080000Z/P1D\nEND:VFREEBUSY\n",
+    );
+    let away = |day: &str| busy.at(format!("{day}T08:10:00Z").parse().unwrap()).is_some();
+    let found = ["2026-06-08", "2026-06-09", "2026-06-10", "2026-06-11"].map(away);
+    assert_eq!(found, [true, true, false, false], "{busy:?}");
+}
+
+#[test]
+fn a_calendar_that_never_ends_is_read_in_bounded_time() {
+    let began = Instant::now();
+    let mut events = String::new();
+    for n in 0..200 {
+        write!(
+            events,
+            "BEGIN:VEVENT\nUID:{n}@x\nDTSTAMP:20260101T000000Z\nDTSTART:20100101T080000Z\n\
+             DURATION:PT8H\nRRULE:FREQ=DAILY\nEND:VEVENT\n"
+        )
+        .unwrap();
+    }
+    events += "BEGIN:VEVENT\nUID:s@x\nDTSTAMP:20260101T000000Z\nDTSTART:20100101T080000Z\n\
+        RRULE:FREQ=SECONDLY\nEND:VEVENT\n";
+    let busy = berlin(&events);
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    assert!(busy.at("2026-06-08T10:00:00Z".parse().unwrap()).is_some());
+    let search = Search {
+        from: Timestamp::UNIX_EPOCH,
+        until: Timestamp::UNIX_EPOCH,
+        least: SignedDuration::ZERO,
+    };
+    for text in ["", "hello", "BEGIN:VCARD\r\nEND:VCARD\r\n"] {
+        assert!(absences(text, &TimeZone::UTC, &search).is_err(), "{text}");
+    }
+}

@@ -1,0 +1,171 @@
+//! `postroom directory` on the command line: who is a sender, who is free when, what is wrong.
+
+use std::fs;
+
+use crate::support::office::{Office, objects};
+
+/// An office with customers of our own.
+fn office() -> Office {
+    let office = Office::open();
+    office.write(
+        "customers.csv",
+        "match,customer,account_manager,tier\n\
+         acme.example,Acme,amira@callwise.example,gold\n\
+         boss@acme.example,Acme board,noor@callwise.example,\n\
+         clerk@acme.example,Acme,amira@callwise.example,gold\n\
+         *.umbrella.example,Umbrella,jonas@callwise.example,\n\
+         eu.umbrella.example,Umbrella EU,jonas@callwise.example,\n\
+         gavin.belson@gmail.com,Hooli,amira@callwise.example,silver\n",
+    );
+    let config = fs::read_to_string(office.path("postroom.toml")).unwrap();
+    let more = "[working_hours]\nzone = \"Europe/Berlin\"\nhours = \"Mon-Fri 09:00-17:00\"\n\
+        [holidays]\nde = [\"2026-12-25\"]\n[tiers.golden]\nlast_rung = \"vip\"\n[[mailbox]]";
+    office.write("postroom.toml", &config.replace("[[mailbox]]", more));
+    office
+}
+
+#[test]
+fn find_shows_the_match_and_why_and_the_near_misses() {
+    let office = office();
+    let cases: [(&str, &[&str]); 10] = [
+        (
+            "joe@acme.example",
+            &["Acme, tier gold: the domain acme.example in line 2", "account manager amira@"],
+        ),
+        (
+            "boss+x@ACME.example",
+            &[
+                "Acme board: the address boss@acme.example in line 3",
+                "acme.example (Acme) in line 2: would match, but a more exact row does",
+            ],
+        ),
+        (
+            "bos@acme.example",
+            &["Acme, tier gold", "boss@acme.example (Acme board) in line 3: nearly the same name"],
+        ),
+        (
+            "x@eu.umbrella.example",
+            &[
+                "Umbrella EU: the domain eu.umbrella.example in line 6",
+                "*.umbrella.example (Umbrella) in line 5: would match, but a more exact row does",
+            ],
+        ),
+        (
+            "x@shop.acme.example",
+            &["not in the directory", "acme.example (Acme) in line 2: stands for itself alone"],
+        ),
+        ("x@acmee.example", &["not in the directory", "acme.example (Acme) in line 2: nearly the"]),
+        ("x@acme.test", &["not in the directory", "acme.example (Acme) in line 2: nearly the"]),
+        (
+            "gavin.belson@hooli.example",
+            &["gavin.belson@gmail.com (Hooli) in line 7: the same name at another domain"],
+        ),
+        (
+            "gavin.belson@gmail.com",
+            &["Hooli, tier silver", "at a freemail domain, which never matches as a domain"],
+        ),
+        (
+            "ceo@callwlse.example",
+            &["not in the directory", "take care: callwlse.example is not our callwise.example"],
+        ),
+    ];
+    for (address, expected) in cases {
+        let found = office.run(&["directory", "find", address]).well();
+        for line in expected {
+            assert!(found.contains(line), "{address}: `{line}` is not in:\n{found}");
+        }
+    }
+    let stranger = office.run(&["directory", "find", "x@gmail.com"]).well();
+    assert_eq!(stranger, "x@gmail.com\n  not in the directory; a freemail domain never matches\n");
+    let found = office.run(&["directory", "find", "boss@acme.example", "--json"]).objects();
+    assert_eq!(
+        (&found[0]["party"], &found[0]["matched"]["line"]),
+        (&"registered".into(), &3.into())
+    );
+    assert_eq!(found[0]["near"][0]["kind"], "shadowed");
+    let refused = office.run(&["directory", "find", "nobody"]);
+    assert_eq!((refused.code, refused.err.lines().count()), (2, 1), "{refused:?}");
+}
+
+#[test]
+fn ladder_shows_what_would_happen_then() {
+    let office = office();
+    let cases = [
+        ("2026-06-01T10:00", "Mon 2026-06-01 10:00 CEST", "amira@callwise.example: takes it"),
+        ("2026-06-01T10:00Z", "Mon 2026-06-01 12:00 CEST", "amira@callwise.example: takes it"),
+        ("2026-06-01T10:00-04:00", "Mon 2026-06-01 16:00 CEST", "amira@callwise.example: takes it"),
+        (
+            "2026-06-01T22:00[America/New_York]",
+            "Tue 2026-06-02 04:00 CEST",
+            "amira@callwise.example: is not at work: it is Tue 04:00 in Europe/Berlin",
+        ),
+        (
+            "2026-06-06T10:00",
+            "Sat 2026-06-06 10:00 CEST",
+            "team technical-support: takes it\n  nobody is free: the last team takes it, and an",
+        ),
+        ("2026-01-12T09:00", "Mon 2026-01-12 09:00 CET", "amira@callwise.example: takes it"),
+    ];
+    for (at, shown, expected) in cases {
+        let found = office.run(&["directory", "ladder", "joe@acme.example", "--at", at]).well();
+        assert!(found.contains(shown) && found.contains(expected), "{at}:\n{found}");
+    }
+    let arguments = ["directory", "ladder", "x@umbrella.example", "--json", "--at"];
+    let found = office.run(&[&arguments[..], &["2026-06-01T12:00:00Z"]].concat()).objects();
+    assert_eq!(found[0]["at"], "2026-06-01T12:00:00Z");
+    let steps = found[0]["ladder"]["steps"].as_array().unwrap();
+    assert_eq!(steps[0]["skipped"]["away"]["until"], "2027-12-31");
+    assert_eq!(steps[1]["rung"]["manager"], "mara@callwise.example");
+    let stranger = office.run(&["directory", "ladder", "x@stranger.example"]).well();
+    assert!(stranger.contains("so there is no ladder to climb"), "{stranger}");
+    for at in ["tomorrow", "2026-02-30", "10:00"] {
+        let refused = office.run(&["directory", "ladder", "joe@acme.example", "--at", at]);
+        assert!(refused.code == 2 && refused.err.contains("is not a time"), "{refused:?}");
+    }
+}
+
+#[test]
+fn lint_says_what_is_wrong_and_what_could_be_better() {
+    let office = office();
+    let people = fs::read_to_string(office.path("people.csv")).unwrap();
+    let header = "person,name,manager,away,calendar,holidays\n";
+    let people = people.replace("person,name,manager,away\n", header);
+    let people = people.replace(
+        "amira@callwise.example,Amira Haddad,mara@callwise.example,",
+        "amira@callwise.example,Amira Haddad,left@callwise.example,,absent.ics,de",
+    );
+    office.write("people.csv", &people);
+    let ran = office.run(&["directory", "lint", "--json"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let found: Vec<(String, u64)> = objects(&ran.out)
+        .iter()
+        .map(|it| (it["code"].as_str().unwrap().to_owned(), it["line"].as_u64().unwrap()))
+        .collect();
+    let expected = [
+        ("unknown-person", 4),
+        ("idle-row", 4),
+        ("idle-tier", 0),
+        ("unknown-team", 0),
+        ("unreadable-calendar", 0),
+    ];
+    for (code, line) in expected {
+        assert!(found.contains(&(code.to_owned(), line)), "{code} is not in {found:?}");
+    }
+    assert_eq!(found.len(), expected.len(), "{found:?}");
+    assert_eq!(office.run(&["directory", "lint", "--strict"]).code, 2);
+
+    let customers = fs::read_to_string(office.path("customers.csv")).unwrap();
+    office.write(
+        "customers.csv",
+        &format!("{customers}acme.example,Twice,amira@callwise.example,\ngmail.com,G,,\n"),
+    );
+    office.write(
+        "people.csv",
+        &people.replace("Olivia Okafor,,", "Olivia Okafor,mara@callwise.example,"),
+    );
+    let ran = office.run(&["directory", "lint"]);
+    assert_eq!(ran.code, 2);
+    for said in ["claimed already, by line 2", "round in a circle", "anybody can have mail at"] {
+        assert!(ran.out.contains(said), "`{said}` is not in:\n{}", ran.out);
+    }
+}
