@@ -18,7 +18,13 @@ if [ ! -d "$folder/python" ]; then
     manifest=$(cargo metadata --locked --format-version 1 |
         grep -o '"manifest_path":"[^"]*/mail-parser-[0-9.]*/Cargo.toml"' | cut -d'"' -f4)
     cp -r "$(dirname "$manifest")/resources/eml" "$part/mail-parser"
-    package=$(apt-cache pkgnames libpython3 | grep -E '^libpython3\.[0-9]+-testsuite$' | sort -V | tail -1)
+    newest() { apt-cache pkgnames libpython3 | grep -E '^libpython3\.[0-9]+-testsuite$' | sort -V | tail -1; }
+    package=$(newest || true)
+    if [ -z "$package" ]; then
+        # No package lists yet.
+        if [ "$(id -u)" = 0 ]; then apt-get update -qq; else sudo apt-get update -qq; fi >&2
+        package=$(newest)
+    fi
     (cd "$part/fetched" && apt-get download -q "$package" >/dev/null 2>&1 && dpkg -x ./*.deb .)
     mkdir "$part/python"
     cp "$part"/fetched/usr/lib/python3*/test/test_email/data/msg_*.txt "$part/python"
