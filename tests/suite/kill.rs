@@ -125,7 +125,8 @@ create_folders = true
         let end = Instant::now() + Duration::from_mins(1);
         loop {
             if let Some(status) = service.try_wait().unwrap() {
-                assert_eq!(status.signal(), Some(9), "the service ended by itself: {status}");
+                let said = std::fs::read_to_string(self.log()).unwrap_or_default();
+                assert_eq!(status.signal(), Some(9), "it ended by itself: {status}\n{said}");
                 return true;
             }
             if self.settled() {
