@@ -27,8 +27,8 @@ const RARITY_POWER: f64 = 1.5;
 /// Rarer terms than this are accidents of the mails at hand; among few mails, half of that.
 const IN_MAILS: u32 = 3;
 /// So many mails are few; among them, forms of a word can't be told apart. (With 500 answers, terms
-/// as written cost 1 to 2 points of coverage on two corpora of three; with 2,000 they gain 4 on one
-/// and cost less than half a point on the others.)
+/// as written cost 1 to 3 points of coverage on two corpora of three; with 2,000 they gain 4 on one
+/// and cost a point at most on the others.)
 const FEW_MAILS: usize = 1_500;
 /// More candidates than this are cut by asking for more mails: the rarest go first.
 const CANDIDATES: usize = 250_000;
