@@ -9,6 +9,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -88,6 +89,34 @@ pub fn read_dictionaries(dir: &Path) -> Result<BTreeMap<String, String>, Vec<Dia
 /// # Errors
 /// Every file that can't be read, or isn't UTF-8; that the database can't be read.
 pub fn read_directory(settings: &DirectorySettings) -> Result<DirectoryFiles, Vec<Diagnostic>> {
+    let files = read_directory_files(settings);
+    let tables = settings.sql.as_ref().map_or_else(|| Ok(Tables::default()), read_tables);
+    match (files, tables) {
+        (Ok(files), Ok(tables)) => Ok(with_tables(files, tables)),
+        (files, tables) => {
+            let findings = files.err().into_iter().chain(tables.err());
+            Err(findings.flatten().collect())
+        }
+    }
+}
+
+/// The directory with what a database says of it; a file goes before a table.
+#[must_use]
+pub fn with_tables(files: DirectoryFiles, tables: Tables) -> DirectoryFiles {
+    DirectoryFiles {
+        customers: files.customers.or(tables.customers),
+        people: files.people.or(tables.people),
+        holidays: files.holidays,
+    }
+}
+
+/// Reads the files of the directory.
+///
+/// # Errors
+/// Every file that can't be read, or isn't UTF-8.
+pub fn read_directory_files(
+    settings: &DirectorySettings,
+) -> Result<DirectoryFiles, Vec<Diagnostic>> {
     let mut findings = Vec::new();
     let mut read = |path: &PathBuf| {
         let name = path.display().to_string();
@@ -106,17 +135,11 @@ pub fn read_directory(settings: &DirectorySettings) -> Result<DirectoryFiles, Ve
         };
         holidays.extend(source.map(|source| (name.clone(), source)));
     }
-    let tables = settings.sql.as_ref().map_or_else(|| Ok(Tables::default()), read_tables);
-    let tables = tables.unwrap_or_else(|unreadable| {
-        findings.extend(unreadable);
-        Tables::default()
-    });
-    let files = DirectoryFiles {
-        customers: customers.or(tables.customers),
-        people: people.or(tables.people),
-        holidays,
-    };
-    if findings.is_empty() { Ok(files) } else { Err(findings) }
+    if findings.is_empty() {
+        Ok(DirectoryFiles { customers, people, holidays })
+    } else {
+        Err(findings)
+    }
 }
 
 fn dictionary_paths(dir: &Path) -> io::Result<Vec<PathBuf>> {
@@ -199,28 +222,19 @@ impl Stamp {
 pub enum Watched {
     /// The dictionaries in this folder.
     Dictionaries(PathBuf),
-    /// The files of the directory.
+    /// The files of the directory; its database is not among them.
     Directory(Box<DirectorySettings>),
 }
 
-/// What the watched files are by now.
-#[derive(Debug, Clone)]
-pub enum Texts {
-    /// The dictionaries, by file name.
-    Dictionaries(BTreeMap<String, String>),
-    /// The files of the directory.
-    Directory(DirectoryFiles),
-}
-
 impl Watched {
-    /// Reads the files.
-    ///
-    /// # Errors
-    /// Every file that can't be read, or isn't UTF-8.
-    pub fn read(&self) -> Result<Texts, Vec<Diagnostic>> {
+    fn read(&self) -> Found {
         match self {
-            Self::Dictionaries(dir) => read_dictionaries(dir).map(Texts::Dictionaries),
-            Self::Directory(settings) => read_directory(settings).map(Texts::Directory),
+            Self::Dictionaries(dir) => {
+                read_dictionaries(dir).map(|files| Fingerprint::of_dictionaries(&files))
+            }
+            Self::Directory(settings) => {
+                read_directory_files(settings).map(|files| Fingerprint::of_directory(&files))
+            }
         }
     }
 
@@ -232,55 +246,82 @@ impl Watched {
     }
 }
 
-impl Texts {
-    /// Their fingerprint.
+/// What somebody found who read.
+pub type Found = Result<Fingerprint, Vec<Diagnostic>>;
+
+/// What was found when files were last read to be used, whether they were good or not.
+///
+/// A watcher compares with this instead of with its own last look: whoever reads the files after
+/// it rang may find them changed again, and changed back by its next look.
+#[derive(Debug)]
+pub struct LastRead(Mutex<News>);
+
+#[derive(Debug)]
+struct News {
+    read: Found,
+    /// Told since then, and not yet read.
+    told: Option<Found>,
+}
+
+impl LastRead {
+    /// The files were read for the first time.
     #[must_use]
-    pub fn fingerprint(&self) -> Fingerprint {
-        match self {
-            Self::Dictionaries(files) => Fingerprint::of_dictionaries(files),
-            Self::Directory(files) => Fingerprint::of_directory(files),
+    pub fn new(read: Found) -> Self {
+        Self(Mutex::new(News { read, told: None }))
+    }
+
+    /// The files were read again.
+    pub fn set(&self, read: Found) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = News { read, told: None };
+    }
+
+    /// Whether what a look found is to be told: it is not what was read last, nor told before.
+    pub fn is_news(&self, found: &Found) -> bool {
+        let mut news = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let differs = news.read != *found && news.told.as_ref() != Some(found);
+        if differs {
+            news.told = Some(found.clone());
         }
+        differs
     }
 }
 
-/// Looks at the files every `every`, for ever, and hands their texts to `changed` whenever they
-/// differ from those before, or the findings when they can't be read. `seen` are the texts that
-/// are live already.
+/// Looks at the files every `every`, for ever, and tells `changed` whenever they differ from what
+/// was last read to be used.
 ///
 /// Files are read once two looks, one after the other, find them the same: one that is still
 /// being written is not taken for whole.
 pub async fn watch(
     watched: Watched,
     every: Duration,
-    seen: Option<Fingerprint>,
-    mut changed: impl FnMut(Result<Texts, Vec<Diagnostic>>) + Send,
+    last_read: &LastRead,
+    mut changed: impl FnMut(&Found) + Send,
 ) {
     let mut ticks = interval(every.max(Duration::from_millis(1)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut seen = seen.map(Ok);
     let mut last: Option<Stamp> = None;
-    let mut read: Option<Stamp> = None;
+    let mut read: Option<(Stamp, Found)> = None;
     loop {
         ticks.tick().await;
-        let (files, before, known) = (watched.clone(), last.take(), read.clone());
+        let (files, before) = (watched.clone(), last.take());
+        let known = read.as_ref().map(|(stamp, _)| stamp.clone());
         let looked = spawn_blocking(move || {
             let stamp = files.stamp();
             let rests = before.as_ref() == Some(&stamp) && known.as_ref() != Some(&stamp);
-            let texts = rests.then(|| files.read());
-            (files.stamp(), stamp, texts)
+            let found = rests.then(|| files.read());
+            (files.stamp(), stamp, found)
         });
-        let Ok((now, stamp, texts)) = looked.await else { continue };
+        let Ok((now, stamp, found)) = looked.await else { continue };
         let whole = now == stamp;
         last = Some(now);
-        let Some(texts) = texts.filter(|_| whole) else { continue };
-        read = Some(stamp);
-        let found = match &texts {
-            Ok(texts) => Ok(texts.fingerprint()),
-            Err(findings) => Err(findings.clone()),
-        };
-        if seen.as_ref() != Some(&found) {
-            seen = Some(found);
-            changed(texts);
+        if let Some(found) = found.filter(|_| whole) {
+            read = Some((stamp, found));
+        }
+        // Asked at every look: a load that began before the files changed may end after.
+        if let Some((_, found)) = &read
+            && last_read.is_news(found)
+        {
+            changed(found);
         }
     }
 }

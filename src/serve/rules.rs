@@ -11,22 +11,24 @@ use super::Shared;
 use crate::config::{Config, SqlSettings};
 use crate::diagnostic::Diagnostic;
 use crate::dictionary::{Dictionaries, TeamId};
-use crate::directory::Directory;
+use crate::directory::{Directory, DirectoryFiles};
 use crate::pipeline::Rules;
 use crate::rim::backoff::backoff;
-use crate::rim::directory::{DATABASE, read_tables};
+use crate::rim::directory::{DATABASE, Tables, read_tables};
 use crate::rim::watch::{
-    Fingerprint, Watched, read_dictionaries, read_directory, watch as watch_files,
+    Fingerprint, Found, LastRead, Watched, read_dictionaries, read_directory_files,
+    watch as watch_files, with_tables,
 };
 use crate::seams::StoreError;
 
 /// Rules that follow their files.
 pub struct LiveRules {
     sender: watch::Sender<Arc<Rules>>,
-    dictionaries_seen: Fingerprint,
-    directory_seen: Fingerprint,
-    tables_seen: Fingerprint,
+    last_read: [LastRead; 3],
 }
+
+/// What a load found in the dictionaries, the directory's files and its database.
+type Read = [Found; 3];
 
 /// Rules that were just built from their files.
 pub struct Loaded {
@@ -34,9 +36,6 @@ pub struct Loaded {
     pub rules: Rules,
     /// What could be better in the files.
     pub warnings: Vec<Diagnostic>,
-    dictionaries_seen: Fingerprint,
-    directory_seen: Fingerprint,
-    tables_seen: Fingerprint,
 }
 
 /// What became of rules that were offered.
@@ -55,56 +54,73 @@ pub enum Offered {
 /// # Errors
 /// Everything that is wrong with any of the files, at once, and the warnings among it.
 pub fn load(config: &Config) -> Result<Loaded, Vec<Diagnostic>> {
-    load_beside(config, None)
+    load_beside(config, None).0
 }
 
-fn load_beside(config: &Config, kept: Option<&Arc<Directory>>) -> Result<Loaded, Vec<Diagnostic>> {
+fn load_beside(
+    config: &Config,
+    kept: Option<&Arc<Directory>>,
+) -> (Result<Loaded, Vec<Diagnostic>>, Read) {
+    let sources = read_dictionaries(&config.dictionaries);
+    let files = read_directory_files(&config.directory);
+    let sql = config.directory.sql.as_ref();
+    let tables = sql.map_or_else(|| Ok(Tables::default()), read_tables);
+    let read = [
+        sources.as_ref().map(Fingerprint::of_dictionaries).map_err(Clone::clone),
+        files.as_ref().map(Fingerprint::of_directory).map_err(Clone::clone),
+        tables.as_ref().map(fingerprint).map_err(Clone::clone),
+    ];
     let mut findings = Vec::new();
-    let dictionaries = read_dictionaries(&config.dictionaries).and_then(|sources| {
+    let dictionaries = sources.and_then(|sources| {
         let (dictionaries, warnings) = Dictionaries::build(&sources)?;
         findings.extend(warnings);
         Ok((dictionaries, sources))
     });
-    let directory = load_directory(config, kept, &mut findings);
-    match (dictionaries, directory) {
-        (Ok((dictionaries, sources)), Ok((directory, [directory_seen, tables_seen]))) => {
+    let directory = build_directory(config, kept, files, tables, &mut findings);
+    let loaded = match (dictionaries, directory) {
+        (Ok((dictionaries, sources)), Ok(directory)) => {
             findings.extend(unknown_teams(config, &dictionaries));
-            let dictionaries_seen = Fingerprint::of_dictionaries(&sources);
             let policy = config.policy.clone();
             let rules = Rules { dictionaries, sources, directory, policy };
-            let warnings = findings;
-            Ok(Loaded { rules, warnings, dictionaries_seen, directory_seen, tables_seen })
+            Ok(Loaded { rules, warnings: findings })
         }
         (dictionaries, directory) => {
             findings.extend(dictionaries.err().into_iter().flatten());
             findings.extend(directory.err().into_iter().flatten());
             Err(findings)
         }
-    }
+    };
+    (loaded, read)
 }
 
 /// The directory as it is now. A database that doesn't answer doesn't hold up an edit of another
-/// file: the directory stays as it was, if there is one, and is read again when it answers. With
-/// it come the fingerprints of all texts, and of the database's.
-fn load_directory(
+/// file: the directory stays as it was, if there is one, and is read again when it answers.
+fn build_directory(
     config: &Config,
     kept: Option<&Arc<Directory>>,
+    files: Result<DirectoryFiles, Vec<Diagnostic>>,
+    tables: Result<Tables, Vec<Diagnostic>>,
     findings: &mut Vec<Diagnostic>,
-) -> Result<(Arc<Directory>, [Fingerprint; 2]), Vec<Diagnostic>> {
-    let files = match read_directory(&config.directory) {
-        Ok(files) => files,
-        Err(unreadable) => {
-            let away = unreadable.iter().all(|finding| finding.file == DATABASE);
-            let Some(kept) = kept.filter(|_| away) else { return Err(unreadable) };
-            findings.extend(unreadable.into_iter().map(Diagnostic::warning));
-            return Ok((kept.clone(), [Fingerprint::of([]); 2]));
+) -> Result<Arc<Directory>, Vec<Diagnostic>> {
+    let files = match (files, tables, kept) {
+        (Ok(files), Ok(tables), _) => with_tables(files, tables),
+        (Ok(_), Err(away), Some(kept)) => {
+            findings.extend(away.into_iter().map(Diagnostic::warning));
+            return Ok(kept.clone());
+        }
+        (files, tables, _) => {
+            let unreadable = files.err().into_iter().chain(tables.err());
+            return Err(unreadable.flatten().collect());
         }
     };
     let (directory, warnings) = Directory::build(&files, &config.directory.rules)?;
     findings.extend(warnings);
-    let texts = files.customers.iter().chain(&files.people);
-    let tables = Fingerprint::of_texts(texts.filter(|it| it.name.starts_with(DATABASE)));
-    Ok((Arc::new(directory), [Fingerprint::of_directory(&files), tables]))
+    Ok(Arc::new(directory))
+}
+
+/// The fingerprint of what a database said.
+fn fingerprint(tables: &Tables) -> Fingerprint {
+    Fingerprint::of_texts(tables.customers.iter().chain(&tables.people))
 }
 
 /// Teams that the configuration names but no dictionary does: mostly a slip of the pen.
@@ -136,14 +152,11 @@ impl LiveRules {
     /// # Errors
     /// Everything that is wrong with any of the files.
     pub fn load(config: &Config) -> Result<Self, Vec<Diagnostic>> {
-        let loaded = load(config)?;
-        log_warnings(config, &loaded.warnings);
-        Ok(Self {
-            sender: watch::Sender::new(Arc::new(loaded.rules)),
-            dictionaries_seen: loaded.dictionaries_seen,
-            directory_seen: loaded.directory_seen,
-            tables_seen: loaded.tables_seen,
-        })
+        let (loaded, read) = load_beside(config, None);
+        let Loaded { rules, warnings } = loaded?;
+        log_warnings(config, &warnings);
+        let sender = watch::Sender::new(Arc::new(rules));
+        Ok(Self { sender, last_read: read.map(LastRead::new) })
     }
 
     /// The rules as they are now and will be.
@@ -157,21 +170,22 @@ impl LiveRules {
     pub(super) async fn reload(self, config: Config, shared: Shared) {
         let config = Arc::new(config);
         let changed = Notify::new();
+        let [dictionaries, directory, tables] = &self.last_read;
         let dictionaries = watch_files(
             Watched::Dictionaries(config.dictionaries.clone()),
             config.reload_every,
-            Some(self.dictionaries_seen),
+            dictionaries,
             |_| changed.notify_one(),
         );
         let directory = watch_files(
             Watched::Directory(Box::new(config.directory.clone())),
             config.reload_every,
-            Some(self.directory_seen),
+            directory,
             |_| changed.notify_one(),
         );
         let tables = async {
             match &config.directory.sql {
-                Some(settings) => watch_tables(settings, self.tables_seen, &shared, &changed).await,
+                Some(settings) => watch_tables(settings, tables, &shared, &changed).await,
                 None => std::future::pending().await,
             }
         };
@@ -197,7 +211,10 @@ impl LiveRules {
             let (reading, kept) = (config.clone(), self.sender.borrow().directory.clone());
             let load = move || load_beside(&reading, Some(&kept));
             match tokio::task::spawn_blocking(load).await {
-                Ok(loaded) => {
+                Ok((loaded, read)) => {
+                    for (last, read) in self.last_read.iter().zip(read) {
+                        last.set(read);
+                    }
                     if self.swap(loaded, config, shared).await {
                         return;
                     }
@@ -250,7 +267,7 @@ impl LiveRules {
         loaded: Result<Loaded, Vec<Diagnostic>>,
         keep: impl AsyncFnOnce(&Rules) -> Result<(), StoreError>,
     ) -> Offered {
-        let Loaded { rules, warnings, .. } = match loaded {
+        let Loaded { rules, warnings } = match loaded {
             Ok(loaded) => loaded,
             Err(findings) => return Offered::Refused(findings),
         };
@@ -262,11 +279,11 @@ impl LiveRules {
     }
 }
 
-/// Asks the database every so often, for ever, and rings when its tables are not as before, or
-/// when it answers again. `seen` is what it said when the rules were loaded.
+/// Asks the database every so often, for ever, and rings when its tables are not as they were
+/// last read.
 async fn watch_tables(
     settings: &SqlSettings,
-    mut seen: Fingerprint,
+    last_read: &LastRead,
     shared: &Shared,
     changed: &Notify,
 ) {
@@ -276,11 +293,10 @@ async fn watch_tables(
         let read = tokio::task::spawn_blocking(move || read_tables(&asking)).await;
         match read.unwrap_or_else(|_| Err(Vec::new())) {
             Ok(tables) => {
-                let now = Fingerprint::of_texts(tables.customers.iter().chain(&tables.people));
-                if failed || seen != now {
+                if last_read.is_news(&Ok(fingerprint(&tables))) {
                     changed.notify_one();
                 }
-                (seen, failed) = (now, false);
+                failed = false;
             }
             Err(findings) => {
                 for finding in findings.iter().filter(|_| !failed) {

@@ -5,10 +5,9 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::Connection as _;
-use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
@@ -21,6 +20,9 @@ use crate::seams::StoreError;
 
 /// A writer waits this long for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Between two tries for the turn to open a file.
+const OPENING_POLL: Duration = Duration::from_millis(5);
 
 /// What is committed is copied from the log into the file when the log has this many pages of
 /// 4 KiB. The writer waits meanwhile, so seldom; and what was written again and again is copied
@@ -47,7 +49,13 @@ pub(super) async fn open(path: &Path) -> Result<Database, StoreError> {
 }
 
 async fn open_file(path: &Path) -> Result<Database, StoreError> {
-    create(path).map_err(|error| StoreError::Broken(error.to_string()))?;
+    let broken = |error: std::io::Error| StoreError::Broken(error.to_string());
+    let _turn = opening_turn(path).await;
+    // Closing a file that is open as a database too would end that one's locks, so a file that is
+    // there already isn't touched.
+    if !path.exists() {
+        create(path).map_err(broken)?;
+    }
     let options = SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
@@ -60,7 +68,7 @@ async fn open_file(path: &Path) -> Result<Database, StoreError> {
     let writing =
         options.clone().pragma("wal_autocheckpoint", LOG_PAGES).pragma("cache_size", WRITER_CACHE);
     let writer = pool(1, writing).await?;
-    migrate(&writer, &migrations::sqlite()).await?;
+    migrations::sqlite().run(&writer).await.map_err(migration_failure)?;
     let readers = pool(READERS, options.pragma("query_only", "ON")).await?;
     Ok(Database::Sqlite { writer, readers })
 }
@@ -109,15 +117,23 @@ async fn pool(size: u32, options: SqliteConnectOptions) -> Result<SqlitePool, St
         .map_err(failure)
 }
 
-/// Two processes may find the same migration missing. One of them fails at it, and finds it done
-/// when it looks again; it may lose as often as there are migrations.
-async fn migrate(pool: &SqlitePool, migrator: &Migrator) -> Result<(), StoreError> {
-    for _ in migrator.iter() {
-        if migrator.run(pool).await.is_ok() {
-            return Ok(());
+/// One process at a time turns a new file into a database with our tables: SQLite says at once that
+/// it is locked, without the usual patience, when two switch it to write-ahead logging. The turn is
+/// a lock on the folder, which leaves nothing behind, and ends with the value. Where a file system
+/// has no such locks, or they are held too long, it goes on without.
+async fn opening_turn(path: &Path) -> Option<File> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = File::open(folder.unwrap_or(Path::new("."))).ok()?;
+    let until = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match folder.try_lock() {
+            Ok(()) => return Some(folder),
+            Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                tokio::time::sleep(OPENING_POLL).await;
+            }
+            Err(_) => return None,
         }
     }
-    migrator.run(pool).await.map_err(migration_failure)
 }
 
 /// The right to serve a file, which one process has at a time.
