@@ -121,7 +121,8 @@ pub fn draft(mails: &[Labelled], wish: &Wish, step: &dyn Fn(&str)) -> Draft {
         .iter()
         .zip(&chosen)
         .map(|(team, chosen)| {
-            let ours = seen(mails, team, &candidates);
+            let ours: Vec<bool> = mails.iter().map(|mail| mail.team == **team).collect();
+            let ours = candidates.rows.count_in(&ours);
             let lines = lines(chosen, &ours, &candidates, scale);
             let base = whole(chosen.base * scale);
             Sheet { team: (*team).clone(), base, lines: share(lines, wish.max_lines) }
@@ -282,19 +283,6 @@ fn lines(chosen: &Chosen, ours: &[u32], candidates: &Terms, scale: f64) -> Vec<L
         }
     }
     lines
-}
-
-/// In how many of the team's mails each term is.
-fn seen(mails: &[Labelled], team: &TeamId, candidates: &Terms) -> Vec<u32> {
-    let mut seen = vec![0; candidates.all.len()];
-    for (row, _) in mails.iter().enumerate().filter(|(_, mail)| mail.team == *team) {
-        for (column, _) in candidates.rows.row(row) {
-            if let Some(count) = seen.get_mut(column) {
-                *count += 1;
-            }
-        }
-    }
-    seen
 }
 
 /// Lets terms of the same worth share lines until there are at most `most`, the weakest first, and

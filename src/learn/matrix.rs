@@ -59,17 +59,31 @@ impl Matrix {
         self.row(row).map(|(at, value)| value * weights.get(at).copied().unwrap_or(0.0)).sum()
     }
 
-    /// The columns of this one, then those of another with the same rows.
-    pub(crate) fn beside(&self, other: &Self) -> Self {
-        let mut both = Self::new(self.width + other.width);
+    /// The columns of this one, then those of another with the same rows. It takes both, since there
+    /// may be memory for two but not for four.
+    pub(crate) fn beside(self, other: Self) -> Self {
         let shift = u32::try_from(self.width).unwrap_or(u32::MAX);
-        #[allow(clippy::cast_possible_truncation, reason = "they were an u32 and an f32 before")]
-        let plain = |(column, value): (usize, f64)| (column as u32, value as f32);
+        let starts: Vec<usize> =
+            self.starts.iter().zip(&other.starts).map(|(one, next)| one + next).collect();
+        let mut columns = Vec::with_capacity(self.columns.len() + other.columns.len());
+        let spans = |matrix: &Self, row: usize| {
+            let from = matrix.starts.get(row).copied().unwrap_or_default();
+            from..matrix.starts.get(row + 1).copied().unwrap_or(from)
+        };
         for row in 0..self.height() {
-            let shifted = other.row(row).map(plain).map(|(at, value)| (at + shift, value));
-            both.push(self.row(row).map(plain).chain(shifted));
+            columns.extend_from_slice(self.columns.get(spans(&self, row)).unwrap_or_default());
+            let next = other.columns.get(spans(&other, row)).unwrap_or_default();
+            columns.extend(next.iter().map(|column| column + shift));
         }
-        both
+        let mut one = Self { columns: Vec::new(), ..self };
+        let mut next = Self { columns: Vec::new(), ..other };
+        let mut values = Vec::with_capacity(one.values.len() + next.values.len());
+        for row in 0..one.height() {
+            values.extend_from_slice(one.values.get(spans(&one, row)).unwrap_or_default());
+            values.extend_from_slice(next.values.get(spans(&next, row)).unwrap_or_default());
+        }
+        (one.values, next.values) = Default::default();
+        Self { starts, columns, values, width: one.width + next.width }
     }
 
     /// The same rows with some of the columns, in this order.
@@ -89,6 +103,19 @@ impl Matrix {
             }));
         }
         kept
+    }
+
+    /// In how many of some rows each column is.
+    pub(crate) fn count_in(&self, which: &[bool]) -> Vec<u32> {
+        let mut counts = vec![0; self.width];
+        for (row, _) in which.iter().enumerate().filter(|(_, is_in)| **is_in) {
+            for (column, _) in self.row(row) {
+                if let Some(count) = counts.get_mut(column) {
+                    *count += 1;
+                }
+            }
+        }
+        counts
     }
 
     /// The standard deviation of each column over all rows.

@@ -79,6 +79,41 @@ impl Choice<'_> {
     }
 }
 
+/// Of `candidates`, the `most` that could move scores most beside the columns of `choice` as they
+/// are fitted without them: those along which the loss falls steepest. For where a fit of all
+/// candidates takes too long.
+pub(crate) fn promising(choice: &Choice<'_>, candidates: Vec<u32>, most: usize) -> Vec<u32> {
+    if candidates.len() <= most {
+        return candidates;
+    }
+    let known = choose(choice);
+    let scores = known.scores(choice.rows);
+    let mut slopes = vec![0.0; choice.rows.width()];
+    for (row, ((score, ours), cost)) in scores.iter().zip(choice.ours).zip(choice.costs).enumerate()
+    {
+        let side = if *ours { 1.0 } else { -1.0 };
+        let short = 1.0 - side * score;
+        if short > 0.0 && *cost > 0.0 {
+            for (column, value) in choice.rows.row(row) {
+                if let Some(slope) = slopes.get_mut(column) {
+                    *slope += cost * side * short * value;
+                }
+            }
+        }
+    }
+    let strength = |column: u32| {
+        let slope = slopes.get(column as usize).copied().unwrap_or_default();
+        choice.strength(column, slope)
+    };
+    let mut ranked: Vec<(f64, u32)> =
+        candidates.into_iter().map(|column| (strength(column), column)).collect();
+    ranked.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
+    ranked.truncate(most);
+    let mut columns: Vec<u32> = ranked.into_iter().map(|(_, column)| column).collect();
+    columns.sort_unstable();
+    columns
+}
+
 /// Chooses terms.
 pub(crate) fn choose(choice: &Choice<'_>) -> Chosen {
     let mut columns = choice.among.clone();

@@ -67,10 +67,12 @@ impl Standing {
         Self { lines, rows, judged }
     }
 
-    /// What a team's lines add up to in each mail, without its base.
-    pub(crate) fn sums(&self, team: &TeamId) -> Vec<f64> {
-        let worth: Vec<f64> = self.worth(team).collect();
-        (0..self.rows.height()).map(|row| self.rows.dot(row, &worth)).collect()
+    /// What a team's lines add up to in each mail, without its base. In `rows`, the lines' columns
+    /// come last.
+    pub(crate) fn sums(&self, rows: &Matrix, team: &TeamId) -> Vec<f64> {
+        let mut worth = vec![0.0; rows.width().saturating_sub(self.lines.len())];
+        worth.extend(self.worth(team));
+        (0..rows.height()).map(|row| rows.dot(row, &worth)).collect()
     }
 
     /// The squares of what a team's lines are worth in their columns; lines that no mail has are

@@ -12,7 +12,7 @@
 //! Mail of which nobody said where it belongs can help: what the present dictionaries say of it
 //! counts half as much as a confirmed answer.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
 
@@ -23,7 +23,7 @@ use super::labelled::Labelled;
 use super::matrix::Matrix;
 use super::patch::{Edit, apply};
 use super::scale::{Scale, Sums, points, whole};
-use super::select::{Choice, Chosen, choose};
+use super::select::{Choice, Chosen, choose, promising};
 use super::standing::Standing;
 use super::terms::Terms;
 use super::workers::each;
@@ -83,6 +83,8 @@ const FOLDS: usize = 5;
 const WORTH_A_LOOK: i32 = 2;
 /// A line that was met less often is left alone, and one less often than the second is not dropped.
 const MET: [u32; 2] = [5, 10];
+/// Where fitting takes long, so many candidates are looked at for each line that may be new.
+const PROMISING: usize = 25;
 /// So many mails are named beside a suggestion.
 const EXAMPLES: usize = 3;
 /// At most so many mails without an answer are read.
@@ -120,10 +122,11 @@ pub fn suggest(
     let (changed, _) = Dictionaries::build(&patched)?;
     let before = HeldOut::judge(&dictionaries, &held_out);
     let after = HeldOut::judge(&changed, &held_out);
-    let all = found
+    let all = bench
+        .evidence(&found)
         .into_iter()
-        .map(|(team, edit)| {
-            let (seen, examples) = bench.evidence(&team, &edit);
+        .zip(found)
+        .map(|(Evidence { seen, examples }, (team, edit))| {
             let alone = before.alone(&after, &team, &edit);
             Suggestion { team, edit, seen, examples, alone }
         })
@@ -141,15 +144,21 @@ pub fn suggest(
     })
 }
 
+/// A mail that is learned from, once its words are read.
+struct Mail {
+    id: String,
+    team: TeamId,
+}
+
 /// All that is learned from.
 struct Bench<'a> {
     dictionaries: &'a Dictionaries,
     wish: &'a Wish,
-    mails: Vec<Labelled>,
+    mails: Vec<Mail>,
     costs: Vec<f64>,
     terms: Terms,
     standing: Standing,
-    /// The columns of the candidates, then those of the lines that stand.
+    /// Mails by the candidates, then by the lines that stand.
     rows: Matrix,
     spreads: Vec<f64>,
     scale: Scale,
@@ -165,8 +174,8 @@ impl<'a> Bench<'a> {
         let answers = learned.len();
         let mut mails = learned;
         mails.extend(unanswered.iter().take(UNANSWERED).cloned());
-        let terms = Terms::of(&mails, wish.language);
-        let standing = Standing::of(dictionaries, &mails, &terms);
+        let mut terms = Terms::of(&mails, wish.language);
+        let mut standing = Standing::of(dictionaries, &mails, &terms);
         let mut costs = Vec::with_capacity(mails.len());
         for (number, (mail, judged)) in mails.iter_mut().zip(&standing.judged).enumerate() {
             let is_answer = number < answers;
@@ -177,8 +186,9 @@ impl<'a> Bench<'a> {
             let share = if is_answer { 1.0 } else { 0.5 };
             costs.push(if counts { cost(answers) * share } else { 0.0 });
         }
-        let rows = terms.rows.beside(&standing.rows);
+        let rows = std::mem::take(&mut terms.rows).beside(std::mem::take(&mut standing.rows));
         let spreads = rows.spreads();
+        let mails = mails.into_iter().map(|Labelled { id, team, .. }| Mail { id, team }).collect();
         let scale = Scale::of(&[]);
         let mut bench =
             Self { dictionaries, wish, mails, costs, terms, standing, rows, spreads, scale };
@@ -189,7 +199,7 @@ impl<'a> Bench<'a> {
     /// What the lines of each team with mail add up to.
     fn sums(&self) -> Vec<Sums> {
         let sums = |file: &TeamFile| Sums {
-            mails: self.standing.sums(&file.team),
+            mails: self.standing.sums(&self.rows, &file.team),
             ours: self.ours(&file.team),
             base: f64::from(file.base),
             squares: self.standing.squares(&file.team),
@@ -211,7 +221,7 @@ impl<'a> Bench<'a> {
                 continue;
             }
             let mut rows = Matrix::new(1);
-            for sum in self.standing.sums(&file.team) {
+            for sum in self.standing.sums(&self.rows, &file.team) {
                 #[allow(clippy::cast_possible_truncation, reason = "seven digits are enough")]
                 rows.push(std::iter::once((0, (sum / self.scale.points) as f32)));
             }
@@ -266,10 +276,10 @@ impl<'a> Bench<'a> {
             }
         }
         let free = (0_u32..).zip(&barred).filter(|(_, barred)| !**barred).map(|(column, _)| column);
-        let kept = own.iter().filter_map(|(column, _)| u32::try_from(*column).ok());
-        let among: Vec<u32> = free.chain(kept).collect();
+        let free: Vec<u32> = free.collect();
+        let kept: Vec<u32> = own.iter().filter_map(|(at, _)| u32::try_from(*at).ok()).collect();
         let file = self.dictionaries.files().iter().find(|file| file.team == *team);
-        let chosen = choose(&Choice {
+        let choice = |among: Vec<u32>| Choice {
             rows: &self.rows,
             spreads: &self.spreads,
             ours,
@@ -278,21 +288,37 @@ impl<'a> Bench<'a> {
             prior: &prior,
             prior_base: self.scale.base(file.map_or(0, |file| file.base)),
             wanted: own.len() + self.wish.new_lines,
-        });
-        let mut edits = self.edits(team, &chosen, &prior);
+        };
+        let free = if self.rows.takes_long() {
+            let most = self.wish.new_lines * PROMISING;
+            promising(&choice(kept.clone()), free, most)
+        } else {
+            free
+        };
+        let chosen = choose(&choice(free.into_iter().chain(kept).collect()));
+        let mut edits = self.edits(team, ours, &chosen, &prior);
         edits.extend(self.rebased(team, chosen.base));
         edits
     }
 
     /// What the chosen weights mean for the file, the strongest change first.
-    fn edits(&self, team: &TeamId, chosen: &Chosen, prior: &[f64]) -> Vec<(TeamId, Edit)> {
+    fn edits(
+        &self,
+        team: &TeamId,
+        ours: &[bool],
+        chosen: &Chosen,
+        prior: &[f64],
+    ) -> Vec<(TeamId, Edit)> {
         let candidates = self.terms.all.len();
+        let met = self.rows.count_in(ours);
         let mut edits: Vec<(i32, Edit)> = Vec::new();
         for (column, weight) in &chosen.terms {
             let column = *column as usize;
             let edit = if let Some(term) = self.terms.all.get(column) {
                 let points = points(weight * term.rarity * self.scale.points);
-                (points.abs() >= WORTH_A_LOOK).then(|| Edit::Add {
+                // What adds points was met in mail of the team, and more than once.
+                let rests = points < 0 || met.get(column).is_some_and(|mails| *mails > 1);
+                (rests && points.abs() >= WORTH_A_LOOK).then(|| Edit::Add {
                     file: self.file_of(team),
                     language: term.language.code().to_owned(),
                     term: term.text.clone(),
@@ -309,15 +335,8 @@ impl<'a> Bench<'a> {
             };
             edits.extend(edit.map(|edit| (strength(&edit), edit)));
         }
-        edits.retain(|(_, edit)| self.rests_on_enough(team, edit));
         edits.sort_by_key(|(strength, _)| std::cmp::Reverse(*strength));
         edits.into_iter().map(|(_, edit)| (team.clone(), edit)).collect()
-    }
-
-    /// Whether a new line that adds points was met in mail of its team, and more than once.
-    fn rests_on_enough(&self, team: &TeamId, edit: &Edit) -> bool {
-        let Edit::Add { points, .. } = edit else { return true };
-        *points < 0 || self.evidence(team, edit).0.get(team).is_some_and(|ours| *ours > 1)
     }
 
     fn file_of(&self, team: &TeamId) -> String {
@@ -336,33 +355,64 @@ impl<'a> Bench<'a> {
         })
     }
 
-    /// The mails that an edit rests on: by team, and some of them by name.
-    fn evidence(&self, team: &TeamId, edit: &Edit) -> (BTreeMap<TeamId, u32>, Vec<String>) {
-        let column = match edit {
-            Edit::Add { term, language, .. } => self
-                .terms
-                .all
-                .iter()
-                .position(|found| found.text == *term && found.language.code() == language),
-            Edit::Weigh { line, .. } | Edit::Drop { line, .. } => self
-                .standing
-                .lines
-                .iter()
-                .position(|found| found.team == *team && found.number == *line)
-                .map(|at| at + self.terms.all.len()),
-            Edit::Rebase { .. } => None,
-        };
-        let (mut seen, mut examples) = (BTreeMap::new(), Vec::new());
-        let Some(column) = column else { return (seen, examples) };
+    /// The mails that each edit rests on.
+    fn evidence(&self, edits: &[(TeamId, Edit)]) -> Vec<Evidence> {
+        let mut edits_of: HashMap<usize, Vec<usize>> = HashMap::new();
+        let columns = self.columns();
+        for (number, (team, edit)) in edits.iter().enumerate() {
+            if let Some(column) = columns.get(&Place::of(team, edit)) {
+                edits_of.entry(*column).or_default().push(number);
+            }
+        }
+        let mut evidence = vec![Evidence::default(); edits.len()];
         for (row, mail) in self.mails.iter().enumerate() {
-            if self.rows.row(row).any(|(found, _)| found == column) {
-                *seen.entry(mail.team.clone()).or_default() += 1;
-                if mail.team == *team && examples.len() < EXAMPLES {
-                    examples.push(mail.id.clone());
+            for number in self.rows.row(row).filter_map(|(at, _)| edits_of.get(&at)).flatten() {
+                let (Some(found), Some((team, _))) =
+                    (evidence.get_mut(*number), edits.get(*number))
+                else {
+                    continue;
+                };
+                *found.seen.entry(mail.team.clone()).or_default() += 1;
+                if mail.team == *team && found.examples.len() < EXAMPLES {
+                    found.examples.push(mail.id.clone());
                 }
             }
         }
-        (seen, examples)
+        evidence
+    }
+
+    /// Where each term and line is among the columns.
+    fn columns(&self) -> HashMap<Place<'_>, usize> {
+        let terms = self.terms.all.iter();
+        let terms = terms.map(|term| Place::Term(term.language.code(), &term.text));
+        let lines = self.standing.lines.iter();
+        terms.chain(lines.map(|line| Place::Line(&line.team, line.number))).zip(0..).collect()
+    }
+}
+
+/// The mails that an edit rests on: by team, and some of them by name.
+#[derive(Debug, Clone, Default)]
+struct Evidence {
+    seen: BTreeMap<TeamId, u32>,
+    examples: Vec<String>,
+}
+
+/// What a column is of.
+#[derive(PartialEq, Eq, Hash)]
+enum Place<'a> {
+    Term(&'a str, &'a str),
+    Line(&'a TeamId, u32),
+    /// No column.
+    Base,
+}
+
+impl<'a> Place<'a> {
+    fn of(team: &'a TeamId, edit: &'a Edit) -> Self {
+        match edit {
+            Edit::Add { term, language, .. } => Self::Term(language, term),
+            Edit::Weigh { line, .. } | Edit::Drop { line, .. } => Self::Line(team, *line),
+            Edit::Rebase { .. } => Self::Base,
+        }
     }
 }
 
