@@ -170,16 +170,8 @@ impl Trial {
             Some(Tried { team: mail.team.clone(), best: best.clone(), score, second })
         };
         let mails: Vec<Tried> = mails.iter().enumerate().step_by(FOLDS).filter_map(tried).collect();
-        let mut best: Vec<f64> = mails.iter().map(|tried| tried.score).collect();
-        best.sort_by(f64::total_cmp);
-        #[allow(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a number of mails"
-        )]
-        let at = (best.len() as f64 * BELOW_FLOOR) as usize;
-        let floor = best.get(at).copied().unwrap_or_default();
+        let best = mails.iter().map(|tried| tried.score).collect();
+        let floor = quantile(best, BELOW_FLOOR).unwrap_or_default();
         Self { mails, floor }
     }
 
@@ -220,22 +212,27 @@ impl Trial {
 
 /// What weights are multiplied with to be points: all but the largest fit.
 fn scale(chosen: &[Chosen], candidates: &Terms) -> f64 {
-    let mut sizes: Vec<f64> = chosen
+    let sizes: Vec<f64> = chosen
         .iter()
         .flat_map(|team| &team.terms)
         .map(|(column, weight)| (weight * rarity(candidates, *column)).abs())
         .filter(|size| *size > 0.0)
         .collect();
-    sizes.sort_by(f64::total_cmp);
+    let largest = quantile(sizes, 1.0 - CLIPPED).unwrap_or(1.0);
+    f64::from(*POINTS.end()) / largest
+}
+
+/// The number that such a share of all is below.
+fn quantile(mut all: Vec<f64>, share: f64) -> Option<f64> {
+    all.sort_by(f64::total_cmp);
     #[allow(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "a number of lines"
+        reason = "a place among a number of mails or lines"
     )]
-    let at = (sizes.len() as f64 * (1.0 - CLIPPED)) as usize;
-    let largest = sizes.get(at).or(sizes.last()).copied().unwrap_or(1.0);
-    f64::from(*POINTS.end()) / largest
+    let at = (all.len() as f64 * share) as usize;
+    all.get(at).or(all.last()).copied()
 }
 
 fn rarity(candidates: &Terms, column: u32) -> f64 {

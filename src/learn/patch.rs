@@ -116,10 +116,14 @@ fn patch(text: &str, file: &TeamFile, edits: &[&Edit], left_out: &mut Vec<Edit>)
     for edit in edits {
         let done = match edit {
             Edit::Weigh { line, term, points, .. } => rule_at(file, *line, term)
-                .map(|rule| instead.insert(*line, reweighed(sheet.line(*line), rule, *points)))
+                .map(|(_, rule)| instead.insert(*line, reweighed(sheet.line(*line), rule, *points)))
                 .is_some(),
             Edit::Drop { line, term, .. } => {
-                rule_at(file, *line, term).map(|_| instead.insert(*line, String::new())).is_some()
+                let note = |(kind, rule)| note_of(kind, rule, sheet.end);
+                rule_at(file, *line, term)
+                    .map(note)
+                    .map(|left| instead.insert(*line, left))
+                    .is_some()
             }
             Edit::Rebase { base, .. } => rebase(&sheet, file, *base, &mut instead, &mut before),
             Edit::Add { language, term, points, .. } => Language::from_code(language)
@@ -171,8 +175,19 @@ impl Sheet<'_> {
     }
 }
 
-fn rule_at<'a>(file: &'a TeamFile, line: u32, term: &str) -> Option<&'a Rule> {
-    file.rules().map(|(_, rule)| rule).find(|rule| rule.line == line && rule.term == term)
+fn rule_at<'a>(file: &'a TeamFile, line: u32, term: &str) -> Option<(SectionKind, &'a Rule)> {
+    let section = file.sections.iter().map(|section| (section.kind, &section.rules));
+    let mut rules = section.flat_map(|(kind, rules)| rules.iter().map(move |rule| (kind, rule)));
+    rules.find(|(_, rule)| rule.line == line && rule.term == term)
+}
+
+/// What is left of a line that is dropped: the note that a person wrote beside it. Those under
+/// `[learned]` say only what the line was learned from.
+fn note_of(kind: SectionKind, rule: &Rule, end: &str) -> String {
+    match &rule.note {
+        Some(note) if kind != SectionKind::Learned => format!("# {}: {note}{end}", rule.term),
+        _ => String::new(),
+    }
 }
 
 /// The line with other points. What stands around them stays, and a column of points stays one.

@@ -1,8 +1,8 @@
 //! The terms that could stand in a dictionary: words and pairs of neighbours, as mails have them.
 //!
 //! A term comes in two forms: any word form of the dictionary's language, or, where there is mail
-//! enough to tell the difference, the words as they are written. Words are told apart by the same rules as when a mail is classified, so that what
-//! is counted here is what a line will find.
+//! enough to tell the difference, the words as they are written. Words are told apart by the same
+//! rules as when a mail is classified, so that what is counted here is what a line will find.
 //!
 //! A term's *rarity* ρ = (1 + ln((1 + n) / (1 + mails with it))) / 6, to the power of
 //! [`RARITY_POWER`], scales its column, so that the fit's penalty leans on common words. It is folded

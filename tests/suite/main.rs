@@ -36,6 +36,7 @@ mod ladder_service;
 mod directory_sources;
 mod random_words;
 mod random_edits;
+mod random_patches;
 mod what_if;
 mod words;
 mod monsters;
