@@ -211,6 +211,9 @@ pub enum Happening {
     Bounced {
         /// The bounce's ticket.
         ticket: TicketId,
+        /// Whether it is our own delivery that did not arrive.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        ours: bool,
     },
     /// Somebody asked to read the mail again.
     RetryAsked {
@@ -226,6 +229,8 @@ pub struct TicketFilter {
     pub target: Option<String>,
     /// Only those that go to this team or person.
     pub to: Option<String>,
+    /// Only those that followed this ticket when they came.
+    pub follows: Option<TicketId>,
     /// Only those whose current decision has this reason.
     pub reason: Option<Reason>,
     /// Only those with a lower number: for paging.

@@ -20,7 +20,11 @@ const OURS: &str = "mx.callwise.example";
 const RECEIVED: &str = "Received: from x by mx.callwise.example; Mon, 9 Nov 2026 10:00:00 +0000\n";
 
 fn door(policy: TrustPolicy) -> Door {
-    Door { authserv_ids: vec![OURS.to_owned(), "mx2.callwise.example".to_owned()], policy }
+    Door {
+        authserv_ids: vec![OURS.to_owned(), "mx2.callwise.example".to_owned()],
+        policy,
+        ..Door::default()
+    }
 }
 
 /// A mail with these fields above those that every mail has.
@@ -157,7 +161,7 @@ fn a_server_that_names_itself_nowhere_can_be_believed_too() {
         "wile@acme.example",
     );
     let read = postroom::mail::parse::parse(raw.as_bytes(), raw.len() as u64);
-    let nameless = Door { authserv_ids: vec![String::new()], policy: TrustPolicy::Prefer };
+    let nameless = Door { authserv_ids: vec![String::new()], ..Door::default() };
     assert_eq!(word(&trust(&read, &nameless)), "dmarc");
     assert_eq!(word(&trust(&read, &door(TrustPolicy::Prefer))), "unverified");
 }

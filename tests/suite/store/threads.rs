@@ -147,6 +147,9 @@ pub(super) async fn a_ticket_hears_of_its_bounce(ground: Ground) {
     bounce.evidence.signs.returned =
         Some(ReturnedMail { message_id, ticket: Some(first.0), ours: false });
     let ticket = ground.recorded(&fence, &bounce).await;
-    assert_eq!(ground.happenings(first).await.last(), Some(&Happening::Bounced { ticket }));
+    assert_eq!(
+        ground.happenings(first).await.last(),
+        Some(&Happening::Bounced { ticket, ours: false })
+    );
     assert_eq!(ground.happenings(ticket).await.len(), 1);
 }
