@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::dictionary::TeamId;
+use crate::directory::Party;
 use crate::mail::EmailAddress;
 use crate::route::{Decision, Reason, Signs, Target};
 
@@ -64,6 +65,16 @@ pub fn answered(current: &Decision, answer: &Answer) -> Result<Decision, Refused
         return Err(Refused::Answered { to: to() });
     }
     Ok(Decision { target, reason: Reason::Answered })
+}
+
+/// The customer that an answer confirms a mail to be from: whoever sends what claims to be a
+/// customer's to a person takes the claim for true.
+#[must_use]
+pub fn confirmed(current: &Decision, answered: &Decision, party: &Party) -> Option<String> {
+    let Party::Registered { customer, .. } = party else { return None };
+    let believed =
+        current.reason == Reason::ClaimsToBe && matches!(answered.target, Target::Person(_));
+    believed.then(|| customer.clone())
 }
 
 /// What becomes of a mail that waits only because the mail that it follows was a question, now that

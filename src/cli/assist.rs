@@ -169,6 +169,7 @@ async fn decide(
     let amendment = Amendment {
         ticket: detail.ticket.id,
         instead_of: detail.ticket.decision.clone(),
+        customer: assist::confirmed(&detail.ticket.decision, &decision, &detail.evidence.party),
         action: mailbox.folders.action(&decision),
         decision,
         evidence,

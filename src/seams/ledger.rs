@@ -253,6 +253,8 @@ pub struct Amendment {
     pub decision: Decision,
     /// Its evidence; `None` keeps the old one.
     pub evidence: Option<Evidence>,
+    /// The customer that a person confirmed it to be from; `None` leaves that as it was.
+    pub customer: Option<String>,
     /// What delivery has to do.
     pub action: Option<Action>,
     /// Who changed it.

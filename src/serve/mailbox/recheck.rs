@@ -81,6 +81,7 @@ async fn reroute(
     let amendment = Amendment {
         ticket: job.ticket,
         instead_of: detail.ticket.decision,
+        customer: None,
         action: desk.mailbox.folders.action(&decision),
         decision,
         evidence: Some(Evidence { party, ..detail.evidence }),

@@ -339,6 +339,7 @@ async fn amend(
     let amendment = Amendment {
         ticket,
         instead_of: detail.ticket.decision,
+        customer: None,
         action: desk.mailbox.folders.action(&decision),
         decision,
         evidence: Some(evidence),

@@ -43,7 +43,7 @@ fn answer(ticket: TicketId, instead_of: Decision, to: &str) -> Amendment {
     let target = team(to).target;
     let decision = Decision { target, reason: Reason::Answered };
     let by = "ann".to_owned();
-    Amendment { ticket, instead_of, decision, evidence: None, action: None, by }
+    Amendment { ticket, instead_of, decision, evidence: None, customer: None, action: None, by }
 }
 
 fn customer(name: &str) -> Party {
