@@ -2,12 +2,15 @@
 //!
 //! It says whose they are; what follows from that is for others to decide.
 
-use mail_parser::{Message, PartType};
+use std::path::Path;
+
+use mail_parser::{Message, MimeHeaders as _, PartType};
 use memchr::memchr_iter;
 
+use super::parse::MAX_HEADER;
 use super::phrases::{FORWARDED, HEADER_LABELS};
 use super::trust::{self, AuthField};
-use super::{EmailAddress, Mail, TextPlace, mark, thread};
+use super::{EmailAddress, Mail, TextPlace, mark, message, thread};
 
 /// More attached mails than these are not looked at.
 const MAX_ATTACHED: usize = 20;
@@ -40,20 +43,36 @@ pub struct Attached {
     pub authentication: Vec<AuthField>,
 }
 
-/// The mails that are attached, in order.
+/// The mails that are attached, in order; then files that are mails by their name alone, as some
+/// programs attach them.
 pub(super) fn attached(message: &Message<'_>) -> Vec<Attached> {
-    let attached = |inner: &Message<'_>| {
-        let from = inner.from().and_then(|from| from.iter().next());
-        let sender = from.and_then(|from| EmailAddress::parse(from.address()?).ok());
-        let mut above = true;
-        let said = inner.headers_raw().filter_map(|(name, value)| {
-            above &= !name.eq_ignore_ascii_case("received");
-            let is_said = name.eq_ignore_ascii_case("authentication-results");
-            is_said.then_some((value.as_bytes(), above))
-        });
-        Attached { sender, authentication: trust::fields(said) }
-    };
-    inner(message).map(attached).collect()
+    let files = message.parts.iter().filter_map(|part| {
+        let (PartType::Binary(file) | PartType::InlineBinary(file)) = &part.body else {
+            return None;
+        };
+        let header = file.get(..MAX_HEADER).unwrap_or(file);
+        let is_mail = is_mail_file(part.attachment_name()?);
+        is_mail.then(|| message::read_header(header)).flatten()
+    });
+    let files = files.take(MAX_ATTACHED).map(|file| header_of(&file));
+    inner(message).map(header_of).chain(files).collect()
+}
+
+/// Whether a file of this name is a mail.
+pub(super) fn is_mail_file(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("eml"))
+}
+
+fn header_of(inner: &Message<'_>) -> Attached {
+    let from = inner.from().and_then(|from| from.iter().next());
+    let sender = from.and_then(|from| EmailAddress::parse(from.address()?).ok());
+    let mut above = true;
+    let said = inner.headers_raw().filter_map(|(name, value)| {
+        above &= !name.eq_ignore_ascii_case("received");
+        let is_said = name.eq_ignore_ascii_case("authentication-results");
+        is_said.then_some((value.as_bytes(), above))
+    });
+    Attached { sender, authentication: trust::fields(said) }
 }
 
 /// The mails that are attached.

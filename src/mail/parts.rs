@@ -11,7 +11,7 @@ use memchr::{memmem, memrchr};
 
 use super::fields::Fields;
 use super::message::{content, encoding, headers, offset, stream, text};
-use super::quoted;
+use super::{original, quoted};
 
 /// A plain mail; `None` if it is not.
 pub(super) fn read<'x>(raw: &'x [u8], fields: &Fields<'_>) -> Option<Message<'x>> {
@@ -78,6 +78,16 @@ struct Reader<'x> {
     around: Vec<Level>,
 }
 
+/// Whether a part is a mail by the name of its file alone.
+fn is_mail_file(headers: &[Header<'_>]) -> bool {
+    let named = |field: &HeaderName<'_>, attribute| {
+        content(headers, field).and_then(|content| content.attribute(attribute))
+    };
+    let name = named(&HeaderName::ContentDisposition, "filename");
+    let name = name.or_else(|| named(&HeaderName::ContentType, "name"));
+    name.is_some_and(original::is_mail_file)
+}
+
 impl<'x> Reader<'x> {
     /// Reads a part whose header was read.
     fn part(&mut self, headers: Vec<Header<'x>>, begins: usize) -> Option<()> {
@@ -101,7 +111,8 @@ impl<'x> Reader<'x> {
             }
             Kind::Html | Kind::Text | Kind::Other => {
                 part.encoding = encoding(&headers);
-                let (end, bytes) = self.body(kind != Kind::Other, part.encoding)?;
+                let is_read = kind != Kind::Other || is_mail_file(&headers);
+                let (end, bytes) = self.body(is_read, part.encoding)?;
                 part.offset_end = offset(end);
                 part.body = match kind {
                     Kind::Html => PartType::Html(text(bytes, content)),
