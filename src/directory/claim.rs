@@ -94,7 +94,8 @@ pub(super) fn mailbox_of(address: &EmailAddress, gmail_dots: bool) -> Cow<'_, st
     let local = address.local();
     // An address that begins with `+` is all there is.
     let bare = local.split_once('+').map_or(local, |(bare, _)| bare);
-    let bare = if bare.is_empty() { local } else { bare };
+    // What is quoted is no name with a tag either.
+    let bare = if bare.is_empty() || local.starts_with('"') { local } else { bare };
     let dotless = gmail_dots
         && bare.contains('.')
         && matches!(address.domain(), "gmail.com" | "googlemail.com");
@@ -150,6 +151,7 @@ mod tests {
         for (text, dots, expected) in [
             ("joe+tickets@acme.example", false, "joe@acme.example"),
             ("+tickets@acme.example", false, "+tickets@acme.example"),
+            ("\"joe + co\"@acme.example", false, "\"joe + co\"@acme.example"),
             ("j.o.e@gmail.com", false, "j.o.e@gmail.com"),
             ("j.o.e+x@gmail.com", true, "joe@gmail.com"),
             ("j.o.e@acme.example", true, "j.o.e@acme.example"),
