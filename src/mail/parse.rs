@@ -13,8 +13,8 @@ use sha2::{Digest, Sha256};
 use super::fields::{Fields, header_too_large};
 use super::nesting::nested_too_deep;
 use super::{
-    EmailAddress, Kind, Mail, MailKey, Oddity, Text, TextPlace, body, charset, html, kind, mailboxes,
-    message, original, pgp, text, thread, trust,
+    EmailAddress, Kind, Mail, MailKey, Oddity, Text, TextPlace, body, charset, html, kind,
+    mailboxes, message, original, pgp, text, thread, trust,
 };
 
 /// More levels of nested parts than this are not read.
