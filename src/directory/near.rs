@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::claim::mailbox_of;
 use super::customers::Found;
-use super::{Directory, MatchedBy};
+use super::{Directory, DomainClaim, MatchedBy};
 use crate::mail::EmailAddress;
 use look::Look;
 
@@ -89,9 +89,8 @@ impl Directory {
     pub fn nearly_ours(&self, domain: &str) -> Option<&str> {
         let look = Look::of(domain);
         let sender = Sender { mailbox: "", look, freemail: self.is_freemail(domain) };
-        let covers = |own: &&super::DomainClaim| own.covers(domain).is_none();
-        let others = self.rules.own_domains.iter().filter(covers).map(super::DomainClaim::domain);
-        others.filter(|own| *own != domain).find(|own| resemblance(own, &sender).is_some())
+        let others = self.rules.own_domains.iter().filter(|own| own.covers(domain).is_none());
+        others.map(DomainClaim::domain).find(|own| resemblance(own, &sender).is_some())
     }
 }
 
@@ -151,7 +150,10 @@ fn resemblance(domain: &str, sender: &Sender<'_>) -> Option<Nearness> {
 fn similar(one: &Look<'_>, other: &Look<'_>) -> bool {
     let (a, b) = (look::stem(&one.skeleton), look::stem(&other.skeleton));
     let long = |text: &str| text.chars().nth(3).is_some();
-    let slip = || close(&one.plain, &other.plain) || close(&one.skeleton, &other.skeleton);
+    // Of letters that look alike, ASCII has too few to hide a slip behind.
+    let ascii = one.plain.is_ascii() && other.plain.is_ascii();
+    let slip =
+        || close(&one.plain, &other.plain) || (!ascii && close(&one.skeleton, &other.skeleton));
     long(a) && long(b) && (a == b || slip())
 }
 

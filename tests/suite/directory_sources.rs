@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::support::office::{Office, PATIENCE, Serving, mail};
+use crate::support::service::nobody_listens;
 use crate::support::wait::wait_for;
 
 /// Where a ticket went, and why.
@@ -231,6 +232,14 @@ fn while_the_service_is_away_old_answers_stand_in_and_strangers_wait() {
     let replayed = office.run(&["ledger", "replay"]).well();
     assert_eq!(replayed, "5 tickets as decided, 0 otherwise\n");
     service.stop();
+}
+
+#[test]
+fn a_service_that_is_not_there_is_told_with_the_cause() {
+    let office = asking(nobody_listens(), "");
+    let checked = office.run(&["check", "--connect"]);
+    assert!(checked.out.contains("Connection refused"), "{checked:?}");
+    assert!(!checked.out.contains("/who"), "{checked:?}");
 }
 
 #[test]
