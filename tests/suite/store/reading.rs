@@ -88,6 +88,7 @@ async fn answer(ground: &Ground, ticket: i64, instead_of: Decision) {
         instead_of,
         decision: Decision { reason: Reason::Answered, ..team("billing") },
         evidence: None,
+        customer: None,
         action: Some(to_folder("Teams/billing")),
         by: "Ann".to_owned(),
     };
