@@ -14,6 +14,7 @@ use postroom::seams::{
 };
 use postroom::serve::rules;
 
+use super::explain::{self, Telling};
 use super::output::{json_line, row, short, table, text};
 use super::{Failure, Global, ledger};
 
@@ -73,7 +74,10 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Failure> {
         let store = store.as_ref();
         match command {
             Command::List { limit, json } => list(store, *limit, *json).await,
-            Command::Show { ticket, json } => ledger::show(store, TicketId(*ticket), *json).await,
+            Command::Show { ticket, json } => {
+                let telling = Telling::of(Some(&config));
+                ledger::show(store, TicketId(*ticket), (*json, &telling)).await
+            }
             Command::Answer { ticket, to, by } => {
                 let answer = known(&config, to)?;
                 let detail = store.ticket(TicketId(*ticket)).await?;
@@ -135,11 +139,21 @@ async fn list(store: &dyn Store, limit: u32, json: bool) -> Result<(), Failure> 
             ledger::day_and_minute(ticket.recorded),
             ticket.sender.as_ref().map_or("—".to_owned(), ToString::to_string),
             short(&ticket.subject, 44),
-            ticket.decision.reason.name().replace('_', " "),
+            short(&why(store, ticket).await?, 44),
             leaning(ticket),
         ]));
     }
     text(&format!("{rows}\n"))
+}
+
+/// Why a ticket waits. Only a claim needs a look at the evidence: whose name it takes.
+async fn why(store: &dyn Store, ticket: &Ticket) -> Result<String, Failure> {
+    let reason = ticket.decision.reason;
+    if reason != Reason::ClaimsToBe {
+        return Ok(reason.name().replace('_', " "));
+    }
+    let party = store.ticket(ticket.id).await?.evidence.party;
+    Ok(explain::reason(reason, &party))
 }
 
 /// What the dictionaries would say if they had to.
@@ -221,7 +235,9 @@ fn known(config: &Config, name: &str) -> Result<Answer, Failure> {
         return Ok(Answer::Person(person));
     }
     let mut teams: Vec<&str> = rules.dictionaries.teams().map(|(team, _)| team.as_str()).collect();
-    teams.push(config.directory.rules.last_rung.as_str());
+    let ladder = &config.directory.rules;
+    let of_tiers = ladder.tiers.values().filter_map(|tier| tier.last_rung.as_ref());
+    teams.extend(of_tiers.chain([&ladder.last_rung]).map(TeamId::as_str));
     teams.sort_unstable();
     teams.dedup();
     if teams.contains(&name) {

@@ -97,7 +97,8 @@ fn connect(config: &Config) -> Result<usize, Failure> {
     Runtime::new()?.block_on(async {
         let mut problems = tell("store", &rim::store::check(&config.store).await)?;
         if let Some(settings) = config.directory.service.clone() {
-            let service = Service::new(settings).map_err(Failure::input)?;
+            let rules = config.directory.rules.clone();
+            let service = Service::new(settings, rules).map_err(Failure::input)?;
             problems += tell("directory service", &service.check().await)?;
         }
         for mailbox in &config.mailboxes {

@@ -7,14 +7,15 @@ use clap::Subcommand;
 use jiff::Timestamp;
 use postroom::config::Config;
 use postroom::diagnostic::Diagnostic;
-use postroom::dictionary::{Dictionaries, TeamId};
+use postroom::dictionary::Dictionaries;
 use postroom::directory::near::{Near, Nearness};
-use postroom::directory::{Directory, Party};
+use postroom::directory::{Directory, Party, SourceText};
 use postroom::mail::EmailAddress;
 use postroom::rim::clock::SystemClock;
 use postroom::rim::directory::Calendars;
 use postroom::rim::watch::{read_dictionaries, read_directory};
 use postroom::seams::Clock;
+use postroom::serve::teams;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
@@ -38,8 +39,8 @@ pub(crate) enum Command {
         /// The sender's address
         #[arg(value_name = "ADDRESS")]
         address: String,
-        /// When, as 2026-12-24T10:00 by the configuration's clock, or with an offset; now, if not
-        /// given
+        /// When, as 2026-12-24T10:00 by the configuration's clock, or with an offset; 2026-12-24 is
+        /// noon of that day; now, if not given
         #[arg(long, value_name = "TIME")]
         at: Option<When>,
         /// Print it as JSON
@@ -101,20 +102,23 @@ fn find(judge: &Judge, address: &str, json: bool) -> Result<(), Failure> {
         let (address, party, near) = (&address, &party, near.as_slice());
         return json_line(&Found { address, party, freemail, nearly_ours, near });
     }
-    let mut out = format!("{address}\n{}", explain::party(&party));
+    let telling = &judge.telling;
+    let shown = explain::readable(address.as_str());
+    let mut out = format!("{shown}\n{}", explain::party(&party, telling));
     if freemail && matches!(party, Party::Registered { .. }) {
         out += "  at a freemail domain, which never matches as a domain: only this address does\n";
     }
     if let Some(own) = nearly_ours {
-        let _ = writeln!(out, "  take care: {} is not our {own}", address.domain());
+        let domain = explain::readable(address.domain());
+        let _ = writeln!(out, "  take care: {domain} is not our {}", explain::readable(own));
     }
     if !near.is_empty() {
         out += "\nNearly\n";
     }
     for row in near {
-        let line = row.line.map_or_else(String::new, |line| format!(" in line {line}"));
-        let how = how_near(row.kind);
-        let _ = writeln!(out, "  {} ({}){line}: {how}", row.entry, row.customer);
+        let place = row.line.map_or_else(String::new, |line| telling.place(line, ""));
+        let (entry, how) = (explain::readable(&row.entry), how_near(row.kind));
+        let _ = writeln!(out, "  {entry} ({}){place}: {how}", row.customer);
     }
     text(&out)
 }
@@ -126,6 +130,8 @@ fn how_near(kind: Nearness) -> &'static str {
         Nearness::SimilarName => "nearly the same name at the same domain",
         Nearness::SameName => "the same name at another domain",
         Nearness::SimilarDomain => "nearly the same domain",
+        Nearness::LooksAlike => "another domain that looks like it",
+        Nearness::NameWithin => "its name stands in the sender's domain",
     }
 }
 
@@ -135,8 +141,10 @@ fn ladder(judge: &Judge, address: &str, json: bool) -> Result<(), Failure> {
     if json {
         return json_line(&Climbed { address: &address, at: judge.at, party: &party });
     }
-    let at = judge.at.to_zoned(judge.zone.clone()).strftime("%a %Y-%m-%d %H:%M %Z");
-    let mut out = format!("{address} at {at}\n{}", explain::party(&party));
+    let telling = &judge.telling;
+    let at = judge.at.to_zoned(telling.zone.clone()).strftime("%a %Y-%m-%d %H:%M %Z");
+    let shown = explain::readable(address.as_str());
+    let mut out = format!("{shown} at {at}\n{}", explain::party(&party, telling));
     match &party {
         Party::Registered { ladder, .. } if ladder.nobody_free => {
             out += "  nobody is free: the last team takes it, and an alarm says so\n";
@@ -160,16 +168,23 @@ fn lint(config: &Config, (json, strict): (bool, bool)) -> Result<(), Failure> {
                     findings.extend(warnings);
                     if let Some(customers) = &files.customers {
                         findings.extend(directory.idle_rows(customers));
+                        findings.extend(directory.rows_without_manager(customers));
                     }
                     findings.extend(directory.idle_tiers(&config.file));
-                    findings.extend(unreadable_calendars(config, &directory)?);
+                    if let Some(people) = &files.people {
+                        findings.extend(unreadable_calendars(config, &directory, people)?);
+                    }
                 }
                 Err(wrong) => findings.extend(wrong),
             }
         }
         Err(unreadable) => findings.extend(unreadable),
     }
-    findings.extend(unknown_teams(config));
+    // What is wrong with the dictionaries is for `postroom lint` to say.
+    let built = read_dictionaries(&config.dictionaries).and_then(|it| Dictionaries::build(&it));
+    if let Ok((dictionaries, _)) = built {
+        findings.extend(teams::unknown_rungs(config, &dictionaries));
+    }
     findings.sort();
     report(&findings, tables, (json, strict))
 }
@@ -178,39 +193,19 @@ fn lint(config: &Config, (json, strict): (bool, bool)) -> Result<(), Failure> {
 fn unreadable_calendars(
     config: &Config,
     directory: &Directory,
+    people: &SourceText,
 ) -> Result<Vec<Diagnostic>, Failure> {
     let mut calendars = Calendars::new(config.directory.calendars.clone());
     Runtime::new()?.block_on(calendars.refresh(directory, SystemClock.now()));
     let finding = |trouble: postroom::rim::directory::Trouble| {
         let message =
             format!("the calendar of `{}` can't be read: {}", trouble.person, trouble.why);
-        Diagnostic::error(&config.file, "unreadable-calendar", message)
+        let line = directory.line_of(&trouble.person).unwrap_or_default();
+        Diagnostic::error(&people.name, "unreadable-calendar", message)
             .warning()
-            .help("until it can be, only the people's file says when they are away")
+            // Without the row: the address of a feed is as good as a password.
+            .at(line, 0, 0, "")
+            .help("until it can be, only this file says when they are away")
     };
     Ok(calendars.troubles().map(finding).collect())
-}
-
-/// Teams at the end of ladders that have no dictionary: mostly a slip of the pen.
-fn unknown_teams(config: &Config) -> Vec<Diagnostic> {
-    // What is wrong with the dictionaries is for `postroom lint` to say.
-    let built = read_dictionaries(&config.dictionaries).and_then(|it| Dictionaries::build(&it));
-    let Ok((dictionaries, _)) = built else { return Vec::new() };
-    let known: Vec<&TeamId> = dictionaries.teams().map(|(team, _)| team).collect();
-    let rules = &config.directory.rules;
-    let tiers = rules
-        .tiers
-        .iter()
-        .filter_map(|(tier, rule)| Some((format!("the tier `{tier}`"), rule.last_rung.as_ref()?)));
-    let last = ("the ladder".to_owned(), &rules.last_rung);
-    std::iter::once(last)
-        .chain(tiers)
-        .filter(|(_, team)| !known.contains(team))
-        .map(|(of, team)| {
-            let message = format!("`{team}`, where {of} ends, has no dictionary");
-            Diagnostic::error(&config.file, "unknown-team", message)
-                .warning()
-                .help("that is right if the team takes only customers' mail")
-        })
-        .collect()
 }

@@ -4,15 +4,18 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use jiff::Timestamp;
+use jiff::Zoned;
+use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use postroom::classify::explain::{explain, render};
+use postroom::config::Config;
 use postroom::dictionary::{Calibration, Dictionaries};
 use postroom::directory::{MatchedBy, NoMatch, Party, Receipt, Rung, Skipped};
-use postroom::mail::{EmailAddress, Text};
+use postroom::mail::address::in_unicode;
+use postroom::mail::{EmailAddress, Kind, Text};
 use postroom::pipeline::{Judgement, Rules};
 use postroom::rim::archive;
-use postroom::route::{Decision, Target};
+use postroom::route::{Decision, Reason, Target};
 use postroom::seams::{Evidence, Store, StoreError, TicketId};
 use serde::Serialize;
 
@@ -34,9 +37,43 @@ pub(crate) struct Options {
     /// Use the dictionaries in this folder instead of the configuration's
     #[arg(long, value_name = "DIR")]
     dictionaries: Option<PathBuf>,
-    /// Judge as if it were then (who is free depends on it), as 2026-12-24 or 2026-12-24T10:00
+    /// Judge as if it were then (who is free depends on it), as 2026-12-24T10:00, or 2026-12-24 for
+    /// noon of that day
     #[arg(long, value_name = "TIME")]
     on: Option<When>,
+}
+
+/// What an explanation takes from the configuration.
+#[derive(Debug, Clone)]
+pub(crate) struct Telling {
+    /// The zone in which times are told.
+    pub(crate) zone: TimeZone,
+    /// Whether customers are rows of a database, and not lines of a file.
+    in_database: bool,
+}
+
+impl Telling {
+    /// As the configuration has it; without one, times are in the system's zone.
+    pub(crate) fn of(config: Option<&Config>) -> Self {
+        let Some(config) = config else {
+            return Self { zone: TimeZone::system(), in_database: false };
+        };
+        let sql = config.directory.sql.as_ref();
+        Self {
+            zone: config.directory.rules.zone.clone(),
+            in_database: sql.is_some_and(|sql| sql.customers.is_some()),
+        }
+    }
+
+    /// Where a customer's row stands, in `of` if it is a file.
+    pub(super) fn place(&self, line: u32, of: &str) -> String {
+        if self.in_database {
+            // The first line has the names of the columns.
+            format!(" in row {} of [directory.sql] customers", line.saturating_sub(1))
+        } else {
+            format!(" in line {line}{of}")
+        }
+    }
 }
 
 /// What `--json` prints.
@@ -80,7 +117,8 @@ fn explain_mails(global: &Global, path: &PathBuf, options: &Options) -> Result<(
             })?;
         } else {
             let between = if explained == 0 { "" } else { "\n" };
-            text(&format!("{between}{}", described(&judge.rules, &mail.source, &judgement)?))?;
+            let described = described(&judge.rules, &mail.source, &judgement, &judge.telling)?;
+            text(&format!("{between}{described}"))?;
         }
         explained += 1;
     }
@@ -92,7 +130,12 @@ fn explain_mails(global: &Global, path: &PathBuf, options: &Options) -> Result<(
 }
 
 /// A judged mail with all that its decision rests on.
-fn described(rules: &Rules, source: &str, judgement: &Judgement) -> Result<String, Failure> {
+fn described(
+    rules: &Rules,
+    source: &str,
+    judgement: &Judgement,
+    telling: &Telling,
+) -> Result<String, Failure> {
     let mail = &judgement.mail;
     let odd = if mail.oddities.is_empty() {
         String::new()
@@ -102,16 +145,21 @@ fn described(rules: &Rules, source: &str, judgement: &Judgement) -> Result<Strin
     let calibration = rules.dictionaries.calibration();
     let shown = (mail.subject.as_str(), &mail.text);
     Ok(format!(
-        "{source}\n  from      {}\n  subject   {}\n  kind      {}\n{odd}{}",
-        mail.sender.as_ref().map_or("—", EmailAddress::as_str),
-        mail.subject,
-        mail.kind.name(),
-        decision(&judgement.decision, &judgement.evidence, calibration, shown)
+        "{source}\n{}{odd}{}",
+        heading(mail.sender.as_ref(), &mail.subject, mail.kind),
+        decision(&judgement.decision, &judgement.evidence, (calibration, telling), shown)
     ))
 }
 
+/// What a mail is, before what becomes of it.
+fn heading(sender: Option<&EmailAddress>, subject: &str, kind: Kind) -> String {
+    let sender = sender.map_or_else(|| "—".to_owned(), |sender| readable(sender.as_str()));
+    let kind = kind.name();
+    format!("  from      {sender}\n  subject   {subject}\n  kind      {kind}\n")
+}
+
 fn explain_ticket(global: &Global, id: TicketId, json: bool) -> Result<(), Failure> {
-    let (_, runtime, store) = global.store()?;
+    let (config, runtime, store) = global.store()?;
     let detail = runtime.block_on(store.ticket(id))?;
     if json {
         return json_line(&Explained {
@@ -121,11 +169,13 @@ fn explain_ticket(global: &Global, id: TicketId, json: bool) -> Result<(), Failu
             evidence: &detail.evidence,
         });
     }
-    let subject = &detail.ticket.subject;
-    text(&format!("ticket {id}\n  subject   {subject}\n"))?;
+    let ticket = &detail.ticket;
+    let heading = heading(ticket.sender.as_ref(), &ticket.subject, ticket.kind);
+    text(&format!("ticket {id}\n{heading}"))?;
     let calibration = runtime.block_on(calibration_of(store.as_ref(), &detail.evidence))?;
     let body = detail.text.clone().unwrap_or_default();
-    text(&decision(&detail.ticket.decision, &detail.evidence, &calibration, (subject, &body)))
+    let told = (&calibration, &Telling::of(Some(&config)));
+    text(&decision(&ticket.decision, &detail.evidence, told, (&ticket.subject, &body)))
 }
 
 /// The calibration that a verdict was made with: the store keeps the files of every version.
@@ -143,17 +193,17 @@ pub(super) async fn calibration_of(
 pub(super) fn decision(
     decision: &Decision,
     evidence: &Evidence,
-    calibration: &Calibration,
+    (calibration, telling): (&Calibration, &Telling),
     (subject, body): (&str, &Text),
 ) -> String {
     let to = decision.target.to().unwrap_or(decision.target.name()).replace('_', " ");
-    let reason = decision.reason.name().replace('_', " ");
+    let reason = reason(decision.reason, &evidence.party);
     let mut out = format!("\nGoes to {to}: {reason}\n");
     if let Some(failure) = &evidence.failure {
         let _ = writeln!(out, "  what failed: {failure}");
     }
     out += "\nWho sent it\n";
-    out += &party(&evidence.party);
+    out += &party(&evidence.party, telling);
     out += &signs::lines(&evidence.party, &evidence.signs);
     if let Some(verdict) = &evidence.verdict {
         out += "\nWhat the dictionaries say\n";
@@ -163,8 +213,24 @@ pub(super) fn decision(
     out
 }
 
+/// Why it was decided so, in words.
+pub(super) fn reason(reason: Reason, party: &Party) -> String {
+    match (reason, party) {
+        (Reason::ClaimsToBe, Party::Registered { customer, .. }) => {
+            format!("claims to be {customer}")
+        }
+        (Reason::ClaimsToBe, Party::Colleague { .. }) => "claims to be a colleague".to_owned(),
+        (reason, _) => reason.name().replace('_', " "),
+    }
+}
+
+/// An address or a domain in normal form, and as people write it if that is not the same.
+pub(super) fn readable(text: &str) -> String {
+    in_unicode(text).map_or_else(|| text.to_owned(), |unicode| format!("{text} [{unicode}]"))
+}
+
 /// Who sent it, with the walk up the ladder.
-pub(super) fn party(party: &Party) -> String {
+pub(super) fn party(party: &Party, telling: &Telling) -> String {
     match party {
         Party::Registered { customer, tier, matched, ladder } => {
             let by = match matched.by {
@@ -174,10 +240,12 @@ pub(super) fn party(party: &Party) -> String {
             };
             let tier = tier.as_ref().map_or_else(String::new, |tier| format!(", tier {tier}"));
             let said = match matched.line {
-                Some(line) => format!("in line {line} of the directory"),
-                None => "says the directory service".to_owned(),
+                Some(line) => telling.place(line, " of the directory"),
+                None => ", as the directory service says".to_owned(),
             };
-            format!("  {customer}{tier}: {by} {} {said}\n{}", matched.entry, climb(ladder))
+            let entry = readable(&matched.entry);
+            let climbed = climb(ladder, &telling.zone);
+            format!("  {customer}{tier}: {by} {entry}{said}\n{climbed}")
         }
         Party::Colleague { by: MatchedBy::Address } => "  one of our own people\n".to_owned(),
         Party::Colleague { .. } => "  somebody at one of our own domains\n".to_owned(),
@@ -195,27 +263,27 @@ pub(super) fn party(party: &Party) -> String {
 }
 
 /// The walk up the ladder, a line a rung.
-fn climb(ladder: &Receipt) -> String {
+fn climb(ladder: &Receipt, zone: &TimeZone) -> String {
     let rung = |rung: &Rung| match rung {
         Rung::AccountManager(person) => format!("account manager {person}"),
         Rung::Manager(person) => format!("manager {person}"),
         Rung::Team(team) => format!("team {team}"),
     };
     ladder.steps.iter().fold(String::new(), |mut lines, step| {
+        let skipped = |why| skipped(why, zone);
         let outcome = step.skipped.as_ref().map_or_else(|| "takes it".to_owned(), skipped);
         let _ = writeln!(lines, "    {}: {outcome}", rung(&step.rung));
         lines
     })
 }
 
-/// Why a rung was skipped.
-pub(super) fn skipped(why: &Skipped) -> String {
-    let minute =
-        |time: &Timestamp| time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string();
+/// Why a rung was skipped, with times in this zone.
+pub(super) fn skipped(why: &Skipped, zone: &TimeZone) -> String {
     match why {
-        Skipped::Away { from, until } => format!("away from {from} until {until}"),
+        Skipped::Away { from, until } => format!("away {}", days(*from, *until)),
         Skipped::Calendar { from, until } => {
-            format!("away from {} until {} by their calendar", minute(from), minute(until))
+            let (from, until) = (from.to_zoned(zone.clone()), until.to_zoned(zone.clone()));
+            format!("away {} by their calendar", absence(&from, &until))
         }
         Skipped::Holiday { day } => format!("has a public holiday on {day}"),
         Skipped::OutsideHours { local, zone } => {
@@ -224,5 +292,56 @@ pub(super) fn skipped(why: &Skipped) -> String {
         Skipped::Full { open, cap } => format!("has {open} open tickets, and takes up to {cap}"),
         Skipped::AlreadyTried => "was tried already".to_owned(),
         Skipped::Unknown => "is not among our people".to_owned(),
+    }
+}
+
+/// Days with both ends included.
+fn days(from: Date, until: Date) -> String {
+    if from == until { format!("on {from}") } else { format!("from {from} until {until}") }
+}
+
+/// An absence in whole days, or else to the minute.
+fn absence(from: &Zoned, until: &Zoned) -> String {
+    let midnight = |time: &Zoned| time.time() == Time::midnight();
+    if let (true, true, Ok(last)) = (midnight(from), midnight(until), until.date().yesterday()) {
+        return days(from.date(), last);
+    }
+    let minute = |time: &Zoned| time.strftime("%Y-%m-%d %H:%M %Z").to_string();
+    format!("from {} until {}", minute(from), minute(until))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn absences_are_told_by_the_clock_of_whoever_reads() {
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        let away = |from: &str, until: &str| Skipped::Away {
+            from: from.parse().unwrap(),
+            until: until.parse().unwrap(),
+        };
+        let calendar = |from: &str, until: &str| Skipped::Calendar {
+            from: from.parse().unwrap(),
+            until: until.parse().unwrap(),
+        };
+        for (why, expected) in [
+            (away("2026-12-01", "2026-12-01"), "away on 2026-12-01"),
+            (away("2026-12-01", "2026-12-02"), "away from 2026-12-01 until 2026-12-02"),
+            (
+                calendar("2026-11-30T23:00Z", "2026-12-02T23:00Z"),
+                "away from 2026-12-01 until 2026-12-02 by their calendar",
+            ),
+            (
+                calendar("2026-11-30T23:00Z", "2026-12-01T23:00Z"),
+                "away on 2026-12-01 by their calendar",
+            ),
+            (
+                calendar("2026-12-01T08:00Z", "2026-12-01T13:30Z"),
+                "away from 2026-12-01 09:00 CET until 2026-12-01 14:30 CET by their calendar",
+            ),
+        ] {
+            assert_eq!(skipped(&why, &berlin), expected);
+        }
     }
 }

@@ -11,8 +11,9 @@ use postroom::seams::{
     Clock, Event, Happening, Progress, Store, TicketDetail, TicketFilter, TicketId,
 };
 
+use super::explain::{self, Telling};
 use super::output::{json_line, row, short, table, text};
-use super::{Failure, Global, explain, replay};
+use super::{Failure, Global, replay};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -76,7 +77,9 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Failure> {
                 };
                 list(store, &filter, *json).await
             }
-            Command::Show { ticket, json } => show(store, TicketId(*ticket), *json).await,
+            Command::Show { ticket, json } => {
+                show(store, TicketId(*ticket), (*json, &Telling::of(Some(&config)))).await
+            }
             Command::Replay { ticket } => {
                 replay::run(store, &config.policy, ticket.map(TicketId)).await
             }
@@ -117,21 +120,25 @@ async fn list(store: &dyn Store, filter: &TicketFilter, json: bool) -> Result<()
 }
 
 /// Shows one ticket.
-pub(super) async fn show(store: &dyn Store, id: TicketId, json: bool) -> Result<(), Failure> {
+pub(super) async fn show(
+    store: &dyn Store,
+    id: TicketId,
+    (json, telling): (bool, &Telling),
+) -> Result<(), Failure> {
     let detail = store.ticket(id).await?;
     if json {
         return json_line(&detail);
     }
     let calibration = explain::calibration_of(store, &detail.evidence).await?;
-    text(&describe(&detail, &calibration))
+    text(&describe(&detail, &calibration, telling))
 }
 
-fn describe(detail: &TicketDetail, calibration: &Calibration) -> String {
+fn describe(detail: &TicketDetail, calibration: &Calibration, telling: &Telling) -> String {
     let ticket = &detail.ticket;
     let mut out = format!(
         "ticket {}\n  from      {}\n  subject   {}\n  kind      {}, {} bytes\n  delivery  {}\n",
         ticket.id,
-        ticket.sender.as_ref().map_or("—".to_owned(), ToString::to_string),
+        ticket.sender.as_ref().map_or("—".to_owned(), |from| explain::readable(from.as_str())),
         ticket.subject,
         ticket.kind.name(),
         detail.size,
@@ -142,7 +149,7 @@ fn describe(detail: &TicketDetail, calibration: &Calibration) -> String {
     }
     let body = detail.text.clone().unwrap_or_default();
     let shown = (ticket.subject.as_str(), &body);
-    out += &explain::decision(&ticket.decision, &detail.evidence, calibration, shown);
+    out += &explain::decision(&ticket.decision, &detail.evidence, (calibration, telling), shown);
     out += "\nWhat happened\n";
     for event in &detail.events {
         let _ = writeln!(out, "  {}  {}", day_and_time(event.at), happened(event));
@@ -171,7 +178,10 @@ fn happened(event: &Event) -> String {
         Happening::Decided { decision } => format!("decided: {}", goes(decision)),
         Happening::DecidedAgain { decision, by } => format!("{by} decided: {}", goes(decision)),
         Happening::BecameBusy { person, why } => {
-            format!("{person} can't have it any more: {}", explain::skipped(why))
+            format!(
+                "{person} can't have it any more: {}",
+                explain::skipped(why, &TimeZone::system())
+            )
         }
         Happening::SeenAgain { place } => {
             format!("another copy came to {} / {}", place.source, place.folder)

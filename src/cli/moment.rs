@@ -21,12 +21,14 @@ use postroom::seams::Clock;
 use postroom::serve::presence::{Presence, Setting};
 use tokio::runtime::Runtime;
 
+use super::explain::Telling;
 use super::{Failure, Global};
 
 /// A moment as people write it: a day, a time by the clock on the wall, or one anywhere.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum When {
-    /// A day, at the time that it is now.
+    /// A day, at noon by the clock in the directory's own zone: what comes out does not depend on
+    /// when it was asked.
     Day(Date),
     /// By the clock in the directory's own zone.
     Local(DateTime),
@@ -59,11 +61,11 @@ impl FromStr for When {
 
 impl When {
     /// The moment, for people in a zone.
-    fn moment(self, zone: &TimeZone, now: Timestamp) -> Result<Timestamp, Failure> {
+    fn moment(self, zone: &TimeZone) -> Result<Timestamp, Failure> {
         let local = match self {
             Self::Exact(moment) => return Ok(moment),
             Self::Local(local) => local,
-            Self::Day(day) => day.to_datetime(now.to_zoned(zone.clone()).time()),
+            Self::Day(day) => day.at(12, 0, 0, 0),
         };
         let zoned = local.to_zoned(zone.clone());
         zoned.map(|zoned| zoned.timestamp()).map_err(Failure::input)
@@ -74,8 +76,7 @@ impl When {
 pub(crate) struct Judge {
     pub(crate) rules: Arc<Rules>,
     door: Door,
-    /// The configuration's; without one, the system's.
-    pub(crate) zone: TimeZone,
+    pub(crate) telling: Telling,
     pub(crate) at: Timestamp,
     presence: Option<Presence>,
     runtime: Runtime,
@@ -93,11 +94,8 @@ impl Global {
         let config = self.config_if_any()?;
         let runtime = Runtime::new()?;
         let now = SystemClock.now();
-        let zone = match &config {
-            Some(config) => config.directory.rules.zone.clone(),
-            None => TimeZone::system(),
-        };
-        let at = when.map_or(Ok(now), |when| when.moment(&zone, now))?;
+        let telling = Telling::of(config.as_ref());
+        let at = when.map_or(Ok(now), |when| when.moment(&telling.zone))?;
         let presence = match &config {
             Some(config) => Some(runtime.block_on(presence(config, &rules.directory, at))?),
             None => None,
@@ -105,7 +103,7 @@ impl Global {
         Ok(Judge {
             rules: Arc::new(rules),
             door,
-            zone,
+            telling,
             at,
             presence,
             runtime,

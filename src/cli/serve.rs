@@ -1,5 +1,7 @@
 //! `postroom serve`: the service, until a signal ends it.
 
+use std::time::Duration;
+
 use clap::Args;
 use postroom::config::Config;
 use postroom::diagnostic::Diagnostic;
@@ -47,6 +49,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
             logged(failure.into(), |finding| rules::in_public(&settings, finding))
         })?,
         () = signals.next() => return Ok(()),
+        () = keep_patience() => return Ok(()),
     };
     tell_systemd(&[NotifyState::Ready]);
     signals.next().await;
@@ -91,6 +94,15 @@ fn logged(failure: Failure, line: impl Fn(&Diagnostic) -> String) -> Failure {
     let errors =
         count(findings.iter().filter(|finding| finding.is_error()).count() as u64, "error");
     Failure::input(format!("{errors} in the files; `postroom check` shows them with their lines"))
+}
+
+/// Tells systemd again and again that the start goes on, however long: it may wait for the
+/// directory's database.
+async fn keep_patience() {
+    loop {
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        tell_systemd(&[NotifyState::ExtendTimeoutUsec(60_000_000)]);
+    }
 }
 
 /// Without systemd this does nothing.

@@ -9,10 +9,11 @@ use std::time::Duration;
 use super::mailbox::{Offer, required, secret};
 use super::parse::{checked, database, duration, path, team};
 use super::raw::{Given, Section, Source};
-use super::{CalendarSettings, DirectorySettings, HolidaySettings};
+use super::{CalendarSettings, DirectorySettings, HolidaySettings, NotFound};
 use super::{ServiceSettings, SqlSettings, values};
 use crate::dictionary::TeamId;
 use crate::directory::hours::{BadHours, Hours};
+use crate::directory::people::NO_HOLIDAYS;
 use crate::directory::{DomainClaim, Rules, Tier, is_days, zone};
 use crate::mail::address::normal_domain;
 
@@ -67,20 +68,29 @@ fn rules(section: &Section<'_>) -> Option<Rules> {
         Some(given) => team(source, &given),
         None => TeamId::parse("technical-support").ok(),
     };
-    let claim = |text: &str| DomainClaim::parse(text).map_err(|error| error.to_string());
     let domain = |text: &str| {
         normal_domain(text)
             .filter(|domain| domain.contains('.'))
             .ok_or_else(|| format!("`{text}` is not a domain: write `acme.example`"))
     };
+    let freemail = freemail.iter().filter_map(|given| checked(source, given, domain)).collect();
+    let open = Rules { freemail, ..Rules::default() };
+    let claim = |text: &str| {
+        let claim = DomainClaim::parse(text).map_err(|error| error.to_string())?;
+        if open.is_freemail(claim.domain()) {
+            return Err(format!(
+                "anybody can have mail at `{claim}`, and would be taken for a colleague"
+            ));
+        }
+        Ok(claim)
+    };
     Some(Rules {
         own_domains: own.iter().filter_map(|given| checked(source, given, claim)).collect(),
-        freemail: freemail.iter().filter_map(|given| checked(source, given, domain)).collect(),
         managers: managers(section).unwrap_or(1),
         last_rung: last_rung?,
         gmail_dots: section.flag("gmail_dots").unwrap_or(false),
         cap: section.number("cap").and_then(|given| cap(source, &given)),
-        ..Rules::default()
+        ..open
     })
 }
 
@@ -162,10 +172,22 @@ fn service(directory: &Section<'_>, base: &Path) -> Option<ServiceSettings> {
         keep_unknown: duration(&section, "keep_unknown", 60),
         stale: duration(&section, "stale", 24 * HOUR),
         entries,
+        not_found: section
+            .text("not_found")
+            .and_then(|given| checked(source, &given, not_found))
+            .unwrap_or(NotFound::Failure),
         url: url.map(|url| url.value).unwrap_or_default(),
     };
     section.finish();
     Some(settings)
+}
+
+fn not_found(text: &str) -> Result<NotFound, String> {
+    match text {
+        "failure" => Ok(NotFound::Failure),
+        "unknown" => Ok(NotFound::Unknown),
+        _ => Err(format!("`{text}` is not what 404 can mean: write `failure` or `unknown`")),
+    }
 }
 
 /// When people work whose row doesn't say.
@@ -211,6 +233,10 @@ fn holidays(section: &Section<'_>, base: &Path) -> BTreeMap<String, HolidaySetti
     };
     let mut all = BTreeMap::new();
     for (name, is_list, texts) in section.named_lists() {
+        if name.value == NO_HOLIDAYS {
+            let message = format!("`{NO_HOLIDAYS}` in a row says that somebody has no holidays");
+            let _ = source.report(name.span.clone(), "bad-value", message).help("use another name");
+        }
         let days: Vec<&str> = texts.iter().map(|text| text.value.as_str()).collect();
         let settings = match days.as_slice() {
             [file] if !is_list && !is_days(file) => HolidaySettings::File(base.join(file)),

@@ -126,6 +126,18 @@ pub struct ServiceSettings {
     pub stale: Duration,
     /// How many answers are kept.
     pub entries: usize,
+    /// What it means when it answers 404.
+    pub not_found: NotFound,
+}
+
+/// What a directory service means by 404 (Not Found).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotFound {
+    /// That nothing is to be had there: an address that is wrong in the configuration must not
+    /// make strangers of all customers.
+    Failure,
+    /// That it doesn't know the sender.
+    Unknown,
 }
 
 /// Where a list of holidays is had from.

@@ -35,7 +35,22 @@ pub enum ClaimError {
     /// It would take in everybody under a top-level domain.
     #[error("`{0}` takes in a whole top-level domain: name a domain below it")]
     TooBroad(String),
+    /// It would take in everybody who registers a name under it, as under `co.uk`.
+    #[error(
+        "`{0}` takes in all who have a name below it, whoever they are: name a domain below it"
+    )]
+    OpenToAll(String),
 }
+
+/// Domains below which each name is another company's tenant, beside those of the public suffix
+/// list: Microsoft 365, and the test domains of Google Workspace.
+const TENANTS: [&str; 5] = [
+    "mail.onmicrosoft.com",
+    "onmicrosoft.com",
+    "onmicrosoft.us",
+    "partner.onmschina.cn",
+    "test-google-a.com",
+];
 
 impl DomainClaim {
     /// Reads `acme.example`, or `*.acme.example` for the domain with all its sub-domains.
@@ -55,6 +70,11 @@ impl DomainClaim {
             .ok_or_else(|| ClaimError::NotADomain(text.to_owned()))?;
         if !domain.contains('.') {
             return Err(ClaimError::TooBroad(text.to_owned()));
+        }
+        // The list has registries (co.uk) and, as "private", companies that give names away
+        // (github.io). A domain that it holds has no owner below it.
+        if psl::domain_str(&domain).is_none() || TENANTS.contains(&&*domain) {
+            return Err(ClaimError::OpenToAll(text.to_owned()));
         }
         Ok(Self { domain: domain.into(), with_subdomains })
     }
@@ -94,7 +114,8 @@ pub(super) fn mailbox_of(address: &EmailAddress, gmail_dots: bool) -> Cow<'_, st
     let local = address.local();
     // An address that begins with `+` is all there is.
     let bare = local.split_once('+').map_or(local, |(bare, _)| bare);
-    let bare = if bare.is_empty() { local } else { bare };
+    // What is quoted is no name with a tag either.
+    let bare = if bare.is_empty() || local.starts_with('"') { local } else { bare };
     let dotless = gmail_dots
         && bare.contains('.')
         && matches!(address.domain(), "gmail.com" | "googlemail.com");
@@ -119,6 +140,14 @@ mod tests {
             ("bücher.example", Ok("xn--bcher-kva.example")),
             ("com", Err("`com` takes in a whole top-level domain: name a domain below it")),
             (
+                "*.co.uk",
+                Err("`*.co.uk` takes in all who have a name below it, whoever they are: name a \
+                     domain below it"),
+            ),
+            ("acme.co.uk", Ok("acme.co.uk")),
+            ("*.acme.github.io", Ok("*.acme.github.io")),
+            ("*.acme.onmicrosoft.com", Ok("*.acme.onmicrosoft.com")),
+            (
                 ".acme.example",
                 Err("`.acme.example` is not a domain: write `acme.example`, or `*.acme.example` \
                      for it and its sub-domains"),
@@ -132,6 +161,17 @@ mod tests {
             let claim = DomainClaim::parse(text).map(|claim| claim.to_string());
             let claim = claim.map_err(|error| error.to_string());
             assert_eq!(claim.as_deref().map_err(String::as_str), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn nobody_claims_what_is_open_to_all() {
+        for domain in
+            ["co.uk", "github.io", "onmicrosoft.com", "mail.onmicrosoft.com", "x.ck", "台灣"]
+        {
+            for text in [domain.to_owned(), format!("*.{domain}")] {
+                assert!(DomainClaim::parse(&text).is_err(), "{text}");
+            }
         }
     }
 
@@ -150,6 +190,7 @@ mod tests {
         for (text, dots, expected) in [
             ("joe+tickets@acme.example", false, "joe@acme.example"),
             ("+tickets@acme.example", false, "+tickets@acme.example"),
+            ("\"joe + co\"@acme.example", false, "\"joe + co\"@acme.example"),
             ("j.o.e@gmail.com", false, "j.o.e@gmail.com"),
             ("j.o.e+x@gmail.com", true, "joe@gmail.com"),
             ("j.o.e@acme.example", true, "j.o.e@acme.example"),

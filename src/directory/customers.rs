@@ -24,8 +24,8 @@ use super::claim::{DomainClaim, mailbox_of};
 use super::intern::{Interner, Place};
 use super::people::{self, People};
 use super::table::{self, Column, Findings, Row};
-use super::{Match, MatchedBy, Rules, SourceText, freemail};
-use crate::diagnostic::Diagnostic;
+use super::{Match, MatchedBy, Rules, SourceText};
+use crate::diagnostic::{Diagnostic, nearest};
 use crate::mail::EmailAddress;
 
 const COLUMNS: [Column; 4] = [
@@ -100,15 +100,12 @@ impl Customers {
                 }
                 let name = customers.names.intern(row.field(CUSTOMER)).0;
                 let customer = customers.names.place(name);
-                let tier = match row.field(TIER) {
-                    "" => None,
-                    tier => counted(customers.tiers.intern(tier).0),
-                };
+                let tier = customers.tier(row, rules, findings);
                 let manager = manager.and_then(counted);
                 customers.rows.push(Entry { line: row.line(), customer, manager, tier });
             } else {
                 let earlier = customers.rows.get(number as usize).map_or(0, |row| row.line);
-                findings.push(claimed_twice(row, earlier));
+                findings.push(claimed_twice(row, source, &claim, earlier));
             }
         });
         customers.claims.shrink();
@@ -170,6 +167,22 @@ impl Customers {
         })
     }
 
+    /// The tier's number. Each is looked at once, however many rows have it.
+    fn tier(
+        &mut self,
+        row: &Row<'_>,
+        rules: &Rules,
+        findings: &mut Findings,
+    ) -> Option<NonZeroU32> {
+        let tier = Some(row.field(TIER)).filter(|tier| !tier.is_empty())?;
+        let (number, new) = self.tiers.intern(tier);
+        // Without any, tiers are only for people to read.
+        if new && !rules.tiers.is_empty() && !rules.tiers.contains_key(tier) {
+            findings.push(unknown_tier(row, tier, rules));
+        }
+        counted(number)
+    }
+
     /// The account manager's number. Each is looked at once, however many rows name them.
     fn manager(
         &mut self,
@@ -207,9 +220,30 @@ fn depth(dotted: &str) -> u64 {
     1 << dotted.bytes().filter(|byte| *byte == b'.').count().min(63)
 }
 
-fn claimed_twice(row: &Row<'_>, earlier: u32) -> Diagnostic {
-    let message = format!("`{}` is claimed already, by line {earlier}", row.field(MATCH));
-    row.error(MATCH, "claimed-twice", message).help("remove one of the two rows")
+fn unknown_tier(row: &Row<'_>, tier: &str, rules: &Rules) -> Diagnostic {
+    let message = format!("`{tier}` is not among the `[tiers]` of the configuration");
+    let warning = row.error(TIER, "unknown-tier", message).warning();
+    match nearest(tier, rules.tiers.keys().map(String::as_str)) {
+        Some(nearest) => warning.help(format!("did you mean `{nearest}`?")),
+        None => {
+            warning.help("its ladder is as for all; an empty section there says that it is meant")
+        }
+    }
+}
+
+fn claimed_twice(row: &Row<'_>, source: &SourceText, claim: &str, earlier: u32) -> Diagnostic {
+    let typed = row.field(MATCH);
+    let line = (1u32..).zip(source.text.lines()).find(|(line, _)| *line == earlier);
+    let spelled_so = |text: &str| text.to_lowercase().contains(claim);
+    let same = spelled_so(typed) && line.is_some_and(|(_, line)| spelled_so(line));
+    let help = if same || !claim.contains('@') {
+        "remove one of the two rows"
+    } else {
+        "a `+tag` makes no other mailbox, nor do dots at Gmail with `gmail_dots`: remove one of the \
+         two rows"
+    };
+    let message = format!("`{typed}` is claimed already, by line {earlier}");
+    row.error(MATCH, "claimed-twice", message).help(help)
 }
 
 /// What the row claims, in the form of [`Customers::claims`].
@@ -239,7 +273,7 @@ fn read_claim(
         );
         return None;
     }
-    if is_freemail(claim.domain(), rules) {
+    if rules.is_freemail(claim.domain()) {
         findings.push(
             row.error(MATCH, "freemail-domain", format!("anybody can have mail at `{claim}`"))
                 .warning()
@@ -270,9 +304,4 @@ fn read_address(
         return None;
     }
     Some(mailbox_of(&address, rules.gmail_dots).into_owned())
-}
-
-/// Whether anybody can have an address at this domain.
-pub(super) fn is_freemail(domain: &str, rules: &Rules) -> bool {
-    freemail::is_listed(domain) || rules.freemail.iter().any(|listed| listed == domain)
 }

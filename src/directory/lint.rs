@@ -1,10 +1,10 @@
-//! What could be better in a directory that is right: rows that change nothing, tiers that nobody
-//! has.
+//! What could be better in a directory that is right: rows that change nothing, customers without
+//! an account manager, tiers that nobody has.
 //!
 //! It looks at every row, so it is for people who ask. What is wrong is found when the files are
 //! read, and refused there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Directory, MatchedBy, SourceText};
 use crate::diagnostic::{Diagnostic, nearest};
@@ -47,6 +47,35 @@ impl Directory {
                 .help("remove this one: one row less to keep true")
         };
         texts.map(finding).collect()
+    }
+
+    /// The rows that name no account manager, where somebody would be tried: their mail goes to the
+    /// team at the end. `source` is the text that the customers were read from.
+    #[must_use]
+    pub fn rows_without_manager(&self, source: &SourceText) -> Vec<Diagnostic> {
+        let mut rows = BTreeMap::new();
+        for row in self.customers.each().filter(|row| row.manager.is_none()) {
+            let tier = row.tier.and_then(|tier| self.rules.tiers.get(tier));
+            let Some(line) = row.matched.line.filter(|_| !tier.is_some_and(|tier| tier.straight))
+            else {
+                continue;
+            };
+            let team = tier.and_then(|tier| tier.last_rung.as_ref());
+            let team = team.unwrap_or(&self.rules.last_rung);
+            if rows.len() < LISTED {
+                rows.insert(
+                    line,
+                    format!("nobody looks after `{}`, so `{team}` does", row.customer),
+                );
+            }
+        }
+        let texts = (1u32..).zip(source.text.lines());
+        let finding = |(line, text): (u32, &str)| {
+            let finding = Diagnostic::error(&source.name, "no-manager", rows.remove(&line)?);
+            let help = "name an account manager, unless it is meant so";
+            Some(finding.warning().at(line, 0, 0, text).help(help))
+        };
+        texts.filter_map(finding).collect()
     }
 
     /// The tiers of the configuration that no customer has. `file` is the configuration's name.

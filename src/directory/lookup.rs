@@ -2,7 +2,9 @@
 //!
 //! It knows what an answer means; it never asks.
 
-use super::customers::{Found, is_freemail};
+use thiserror::Error;
+
+use super::customers::Found;
 use super::{DomainClaim, Match, MatchedBy, Rules};
 use crate::mail::EmailAddress;
 
@@ -30,24 +32,39 @@ pub struct Known {
     pub domain: Option<DomainClaim>,
 }
 
+/// Why an answer counts for nothing. It shows no address: it is for the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Unfit {
+    /// Its domain says nothing of the company.
+    #[error("its `domain` is a freemail provider's")]
+    Freemail,
+    /// Its domain is about others.
+    #[error("its `domain` doesn't hold the address that was asked about")]
+    Elsewhere,
+}
+
 impl Known {
-    /// The answer as a row that matched. `None` if it rests on a domain that says nothing: a
-    /// freemail provider's, or one that the sender's isn't part of.
+    /// Whether the answer says anything about the sender, and by which row it would.
+    ///
+    /// # Errors
+    /// [`Unfit`] if it rests on a domain that says nothing.
+    pub fn covers(&self, sender: &EmailAddress, rules: &Rules) -> Result<MatchedBy, Unfit> {
+        let Some(claim) = &self.domain else { return Ok(MatchedBy::Address) };
+        if rules.is_freemail(sender.domain()) || rules.is_freemail(claim.domain()) {
+            return Err(Unfit::Freemail);
+        }
+        claim.covers(sender.domain()).ok_or(Unfit::Elsewhere)
+    }
+
+    /// The answer as a row that matched, if it says anything about the sender.
     pub(super) fn found<'a>(
         &'a self,
         sender: &EmailAddress,
         mailbox: &str,
         rules: &Rules,
     ) -> Option<Found<'a>> {
-        let (by, entry) = match &self.domain {
-            None => (MatchedBy::Address, mailbox.to_owned()),
-            Some(claim)
-                if is_freemail(sender.domain(), rules) || is_freemail(claim.domain(), rules) =>
-            {
-                return None;
-            }
-            Some(claim) => (claim.covers(sender.domain())?, claim.to_string()),
-        };
+        let by = self.covers(sender, rules).ok()?;
+        let entry = self.domain.as_ref().map_or_else(|| mailbox.to_owned(), DomainClaim::to_string);
         Some(Found {
             customer: &self.customer,
             tier: self.tier.as_deref(),

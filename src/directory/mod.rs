@@ -36,7 +36,7 @@ pub use claim::{ClaimError, DomainClaim};
 use customers::Customers;
 pub use holidays::is_days;
 use hours::Hours;
-pub use lookup::{Answer, Known};
+pub use lookup::{Answer, Known, Unfit};
 use people::People;
 pub use present::Present;
 use table::Findings;
@@ -97,6 +97,14 @@ pub struct Tier {
     pub last_rung: Option<TeamId>,
     /// Whether the team takes it straight away, and nobody is tried.
     pub straight: bool,
+}
+
+impl Rules {
+    /// Whether anybody can have an address at this domain, which is in normal form.
+    #[must_use]
+    pub fn is_freemail(&self, domain: &str) -> bool {
+        freemail::is_listed(domain) || self.freemail.iter().any(|listed| listed == domain)
+    }
 }
 
 /// One manager is tried, then the team for what no other fits; everybody works at any hour.
@@ -176,7 +184,7 @@ impl Directory {
         if let Some(by) = self.rules.own_domains.iter().find_map(|own| own.covers(domain)) {
             return Party::Colleague { by };
         }
-        let freemail = customers::is_freemail(domain, &self.rules);
+        let freemail = self.rules.is_freemail(domain);
         if let Some(found) = self.customers.by_domain(domain).filter(|_| !freemail) {
             return self.registered(&found, present);
         }
@@ -269,6 +277,12 @@ impl Directory {
     #[must_use]
     pub fn name_of(&self, person: &EmailAddress) -> Option<&str> {
         self.people.find(person).map(|person| &*person.name).filter(|name| !name.is_empty())
+    }
+
+    /// The line of somebody's row in the people's file.
+    #[must_use]
+    pub fn line_of(&self, person: &EmailAddress) -> Option<u32> {
+        self.people.find(person).map(|person| person.line)
     }
 
     /// Whether somebody is among our people.

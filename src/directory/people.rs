@@ -13,7 +13,7 @@
 //!   day, several separated by `;` (optional);
 //! - `zone`: the time zone in which their days begin and end, as `Europe/Berlin`;
 //! - `hours`: their working hours, as [`hours`](super::hours) describes them;
-//! - `holidays`: the name of the public holidays that they have;
+//! - `holidays`: the name of the public holidays that they have, or `none`;
 //! - `calendar`: an iCalendar file, or the `https://` address of a feed, with their absences;
 //! - `cap`: how many open tickets they can have before the next rung is tried.
 //!
@@ -55,6 +55,9 @@ const HOLIDAYS: usize = 6;
 const CALENDAR: usize = 7;
 const CAP: usize = 8;
 
+/// What stands in place of a name for somebody who has no public holidays.
+pub const NO_HOLIDAYS: &str = "none";
+
 /// Public holidays by the names that people have them under.
 pub(super) type Holidays = BTreeMap<String, Arc<BTreeSet<Date>>>;
 
@@ -70,6 +73,7 @@ pub(super) struct People {
 /// One of our own people.
 #[derive(Debug)]
 pub(super) struct Person {
+    pub(super) line: u32,
     pub(super) address: EmailAddress,
     pub(super) name: Box<str>,
     pub(super) manager: Option<EmailAddress>,
@@ -161,8 +165,8 @@ impl People {
         }
         let Office { zone, hours, holidays, cap } = office;
         let calendar = read_calendar(row, findings);
-        let name = row.field(NAME).into();
-        Some(Person { address, name, manager, away, zone, hours, holidays, calendar, cap })
+        let (line, name) = (row.line(), row.field(NAME).into());
+        Some(Person { line, address, name, manager, away, zone, hours, holidays, calendar, cap })
     }
 
     /// A manager who isn't there ends a ladder early; one who manages themselves, over however
@@ -263,9 +267,9 @@ fn read_office(
             None
         })
     });
-    let named = given(HOLIDAYS).or(rules.holidays.as_deref());
+    let named = given(HOLIDAYS).or(rules.holidays.as_deref()).filter(|name| *name != NO_HOLIDAYS);
     let days = named.and_then(|name| holidays.get(name)).cloned();
-    if let Some(name) = given(HOLIDAYS).filter(|_| days.is_none()) {
+    if let Some(name) = named.filter(|_| days.is_none() && given(HOLIDAYS).is_some()) {
         findings.push(unknown_holidays(row, name, holidays));
     }
     let cap = given(CAP).and_then(|text| {

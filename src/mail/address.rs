@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 
-/// An addr-spec in normal form: the local part in NFC and lower case, the domain in lower-case
-/// ASCII (IDNA, UTS #46) without a final dot. Equality and hash are those of the normal form.
+/// An addr-spec in normal form: the local part in NFC and lower case, in quotes only where it needs
+/// them, the domain in lower-case ASCII (IDNA, UTS #46) without a final dot. Equality and hash are
+/// those of the normal form.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct EmailAddress {
@@ -26,7 +27,8 @@ pub enum AddressError {
     /// The part behind the `@` is not a domain name.
     #[error("`{0}` has no valid domain behind the `@`")]
     BadDomain(String),
-    /// It holds white space, a control character or an angle bracket.
+    /// It holds a control character or an angle bracket, or outside of quotes white space or a
+    /// second `@`.
     #[error("`{0}` holds a character that an address can't have")]
     BadCharacter(String),
     /// Longer than RFC 5321 §4.5.3.1 allows a path to be.
@@ -49,14 +51,8 @@ impl EmailAddress {
             .map(|(local, domain)| (without_route(local), domain))
             .filter(|(local, domain)| !local.is_empty() && !domain.is_empty())
             .ok_or_else(|| AddressError::NotAnAddress(text.to_owned()))?;
-        if local.chars().any(|c| c.is_control() || c.is_whitespace() || matches!(c, '<' | '>')) {
-            return Err(AddressError::BadCharacter(text.to_owned()));
-        }
-        let local = if local.is_ascii() {
-            local.to_ascii_lowercase()
-        } else {
-            local.nfc().flat_map(char::to_lowercase).collect()
-        };
+        let local =
+            normal_local(local).ok_or_else(|| AddressError::BadCharacter(text.to_owned()))?;
         let domain =
             normal_domain(domain).ok_or_else(|| AddressError::BadDomain(text.to_owned()))?;
         let at = u32::try_from(local.len()).map_err(|_| AddressError::TooLong(local.len()))?;
@@ -91,6 +87,56 @@ fn without_route(local: &str) -> &str {
     }
 }
 
+/// A local part in normal form, or `None` if it holds what it can't.
+fn normal_local(local: &str) -> Option<String> {
+    if local.chars().any(|c| c.is_control() || matches!(c, '<' | '>')) {
+        return None;
+    }
+    let quoted = local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let Some(quoted) = quoted else {
+        let fits = !local.contains(|c: char| c.is_whitespace() || c == '@');
+        return fits.then(|| folded(local));
+    };
+    let bare = folded(&unescaped(quoted)?);
+    // RFC 5321 §4.1.2: quotes around what could stand without them mean the same mailbox.
+    let atom = |part: &str| !part.is_empty() && !part.contains(is_special);
+    if bare.split('.').all(atom) {
+        return Some(bare);
+    }
+    Some(format!("\"{}\"", bare.replace('\\', "\\\\").replace('"', "\\\"")))
+}
+
+/// NFC, in lower case.
+fn folded(text: &str) -> String {
+    if text.is_ascii() {
+        text.to_ascii_lowercase()
+    } else {
+        text.nfc().flat_map(char::to_lowercase).collect()
+    }
+}
+
+/// What stands between the quotes of a quoted string, without its backslashes (RFC 5322 §3.2.4);
+/// `None` if it ends before.
+fn unescaped(quoted: &str) -> Option<String> {
+    let mut text = String::with_capacity(quoted.len());
+    let mut rest = quoted.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '"' => return None,
+            '\\' => text.push(rest.next()?),
+            c => text.push(c),
+        }
+    }
+    Some(text)
+}
+
+/// What can stand in a local part only between quotes, dots aside (RFC 5322 §3.2.3).
+fn is_special(c: char) -> bool {
+    let special =
+        matches!(c, '(' | ')' | '<' | '>' | '[' | ']' | ':' | ';' | '@' | '\\' | ',' | '"');
+    special || c.is_whitespace()
+}
+
 /// A domain in the form that [`EmailAddress::domain`] has, or `None` if it is not one.
 #[must_use]
 pub fn normal_domain(domain: &str) -> Option<String> {
@@ -102,6 +148,19 @@ pub fn normal_domain(domain: &str) -> Option<String> {
     let ascii = idna::domain_to_ascii_cow(domain.as_bytes(), idna::AsciiDenyList::URL).ok()?;
     let well_formed = !ascii.is_empty() && ascii.split('.').all(|label| !label.is_empty());
     well_formed.then(|| ascii.into_owned())
+}
+
+/// How people write a domain, or the domain of an address, that is in normal form; `None` if that
+/// is the normal form itself.
+#[must_use]
+pub fn in_unicode(text: &str) -> Option<String> {
+    let at = text.rfind('@').map_or(0, |at| at + 1);
+    let (name, domain) = text.split_at_checked(at)?;
+    if !domain.split('.').any(|label| label.starts_with("xn--")) {
+        return None;
+    }
+    let (domain, read) = idna::domain_to_unicode(domain);
+    read.is_ok().then(|| format!("{name}{domain}"))
 }
 
 impl fmt::Display for EmailAddress {
@@ -127,5 +186,56 @@ impl TryFrom<String> for EmailAddress {
 impl From<EmailAddress> for String {
     fn from(address: EmailAddress) -> Self {
         address.text.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_one_normal_form() {
+        for (text, expected) in [
+            (" Name+tickets@Example.COM. ", Some("name+tickets@example.com")),
+            ("Jürgen@MÜLLER.example", Some("jürgen@xn--mller-kva.example")),
+            ("mailto:joe@acme.example", Some("joe@acme.example")),
+            ("@relay.example,@b.example:joe@acme.example", Some("joe@acme.example")),
+            // Quotes stay only where they are needed.
+            ("\"wile coyote\"@acme.example", Some("\"wile coyote\"@acme.example")),
+            ("\"Wile.Coyote\"@acme.example", Some("wile.coyote@acme.example")),
+            ("\"w\\ile\"@acme.example", Some("wile@acme.example")),
+            ("\"a@b\"@acme.example", Some("\"a@b\"@acme.example")),
+            ("\"a\\\"\\\\b\"@acme.example", Some("\"a\\\"\\\\b\"@acme.example")),
+            ("\"\"@acme.example", Some("\"\"@acme.example")),
+            // Two addresses are none.
+            ("x@evil.examplewile@acme.example", None),
+            ("x@evil.example,wile@acme.example", None),
+            ("wile@acme.example@evil.example", None),
+            ("wile coyote@acme.example", None),
+            ("\"a\"b\"@acme.example", None),
+            ("\"a\\\"@acme.example", None),
+            ("\"a<b\"@acme.example", None),
+            ("a\u{0}b@acme.example", None),
+            ("@acme.example", None),
+        ] {
+            let read = EmailAddress::parse(text).ok();
+            assert_eq!(read.as_ref().map(EmailAddress::as_str), expected, "{text}");
+            if let Some(read) = read {
+                assert_eq!(EmailAddress::parse(read.as_str()), Ok(read), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn domains_are_shown_as_people_write_them() {
+        for (text, expected) in [
+            ("xn--mller-kva.example", Some("müller.example")),
+            ("*.xn--mller-kva.example", Some("*.müller.example")),
+            ("joe@xn--mller-kva.example", Some("joe@müller.example")),
+            ("joe@muller.example", None),
+            ("xn--joe@muller.example", None),
+        ] {
+            assert_eq!(in_unicode(text).as_deref(), expected, "{text}");
+        }
     }
 }

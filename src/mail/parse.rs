@@ -13,8 +13,8 @@ use sha2::{Digest, Sha256};
 use super::fields::{Fields, header_too_large};
 use super::nesting::nested_too_deep;
 use super::{
-    EmailAddress, Kind, Mail, MailKey, Oddity, Text, TextPlace, body, charset, html, kind, mark,
-    message, original, pgp, text, thread, trust,
+    EmailAddress, Kind, Mail, MailKey, Oddity, Text, TextPlace, body, charset, html, kind,
+    mailboxes, mark, message, original, pgp, text, thread, trust,
 };
 
 /// More levels of nested parts than this are not read.
@@ -212,14 +212,22 @@ fn read_senders(message: &Message<'_>, mail: &mut Mail) {
     }
 }
 
-/// An address in angle brackets is found also where a quote that is never closed stands before it.
+/// Reads From itself where mail-parser finds no address in it, or may have joined several: it takes
+/// what stands in all the angle brackets of one mailbox for one address.
 fn mend_sender(fields: &Fields<'_>, mail: &mut Mail) {
-    if mail.sender.is_none() {
-        let from = String::from_utf8_lossy(fields.first("from").unwrap_or_default());
-        // What stands in an encoded word is a name (RFC 2047 §5).
-        let bracketed = from.rsplit_once('<').and_then(|(_, rest)| rest.split_once('>'));
-        let bracketed = bracketed.filter(|(_, rest)| !rest.contains("?="));
-        mail.sender = bracketed.and_then(|(address, _)| EmailAddress::parse(address).ok());
+    let raw = fields.first("from").unwrap_or_default();
+    if mail.sender.is_some() && memchr_iter(b'<', raw).nth(1).is_none() {
+        return;
+    }
+    let senders = mailboxes::addresses(&String::from_utf8_lossy(raw));
+    if senders.len() > 1 {
+        mail.oddities.insert(Oddity::SeveralSenders);
+    }
+    if !mail.sender.as_ref().is_some_and(|sender| senders.contains(sender))
+        && let Some(first) = senders.into_iter().next()
+    {
+        mail.sender = Some(first);
+        mail.sender_name = None;
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! It keeps numbers and the last word of each mailbox; it knows nothing of how they are served.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -30,7 +30,12 @@ const AT_LEAST: Duration = Duration::from_mins(6);
 pub struct Health {
     mailboxes: Mutex<BTreeMap<SourceId, Condition>>,
     refused: Mutex<Vec<String>>,
-    version: Mutex<Version>,
+    /// The dictionaries in use; none before the start is done.
+    version: Mutex<Option<Version>>,
+    /// What the start waits for.
+    held_up: Mutex<Option<String>>,
+    /// The sources of the directory that don't answer.
+    failing: Mutex<BTreeSet<&'static str>>,
     so_far: AtomicU64,
     numbers: Numbers,
 }
@@ -116,10 +121,13 @@ pub struct Readiness {
     pub ready: bool,
     /// Why not; empty when it is ready.
     pub reasons: Vec<String>,
-    /// The dictionaries in use.
+    /// The dictionaries in use; empty before the start is done.
     pub dictionaries: String,
     /// What is wrong with the files as they are now; empty when they are the ones in use.
     pub refused_edit: Vec<String>,
+    /// Which of the directory's sources, `database` or `service`, don't answer just now. Mail is
+    /// sorted all the same, by what is known.
+    pub directory_failing: BTreeSet<&'static str>,
     /// Each mailbox.
     pub mailboxes: BTreeMap<String, MailboxReadiness>,
     /// What is wrong with the store, if anything.
@@ -140,9 +148,9 @@ pub struct MailboxReadiness {
 }
 
 impl Health {
-    /// The health of a service that has just started.
+    /// The health of a service that is about to start.
     #[must_use]
-    pub fn new(config: &Config, version: &Version) -> Self {
+    pub fn new(config: &Config) -> Self {
         let mailboxes = config.mailboxes.iter().map(|mailbox| {
             let patience = AT_LEAST.max(mailbox.poll_every * PATIENCE);
             (mailbox.id.clone(), Condition { patience, ..Condition::default() })
@@ -157,7 +165,9 @@ impl Health {
         Self {
             mailboxes: Mutex::new(mailboxes.collect()),
             refused: Mutex::default(),
-            version: Mutex::new(version.clone()),
+            version: Mutex::default(),
+            held_up: Mutex::default(),
+            failing: Mutex::default(),
             so_far: AtomicU64::new(0),
             numbers,
         }
@@ -222,6 +232,17 @@ impl Health {
     /// Whether the directory's `database` or `service` does not answer.
     pub fn directory_failing(&self, source: &'static str, failing: bool) {
         self.numbers.directory_failing.get_or_create(&BySource { source }).set(failing.into());
+        let mut sources = lock(&self.failing);
+        if failing {
+            sources.insert(source)
+        } else {
+            sources.remove(source)
+        };
+    }
+
+    /// The start waits, and why; it goes on when rules are loaded.
+    pub fn held_up(&self, why: String) {
+        *lock(&self.held_up) = Some(why);
     }
 
     /// So many people's calendars can't be read.
@@ -250,7 +271,8 @@ impl Health {
 
     /// New rules are live.
     pub fn rules_loaded(&self, version: &Version) {
-        version.clone_into(&mut lock(&self.version));
+        *lock(&self.version) = Some(version.clone());
+        *lock(&self.held_up) = None;
         self.numbers.rules_refused.set(0);
         lock(&self.refused).clear();
     }
@@ -270,12 +292,14 @@ impl Health {
             .collect();
         let waiting = mailboxes.iter().filter(|(_, mailbox)| !mailbox.ready);
         let waiting = waiting.map(|(name, mailbox)| mailbox.reason(name));
-        let reasons: Vec<String> = store.iter().cloned().chain(waiting).collect();
+        let held_up = lock(&self.held_up).clone();
+        let reasons: Vec<String> = held_up.iter().chain(&store).cloned().chain(waiting).collect();
         Readiness {
             ready: reasons.is_empty(),
             reasons,
-            dictionaries: lock(&self.version).to_string(),
+            dictionaries: lock(&self.version).as_ref().map(Version::to_string).unwrap_or_default(),
             refused_edit: lock(&self.refused).clone(),
+            directory_failing: lock(&self.failing).clone(),
             mailboxes,
             store,
         }
@@ -287,8 +311,10 @@ impl Health {
     pub fn metrics(&self, counts: Option<&Counts>) -> String {
         self.numbers.store_answers.set(counts.is_some().into());
         self.numbers.dictionaries.clear();
-        let label = ByVersion { version: lock(&self.version).to_string() };
-        self.numbers.dictionaries.get_or_create(&label).set(1);
+        if let Some(version) = &*lock(&self.version) {
+            let label = ByVersion { version: version.to_string() };
+            self.numbers.dictionaries.get_or_create(&label).set(1);
+        }
         if let Some(counts) = counts {
             self.numbers.set(counts);
         }

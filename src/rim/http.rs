@@ -3,6 +3,7 @@
 //!
 //! It knows nothing of what is asked.
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,11 +41,12 @@ pub(super) async fn body(mut response: reqwest::Response, most: usize) -> Result
     Ok(body)
 }
 
-/// What a failure says, without the URL.
+/// What a failure says, down to its cause, without the URL.
 pub(super) fn said(error: reqwest::Error) -> String {
     if error.is_timeout() {
-        "no answer in time".to_owned()
-    } else {
-        error.without_url().to_string()
+        return "no answer in time".to_owned();
     }
+    let error = error.without_url();
+    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    causes.fold(error.to_string(), |said, cause| format!("{said}: {cause}"))
 }

@@ -134,17 +134,18 @@ impl miette::Diagnostic for Drawn<'_> {
 impl SourceCode for Excerpt<'_> {
     fn read_span<'b>(
         &'b self,
-        _: &SourceSpan,
+        span: &SourceSpan,
         _: usize,
         _: usize,
     ) -> Result<Box<dyn SpanContents<'b> + 'b>, MietteError> {
         let text = &self.finding.excerpt;
+        let before = text.get(..span.offset()).unwrap_or_default();
         Ok(Box::new(MietteSpanContents::new_named(
             self.finding.file.clone(),
             text.as_bytes(),
             (0, text.len()).into(),
             (self.finding.line as usize).saturating_sub(1),
-            0,
+            before.chars().count(),
             1,
         )))
     }
@@ -163,7 +164,7 @@ mod tests {
         assert!(drawn.contains("12 │ störung 3+"), "{drawn}");
         assert!(drawn.contains("·        ──"), "{drawn}");
         assert!(drawn.contains("help: write `+3`"), "{drawn}");
-        assert_eq!(drawn.matches("größe.dict:12").count(), 2, "{drawn}");
+        assert_eq!(drawn.matches("größe.dict:12:8").count(), 2, "{drawn}");
     }
 
     #[test]

@@ -4,17 +4,17 @@
 //! and metrics. All of them end on one cancellation token.
 
 mod mailbox;
+mod door;
 pub mod presence;
 pub mod rules;
+pub mod teams;
 
-use std::future::IntoFuture as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use thiserror::Error;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -29,14 +29,12 @@ use crate::rim::imap::{Account, ImapDelivery, ImapSource};
 use crate::rim::maildir::{MaildirDelivery, MaildirSource};
 use crate::rim::{self, clock::SystemClock};
 use crate::seams::{Clock, Delivery, Source, Store, StoreError};
+use door::Door;
 use presence::Presence;
 use rules::LiveRules;
 
 /// Who asks, where it is no person.
 const POSTROOM: &str = "postroom";
-
-/// How long requests that came before the end may take.
-const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// Why the service could not start.
 #[derive(Debug, Error)]
@@ -90,8 +88,10 @@ impl Service {
     /// [`ServeError`] when the service can't start as configured; nothing was begun then.
     pub async fn start(config: Config) -> Result<Self, ServeError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let live = LiveRules::load(&config).map_err(ServeError::Rules)?;
-        let door = bind(&config).await?;
+        let health = Arc::new(Health::new(&config));
+        let stop = CancellationToken::new();
+        let door = config.listen.map(Door::open).transpose()?;
+        let live = first_rules(&config, door.as_ref(), (&health, &clock)).await?;
         let store = rim::store::open(&config.store).await?;
         let holder = format!("{}-{}", std::process::id(), clock.now().as_nanosecond());
         stand_alone(&config, store.as_ref(), &holder, clock.now()).await?;
@@ -99,9 +99,6 @@ impl Service {
         let rules = live.subscribe();
         let first = rules.borrow().clone();
         keep_dictionaries(store.as_ref(), &first, clock.now()).await?;
-        let version = first.dictionaries.version();
-        let health = Arc::new(Health::new(&config, version));
-        let stop = CancellationToken::new();
         let presence = Presence::new(&config.directory).map_err(ServeError::Directory)?;
         let shared = Shared {
             store,
@@ -115,10 +112,10 @@ impl Service {
         let calendars = presence::first_look(&config.directory, &shared).await;
 
         let mut tasks = JoinSet::new();
-        let address = door.as_ref().map(|(_, address)| *address);
-        if let Some((listener, address)) = door {
-            info!(%address, "serving health and metrics");
-            tasks.spawn(serve_pages(listener, shared.clone()));
+        let address = door.as_ref().map(Door::address);
+        if let Some(door) = &door {
+            let Shared { store, health, clock, .. } = shared.clone();
+            tasks.spawn(door.serve(rim::web::router(Some(store), health, clock), stop.clone())?);
         }
         tasks.spawn(live.reload(config.clone(), shared.clone()));
         tasks.spawn(presence::keep_counting(config.directory.clone(), shared.clone()));
@@ -187,13 +184,48 @@ fn open_mailbox(mailbox: &Mailbox) -> (Box<dyn Source>, Box<dyn Delivery>) {
     }
 }
 
-/// The address to serve at, taken before anything is begun.
-async fn bind(config: &Config) -> Result<Option<(TcpListener, SocketAddr)>, ServeError> {
-    let Some(address) = config.listen else { return Ok(None) };
-    let failed = |source| ServeError::Listen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
-    Ok(Some((listener, bound)))
+/// Loads the rules for the first time. While nothing is wrong but that the directory's database
+/// can't be read, it is asked again, for as long as it takes: whoever starts us anew during an
+/// outage has mail sorted as soon as it is over. Health says so meanwhile.
+async fn first_rules(
+    config: &Config,
+    door: Option<&Door>,
+    (health, clock): (&Arc<Health>, &Arc<dyn Clock>),
+) -> Result<LiveRules, ServeError> {
+    let mut pages = None;
+    let mut attempt = 0;
+    loop {
+        let reading = config.clone();
+        // On another thread, so that a signal ends the wait for a database that doesn't answer.
+        let loaded = tokio::task::spawn_blocking(move || LiveRules::load(&reading)).await;
+        let findings = match loaded {
+            Ok(Ok(live)) => {
+                health.rules_loaded(live.subscribe().borrow().dictionaries.version());
+                health.directory_failing("database", false);
+                return Ok(live);
+            }
+            Ok(Err(findings)) => findings,
+            Err(failure) => {
+                error!(%failure, "reading the files failed");
+                Vec::new()
+            }
+        };
+        let Some(why) = rules::only_away(&findings) else {
+            return Err(ServeError::Rules(findings));
+        };
+        attempt += 1;
+        let wait = backoff(attempt);
+        warn!(why, ?wait, "the start waits for the directory's database");
+        health.held_up(format!("the start waits for the directory: {why}"));
+        health.directory_failing("database", true);
+        if let (Some(door), None) = (door, &pages) {
+            let ended = CancellationToken::new();
+            let router = rim::web::router(None, health.clone(), clock.clone());
+            tokio::spawn(door.serve(router, ended.clone())?);
+            pages = Some(ended.drop_guard());
+        }
+        tokio::time::sleep(wait).await;
+    }
 }
 
 /// Refuses to start beside another process on an embedded store: both would serve it by turns.
@@ -229,24 +261,6 @@ async fn attend(mailbox: Mailbox, mut shared: Shared) {
             () = shared.stop.cancelled() => return,
             () = tokio::time::sleep(backoff(attempt)) => {}
         }
-    }
-}
-
-/// Serves health and metrics. A client that is slow to ask does not hold up the end.
-async fn serve_pages(listener: TcpListener, shared: Shared) {
-    let Shared { store, health, clock, stop, .. } = shared;
-    let app = rim::web::router(store, health, clock);
-    let ended = stop.clone().cancelled_owned();
-    let serving = axum::serve(listener, app).with_graceful_shutdown(ended).into_future();
-    let patience = async {
-        stop.cancelled().await;
-        tokio::time::sleep(LAST_ANSWERS).await;
-    };
-    tokio::select! {
-        served = serving => if let Err(failure) = served {
-            error!(%failure, "the web server ended");
-        },
-        () = patience => {}
     }
 }
 

@@ -66,7 +66,11 @@ impl Presence {
             counting: AtomicBool::new(false),
             open: Mutex::default(),
             absences: Mutex::default(),
-            service: settings.service.clone().map(Service::new).transpose()?,
+            service: settings
+                .service
+                .clone()
+                .map(|service| Service::new(service, settings.rules.clone()))
+                .transpose()?,
             waiting: AtomicBool::new(true),
         })
     }

@@ -1,16 +1,14 @@
 //! The live rules: loaded at the start, swapped when a file changes, kept when an edit is bad.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::{Notify, watch};
 use tracing::{error, info, warn};
 
-use super::Shared;
+use super::{Shared, teams};
 use crate::config::{Config, SqlSettings};
 use crate::diagnostic::Diagnostic;
-use crate::dictionary::{Dictionaries, TeamId};
+use crate::dictionary::Dictionaries;
 use crate::directory::{Directory, DirectoryFiles};
 use crate::pipeline::Rules;
 use crate::rim::backoff::backoff;
@@ -79,7 +77,7 @@ fn load_beside(
     let directory = build_directory(config, kept, files, tables, &mut findings);
     let loaded = match (dictionaries, directory) {
         (Ok((dictionaries, sources)), Ok(directory)) => {
-            findings.extend(unknown_teams(config, &dictionaries));
+            findings.extend(teams::unknown(config, &dictionaries));
             let policy = config.policy.clone();
             let rules = Rules { dictionaries, sources, directory, policy };
             Ok(Loaded { rules, warnings: findings })
@@ -121,29 +119,6 @@ fn build_directory(
 /// The fingerprint of what a database said.
 fn fingerprint(tables: &Tables) -> Fingerprint {
     Fingerprint::of_texts(tables.customers.iter().chain(&tables.people))
-}
-
-/// Teams that the configuration names but no dictionary does: mostly a slip of the pen.
-fn unknown_teams(config: &Config, dictionaries: &Dictionaries) -> Vec<Diagnostic> {
-    let known: BTreeMap<&TeamId, &str> = dictionaries.teams().collect();
-    let in_folders = config.mailboxes.iter().flat_map(|mailbox| mailbox.folders.teams.keys());
-    let of_aliases = config.policy.aliases.values().flatten();
-    let in_policy = config.policy.thresholds.keys().chain(of_aliases);
-    let named: BTreeSet<&TeamId> = in_policy.chain(in_folders).collect();
-    let last_rung = &config.directory.rules.last_rung;
-    let unknown = named.into_iter().filter(|team| !known.contains_key(team) && *team != last_rung);
-    unknown
-        .map(|team| {
-            let likeness = |name: &TeamId| strsim::jaro_winkler(name.as_str(), team.as_str());
-            let near = known.keys().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-            let message = format!("`{team}` is named as a team, but has no dictionary");
-            let finding = Diagnostic::error(config.file.clone(), "unknown-team", message).warning();
-            match near {
-                Some(near) => finding.help(format!("did you mean `{near}`?")),
-                None => finding,
-            }
-        })
-        .collect()
 }
 
 impl LiveRules {
@@ -308,6 +283,14 @@ async fn watch_tables(
         shared.health.directory_failing("database", failed);
         tokio::time::sleep(settings.every).await;
     }
+}
+
+/// Why the database can't be read, if that is all that is wrong.
+pub(super) fn only_away(findings: &[Diagnostic]) -> Option<&str> {
+    let mut errors = findings.iter().filter(|finding| finding.is_error()).peekable();
+    let why = errors.peek()?.message.as_str();
+    // What is wrong with its rows is found in a table of its own name.
+    errors.all(|finding| finding.file == DATABASE).then_some(why)
 }
 
 fn log_warnings(config: &Config, warnings: &[Diagnostic]) {

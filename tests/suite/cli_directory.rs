@@ -15,13 +15,24 @@ fn office() -> Office {
          clerk@acme.example,Acme,amira@callwise.example,gold\n\
          *.umbrella.example,Umbrella,jonas@callwise.example,\n\
          eu.umbrella.example,Umbrella EU,jonas@callwise.example,\n\
-         gavin.belson@gmail.com,Hooli,amira@callwise.example,silver\n",
+         gavin.belson@gmail.com,Hooli,amira@callwise.example,silver\n\
+         müller.example,Müller,amira@callwise.example,\n",
     );
     let config = fs::read_to_string(office.path("postroom.toml")).unwrap();
     let more = "[working_hours]\nzone = \"Europe/Berlin\"\nhours = \"Mon-Fri 09:00-17:00\"\n\
         [holidays]\nde = [\"2026-12-25\"]\n[tiers.golden]\nlast_rung = \"vip\"\n[[mailbox]]";
     office.write("postroom.toml", &config.replace("[[mailbox]]", more));
     office
+}
+
+/// `find` shows these lines for each address.
+fn shows(office: &Office, cases: &[(&str, &[&str])]) {
+    for (address, expected) in cases {
+        let found = office.run(&["directory", "find", address]).well();
+        for line in *expected {
+            assert!(found.contains(line), "{address}: `{line}` is not in:\n{found}");
+        }
+    }
 }
 
 #[test]
@@ -69,12 +80,7 @@ fn find_shows_the_match_and_why_and_the_near_misses() {
             &["not in the directory", "take care: callwlse.example is not our callwise.example"],
         ),
     ];
-    for (address, expected) in cases {
-        let found = office.run(&["directory", "find", address]).well();
-        for line in expected {
-            assert!(found.contains(line), "{address}: `{line}` is not in:\n{found}");
-        }
-    }
+    shows(&office, &cases);
     let stranger = office.run(&["directory", "find", "x@gmail.com"]).well();
     assert_eq!(stranger, "x@gmail.com\n  not in the directory; a freemail domain never matches\n");
     let found = office.run(&["directory", "find", "boss@acme.example", "--json"]).objects();
@@ -85,6 +91,49 @@ fn find_shows_the_match_and_why_and_the_near_misses() {
     assert_eq!(found[0]["near"][0]["kind"], "shadowed");
     let refused = office.run(&["directory", "find", "nobody"]);
     assert_eq!((refused.code, refused.err.lines().count()), (2, 1), "{refused:?}");
+}
+
+#[test]
+fn find_shows_what_a_sender_could_be_taken_for() {
+    let office = office();
+    let cases: [(&str, &[&str]); 8] = [
+        (
+            "ceo@callwise-help.example",
+            &["take care: callwise-help.example is not our callwise.example"],
+        ),
+        (
+            "joe@xn--cme-5cd.example",
+            &[
+                "joe@xn--cme-5cd.example [joe@аcme.example]\n  not in the directory",
+                "acme.example (Acme) in line 2: another domain that looks like it",
+            ],
+        ),
+        (
+            "joe@muller.example",
+            &[
+                "not in the directory",
+                "xn--mller-kva.example [müller.example] (Müller) in line 8: another domain that",
+            ],
+        ),
+        ("joe@mueller.example", &["(Müller) in line 8: nearly the same domain"]),
+        (
+            "joe@MÜLLER.example",
+            &["Müller: the domain xn--mller-kva.example [müller.example] in line 8 of the"],
+        ),
+        (
+            "joe@acme.example.com",
+            &["not in the directory", "acme.example (Acme) in line 2: its name stands in the"],
+        ),
+        (
+            "joe@acme-support.example",
+            &["not in the directory", "acme.example (Acme) in line 2: its name stands in the"],
+        ),
+        (
+            "joe@umbrellacorp.example",
+            &["*.umbrella.example (Umbrella) in line 5: its name stands in the sender's domain"],
+        ),
+    ];
+    shows(&office, &cases);
 }
 
 #[test]
@@ -105,6 +154,8 @@ fn ladder_shows_what_would_happen_then() {
             "team technical-support: takes it\n  nobody is free: the last team takes it, and an",
         ),
         ("2026-01-12T09:00", "Mon 2026-01-12 09:00 CET", "amira@callwise.example: takes it"),
+        // A day is noon of that day, whenever it is asked.
+        ("2026-06-01", "Mon 2026-06-01 12:00 CEST", "amira@callwise.example: takes it"),
     ];
     for (at, shown, expected) in cases {
         let found = office.run(&["directory", "ladder", "joe@acme.example", "--at", at]).well();
@@ -135,6 +186,8 @@ fn lint_says_what_is_wrong_and_what_could_be_better() {
         "amira@callwise.example,Amira Haddad,left@callwise.example,,absent.ics,de",
     );
     office.write("people.csv", &people);
+    let customers = fs::read_to_string(office.path("customers.csv")).unwrap();
+    office.write("customers.csv", &format!("{customers}wonka.example,Wonka,,\n"));
     let ran = office.run(&["directory", "lint", "--json"]);
     assert_eq!(ran.code, 0, "{ran:?}");
     let found: Vec<(String, u64)> = objects(&ran.out)
@@ -144,17 +197,29 @@ fn lint_says_what_is_wrong_and_what_could_be_better() {
     let expected = [
         ("unknown-person", 4),
         ("idle-row", 4),
+        ("unknown-tier", 2),
+        ("unknown-tier", 7),
+        ("no-manager", 9),
         ("idle-tier", 0),
         ("unknown-team", 0),
-        ("unreadable-calendar", 0),
+        ("unreadable-calendar", 4),
     ];
     for (code, line) in expected {
         assert!(found.contains(&(code.to_owned(), line)), "{code} is not in {found:?}");
     }
     assert_eq!(found.len(), expected.len(), "{found:?}");
-    assert_eq!(office.run(&["directory", "lint", "--strict"]).code, 2);
+    let strict = office.run(&["directory", "lint", "--strict"]);
+    assert_eq!(strict.code, 2);
+    for said in [
+        "customers.csv:2:42]",
+        "did you mean `golden`?",
+        "nobody looks after `Wonka`, so `technical-support` does",
+        "`vip`, named by `[tiers.golden]`, has no dictionary",
+        "people.csv:4: the calendar of `amira@callwise.example` can't be read",
+    ] {
+        assert!(strict.out.contains(said), "`{said}` is not in:\n{}", strict.out);
+    }
 
-    let customers = fs::read_to_string(office.path("customers.csv")).unwrap();
     office.write(
         "customers.csv",
         &format!("{customers}acme.example,Twice,amira@callwise.example,\ngmail.com,G,,\n"),
@@ -167,5 +232,60 @@ fn lint_says_what_is_wrong_and_what_could_be_better() {
     assert_eq!(ran.code, 2);
     for said in ["claimed already, by line 2", "round in a circle", "anybody can have mail at"] {
         assert!(ran.out.contains(said), "`{said}` is not in:\n{}", ran.out);
+    }
+}
+
+#[test]
+fn teams_that_no_dictionary_knows_are_told_wherever_they_are_named() {
+    let office = Office::open();
+    let config = fs::read_to_string(office.path("postroom.toml")).unwrap();
+    let aliased = "[[alias]]\naddress = \"vip@callwise.example\"\nteam = \"technical-support\"\n";
+    let folder = "[mailbox.folders.teams]\nvip-desk = \"VIP\"\n";
+    let cases: [(&str, &str, &str, &[&str]); 5] = [
+        ("all as it should be", "technical-support", "", &[]),
+        (
+            "a slip in the last rung",
+            "technical-suport",
+            "",
+            &["`technical-suport`, named by `last_rung`, has no dictionary (did you mean \
+               `technical-support`? if it takes customers' mail alone, name its folder below \
+               `[mailbox.folders.teams]`)"],
+        ),
+        (
+            "slips in tiers",
+            "technical-support",
+            "[tiers.gold]\nlast_rung = \"biling\"\n[tiers.free]\nteam = \"biling\"\n",
+            &["`biling`, named by `[tiers.free]` and `[tiers.gold]`, has no dictionary (did you \
+               mean `billing`?"],
+        ),
+        ("a rung with a folder of its own", "vip-desk", folder, &[]),
+        (
+            "a folder for nobody",
+            "technical-support",
+            folder,
+            &["`vip-desk` is named as a team, but has no dictionary"],
+        ),
+    ];
+    for (case, last_rung, more, expected) in cases {
+        let config = config.replace("\"technical-support\"", &format!("\"{last_rung}\""));
+        let tiers = "acme.example,Acme,amira@callwise.example,gold\n\
+            a.example,A,amira@callwise.example,free\n";
+        if more.contains("[tiers") {
+            office.write("customers.csv", &format!("match,customer,account_manager,tier\n{tiers}"));
+        }
+        office.write("postroom.toml", &format!("{config}{more}{aliased}"));
+        let ran = office.run(&["check", "--json"]);
+        let lines: Vec<String> = objects(&ran.out)
+            .iter()
+            .filter(|it| it["code"] == "unknown-team")
+            .map(|it| {
+                let help = it["help"].as_str().unwrap_or_default();
+                format!("{} ({help})", it["message"].as_str().unwrap())
+            })
+            .collect();
+        assert_eq!(lines.len(), expected.len(), "{case}: {ran:?}");
+        for (line, expected) in lines.iter().zip(expected) {
+            assert!(line.starts_with(expected), "{case}: {line}");
+        }
     }
 }

@@ -1,5 +1,5 @@
-//! Directories from elsewhere than CSV files: a database, a service, calendars; each as the
-//! running service sees it, and while it is away.
+//! Directories that are asked over the net: a service, calendars; each as the running service sees
+//! it, and while it is away.
 
 use std::fs;
 use std::sync::{Arc, Mutex};
@@ -10,16 +10,14 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, Connection as _};
 use tokio::runtime::Runtime;
 
 use crate::support::office::{Office, PATIENCE, Serving, mail};
-use crate::support::postgres::Server;
 use crate::support::service::nobody_listens;
 use crate::support::wait::wait_for;
 
 /// Where a ticket went, and why.
-fn way(ticket: &Value) -> String {
+pub(crate) fn way(ticket: &Value) -> String {
     let decision = &ticket["decision"];
     let target = decision["target"]["to"].as_str();
     let target = target.or(decision["target"]["decision"].as_str()).unwrap();
@@ -27,13 +25,13 @@ fn way(ticket: &Value) -> String {
 }
 
 /// The configuration with `more` of the directory in it, and without the CSV file of customers.
-fn configure(office: &Office, more: &str) {
+pub(crate) fn configure(office: &Office, more: &str) {
     let config = fs::read_to_string(office.path("postroom.toml")).unwrap();
     let config = config.replace("customers = \"customers.csv\"\n", "");
     office.write("postroom.toml", &config.replace("[[mailbox]]", &format!("{more}\n[[mailbox]]")));
 }
 
-fn from(id: &str, sender: &str) -> String {
+pub(crate) fn from(id: &str, sender: &str) -> String {
     mail(id, sender, "Question", "Please look.")
 }
 
@@ -43,129 +41,10 @@ fn metric(service: &Serving, sample: &str) -> Option<f64> {
     line.and_then(|value| value.parse().ok())
 }
 
-fn is(service: &Serving, sample: &str, value: f64) {
+pub(crate) fn is(service: &Serving, sample: &str, value: f64) {
     wait_for(&format!("{sample} {value}"), PATIENCE, || {
         metric(service, sample).filter(|found| found.to_bits() == value.to_bits())
     });
-}
-
-/// Statements on a database of either kind.
-fn sql(url: &str, statements: &str) {
-    Runtime::new().unwrap().block_on(async {
-        let text = AssertSqlSafe(statements.to_owned());
-        if url.starts_with("postgres") {
-            let mut connection = sqlx::PgConnection::connect(url).await.unwrap();
-            sqlx::raw_sql(text).execute(&mut connection).await.unwrap();
-            connection.close().await.unwrap();
-        } else {
-            let mut connection =
-                sqlx::SqliteConnection::connect(&format!("{url}?mode=rwc")).await.unwrap();
-            sqlx::raw_sql(text).execute(&mut connection).await.unwrap();
-            connection.close().await.unwrap();
-        }
-    });
-}
-
-const TABLES: &str = "\
-CREATE TABLE crm (domain TEXT, name TEXT, owner TEXT, tier TEXT);
-INSERT INTO crm VALUES ('acme.example', 'Acme, \"Inc\"', 'ann@callwise.example', NULL);
-CREATE TABLE staff (mail TEXT, boss TEXT, away TEXT, most BIGINT, grade INTEGER);
-INSERT INTO staff VALUES ('ann@callwise.example', 'bob@callwise.example', NULL, 30, 7);
-INSERT INTO staff VALUES ('bob@callwise.example', NULL, NULL, NULL, 8);
-";
-
-/// The database is read, followed, and survived; `break_it` makes its queries fail, `mend_it` ends
-/// that.
-fn a_table_is_followed(url: &str, office: &Office, break_it: &str, mend_it: &str) {
-    sql(url, TABLES);
-    fs::remove_file(office.path("people.csv")).unwrap();
-    let config = fs::read_to_string(office.path("postroom.toml")).unwrap();
-    office.write("postroom.toml", &config.replace("people = \"people.csv\"\n", ""));
-    configure(
-        office,
-        &format!(
-            "[directory.sql]\nurl = \"{url}\"\nevery = \"100ms\"\n\
-             customers = \"SELECT domain AS match, name AS customer, owner AS account_manager, \
-             tier FROM crm\"\n\
-             people = \"SELECT mail AS person, boss AS manager, away, most AS cap FROM staff\"\n"
-        ),
-    );
-    let service = office.serve(&[]);
-    office.post(&from("1", "joe@acme.example"));
-    assert_eq!(way(&office.settled(1)[0]), "ann@callwise.example: account_manager");
-
-    sql(url, "UPDATE staff SET away = '2020-01-01..2099-12-31' WHERE boss IS NOT NULL");
-    service.says(&["new rules are live"]);
-    office.post(&from("2", "joe@acme.example"));
-    assert_eq!(way(&office.settled(2)[1]), "bob@callwise.example: manager");
-
-    // What is wrong with a row changes nothing, and says which it is, but not whose.
-    sql(url, "INSERT INTO crm VALUES ('acme.example', 'Acme again', 'ann@callwise.example', '')");
-    service.says(&["ERROR", "[directory.sql] customers:3:1: error: claimed twice"]);
-    sql(url, "DELETE FROM crm WHERE name = 'Acme again'");
-    service.readiness(200, |ready| ready["refused_edit"] == json!([]));
-
-    // While it is away, the directory stays as it was, also when another file changes.
-    sql(url, break_it);
-    service.says(&["WARN", "the directory stays as it was"]);
-    is(&service, "postroom_directory_failing{source=\"database\"}", 1.0);
-    let before = service.readiness(200, |_| true)["dictionaries"].clone();
-    let dictionary = fs::read_to_string(office.path("dictionaries/billing.dict")).unwrap();
-    let edited = dictionary.replacen("[terms]\n", "[terms]\nzeppelin +15\n", 1);
-    office.write("dictionaries/billing.dict", &edited);
-    service.readiness(200, |ready| ready["dictionaries"] != before);
-    office.post(&from("3", "joe@acme.example"));
-    assert_eq!(way(&office.settled(3)[2]), "bob@callwise.example: manager");
-    sql(url, mend_it);
-    is(&service, "postroom_directory_failing{source=\"database\"}", 0.0);
-    sql(url, "DELETE FROM crm");
-    wait_for("an empty table", PATIENCE, || {
-        let ran = office.run(&["directory", "find", "joe@acme.example"]).well();
-        ran.contains("not in the directory").then_some(())
-    });
-    service.stop();
-}
-
-#[test]
-fn a_table_in_sqlite_is_followed() {
-    let office = Office::open();
-    let url = format!("sqlite:{}", office.path("crm.db").display());
-    let (break_it, mend_it) = ("ALTER TABLE crm RENAME TO gone", "ALTER TABLE gone RENAME TO crm");
-    a_table_is_followed(&url, &office, break_it, mend_it);
-}
-
-#[test]
-fn a_table_in_postgresql_is_followed() {
-    let office = Office::open();
-    let url = Server::shared().database();
-    let (break_it, mend_it) = ("ALTER TABLE crm RENAME TO gone", "ALTER TABLE gone RENAME TO crm");
-    a_table_is_followed(&url, &office, break_it, mend_it);
-}
-
-#[test]
-fn a_database_that_cannot_be_read_is_named_without_its_secrets() {
-    let office = Office::open();
-    let port = nobody_listens();
-    let cases = [
-        (format!("postgres://crm:hunter2@127.0.0.1:{port}/crm"), "SELECT 1", "can't be read"),
-        ("sqlite:absent.db".to_owned(), "SELECT 1", "unable to open database file"),
-        ("sqlite:crm.db".to_owned(), "SELECT absent FROM crm", "no such column: absent"),
-        ("sqlite:crm.db".to_owned(), "SELECT x'00' AS match", "cast it to one"),
-        ("sqlite:crm.db".to_owned(), "SELECT 1 AS customer", "the column `match` is missing"),
-        ("sqlite:crm.db".to_owned(), "DELETE FROM crm", "attempt to write a readonly database"),
-    ];
-    sql(&format!("sqlite:{}", office.path("crm.db").display()), TABLES);
-    let config = fs::read_to_string(office.path("postroom.toml")).unwrap();
-    for (url, query, said) in cases {
-        office.write("postroom.toml", &config);
-        let more = format!(
-            "[directory.sql]\nurl = \"{url}\"\ntimeout = \"3s\"\ncustomers = \"{query}\"\n"
-        );
-        configure(&office, &more);
-        let ran = office.run(&["check", "--json"]);
-        assert!(ran.code == 2 && ran.out.contains(said), "{url} {query}: {ran:?}");
-        assert!(!format!("{ran:?}").contains("hunter2"), "{ran:?}");
-    }
 }
 
 /// A directory service, its answers, and how it behaves.
@@ -268,7 +147,7 @@ fn a_service_knows_customers_and_is_not_asked_twice() {
     // A tag makes no other mailbox, and a colleague is never asked about.
     assert_eq!(crm.asked(), senders.len() - 2);
     let shown = office.run(&["explain", "--ticket", "1"]).well();
-    assert!(shown.contains("the domain acme.example says the directory service"), "{shown}");
+    assert!(shown.contains("the domain acme.example, as the directory service says"), "{shown}");
     let replayed = office.run(&["ledger", "replay"]).well();
     assert_eq!(replayed, "7 tickets as decided, 0 otherwise\n");
     let found = office.run(&["directory", "find", "joe@acme.example"]).well();
@@ -277,6 +156,30 @@ fn a_service_knows_customers_and_is_not_asked_twice() {
     assert!(checked.contains("directory service: it answers\n"), "{checked}");
     let log = service.stop();
     assert!(!log.contains("acme.example") && !log.contains("let-me-in"), "{log}");
+    for why in ["its `domain` is a freemail provider's", "its `domain` doesn't hold the address"] {
+        let told = log.lines().filter(|line| line.contains("WARN") && line.contains(why));
+        assert_eq!(told.count(), 1, "{why}: {log}");
+    }
+}
+
+#[test]
+fn a_404_is_a_failure_unless_the_configuration_says_what_it_means() {
+    let runtime = Runtime::new().unwrap();
+    let crm = Crm::default();
+    crm.change(|behaviour| behaviour.status = Some(StatusCode::NOT_FOUND));
+    let port = crm.start(&runtime);
+    for (more, expected, said) in [
+        ("", "assist: directory_away", "problem: it answered 404 Not Found; if it says so of"),
+        ("not_found = \"unknown\"", "assist: no_evidence", "it answers\n"),
+    ] {
+        let office = asking(port, more);
+        let service = office.serve(&[]);
+        office.post(&from("1", "joe@stranger.example"));
+        assert_eq!(way(&office.settled(1)[0]), expected, "{more}");
+        let checked = office.run(&["check", "--connect"]);
+        assert!(checked.out.contains(said), "{more}: {checked:?}");
+        service.stop();
+    }
 }
 
 #[test]
@@ -308,6 +211,7 @@ fn while_the_service_is_away_old_answers_stand_in_and_strangers_wait() {
     let line = service.says(&["WARN", "the directory service does not answer", "502"]);
     assert!(!line.contains("hunter2") && !line.contains("acme"), "{line}");
     is(&service, "postroom_directory_failing{source=\"service\"}", 1.0);
+    service.readiness(200, |ready| ready["directory_failing"] == json!(["service"]));
     let checked = office.run(&["check", "--connect"]);
     assert!(checked.out.contains("directory service: problem: it answered 502"), "{checked:?}");
     let shown = office.run(&["explain", "--ticket", "3"]).well();
@@ -324,9 +228,18 @@ fn while_the_service_is_away_old_answers_stand_in_and_strangers_wait() {
     let ways: Vec<String> = office.settled(5).iter().map(way).collect();
     assert_eq!(ways[3], "billing: answered");
     is(&service, "postroom_directory_failing{source=\"service\"}", 0.0);
+    service.readiness(200, |ready| ready["directory_failing"] == json!([]));
     let replayed = office.run(&["ledger", "replay"]).well();
     assert_eq!(replayed, "5 tickets as decided, 0 otherwise\n");
     service.stop();
+}
+
+#[test]
+fn a_service_that_is_not_there_is_told_with_the_cause() {
+    let office = asking(nobody_listens(), "");
+    let checked = office.run(&["check", "--connect"]);
+    assert!(checked.out.contains("Connection refused"), "{checked:?}");
+    assert!(!checked.out.contains("/who"), "{checked:?}");
 }
 
 #[test]
@@ -438,6 +351,7 @@ fn calendars_are_followed_and_one_that_cannot_be_read_stays_as_it_was() {
     goes("olivia@callwise.example: manager");
     let lint = office.run(&["directory", "lint"]);
     assert!(lint.out.contains("`amira@callwise.example` can't be read"), "{lint:?}");
+    assert!(lint.out.contains("people.csv:2: the calendar"), "{lint:?}");
     assert!(lint.out.contains("404") && !lint.out.contains("secret.ics"), "{lint:?}");
 
     *feed.lock().unwrap() = (StatusCode::OK, empty.to_owned());

@@ -33,6 +33,7 @@ mod directory;
 mod ladder;
 mod calendar;
 mod ladder_service;
+mod directory_database;
 mod directory_sources;
 mod random_words;
 mod random_edits;

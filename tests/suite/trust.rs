@@ -226,16 +226,18 @@ fn a_claim_is_shown_with_what_it_rests_on_and_can_be_confirmed() {
     assert_eq!(told["trust"]["basis"]["says"], "spf=pass smtp.mailfrom=x@vps.example");
     let shown = office.run(&["explain", "forged.eml"]).well();
     for words in [
-        "Goes to assist: claims to be",
+        "Goes to assist: claims to be Acme\n",
         "not verified: nothing passed for the sender's domain",
         "Authentication-Results 1 from the top, of mx.callwise.example: spf=pass",
-        "claims to be Acme",
+        "claims to be Acme: a person has to see",
     ] {
         assert!(shown.contains(words), "{words} in {shown}");
     }
     office.post(&format!("Message-ID: <claim@acme.example>\n{forged}"));
     let service = office.serve(&[]);
     office.settled(1);
+    let list = office.run(&["assist", "list"]).well();
+    assert!(list.contains("claims to be Acme"), "{list}");
     let refused = office.run(&["assist", "answer", "1", "nobody@callwise.example"]);
     assert!(refused.code == 2 && refused.err.contains("not among our people"), "{refused:?}");
     office.run(&["assist", "answer", "1", "amira@callwise.example"]).well();

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use postroom::classify::Hit;
 use postroom::directory::{Party, Rung, Skipped};
 use postroom::mail::EmailAddress;
@@ -115,7 +116,7 @@ fn ladder(evidence: &Evidence) -> Option<String> {
                 why @ (Skipped::Calendar { .. }
                 | Skipped::Holiday { .. }
                 | Skipped::OutsideHours { .. }
-                | Skipped::Full { .. }) => explain::skipped(why),
+                | Skipped::Full { .. }) => explain::skipped(why, &TimeZone::system()),
             };
             Some(format!("{who} {why}"))
         })

@@ -13,7 +13,9 @@
 //! the customer's (`*.acme.example`: its sub-domains too), and not the address alone. The address
 //! comes in normal form, without a `+tag`. Further keys are passed over. Whatever else the service
 //! does is a failure, 404 too: an address that is wrong in the configuration must not make
-//! strangers of all customers.
+//! strangers of all customers. Only where the configuration says `not_found = "unknown"` does a
+//! 404 mean what `{"customer": null}` does. An answer whose `domain` doesn't hold the address, or
+//! is a freemail provider's, counts for nothing.
 //!
 //! Answers are kept. While the service is away, one that was kept stands in for so long as the
 //! configuration says, and the service is left in peace for a while, so that no mail waits for it
@@ -31,8 +33,8 @@ use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
-use crate::config::ServiceSettings;
-use crate::directory::{Answer, DomainClaim, Known};
+use crate::config::{NotFound, ServiceSettings};
+use crate::directory::{Answer, ClaimError, DomainClaim, Known, Rules};
 use crate::mail::EmailAddress;
 use crate::rim::backoff::backoff;
 use crate::rim::{Report, http, secret};
@@ -45,6 +47,7 @@ const MOST: usize = 64 << 10;
 /// The service, and what it said.
 pub struct Service {
     settings: ServiceSettings,
+    rules: Rules,
     client: reqwest::Client,
     kept: Mutex<LruCache<String, Kept>>,
     mood: Mutex<Mood>,
@@ -88,15 +91,17 @@ struct Said {
 }
 
 impl Service {
-    /// The service of the configuration; it isn't asked yet.
+    /// The service of the configuration, and the rules that tell which of its answers count; it
+    /// isn't asked yet.
     ///
     /// # Errors
     /// What stands in the way of TLS.
-    pub fn new(settings: ServiceSettings) -> Result<Self, String> {
+    pub fn new(settings: ServiceSettings, rules: Rules) -> Result<Self, String> {
         Ok(Self {
             client: http::client(settings.timeout)?,
             kept: Mutex::new(LruCache::new(settings.entries)),
             mood: Mutex::default(),
+            rules,
             settings,
         })
     }
@@ -147,6 +152,7 @@ impl Service {
             match timeout_at(deadline, asked.next()).await {
                 Ok(Some((address, Ok(answer)))) => {
                     well = true;
+                    self.tell_unfit(&address, &answer);
                     self.keep(&address, &answer);
                     answers.insert(address, answer);
                 }
@@ -209,6 +215,16 @@ impl Service {
         }
     }
 
+    /// Says that an answer counts for nothing: it is a customer's mail that goes elsewhere.
+    fn tell_unfit(&self, address: &str, answer: &Answer) {
+        let (Answer::Known(known), Ok(sender)) = (answer, EmailAddress::parse(address)) else {
+            return;
+        };
+        if let Err(why) = known.covers(&sender, &self.rules) {
+            warn!(%why, "an answer of the directory service counts for nothing");
+        }
+    }
+
     fn keep(&self, address: &str, answer: &Answer) {
         let kept = Kept { answer: answer.clone(), since: Instant::now() };
         lock(&self.kept).insert(address.to_owned(), kept);
@@ -255,6 +271,14 @@ impl Service {
                     .and_then(meant)
                     .map_err(Trouble::Odd)
             }
+            StatusCode::NOT_FOUND => match self.settings.not_found {
+                NotFound::Unknown => Ok(Answer::Unknown),
+                NotFound::Failure => Err(Trouble::Away(
+                    "it answered 404 Not Found; if it says so of senders whom it doesn't know, \
+                     write `not_found = \"unknown\"`"
+                        .to_owned(),
+                )),
+            },
             status @ (StatusCode::BAD_REQUEST
             | StatusCode::UNPROCESSABLE_ENTITY
             | StatusCode::INTERNAL_SERVER_ERROR) => {
@@ -272,6 +296,9 @@ fn meant(said: Said) -> Result<Answer, String> {
     let wrong = |what: &str| format!("the answer's `{what}` is not as documented");
     let account_manager = given(said.account_manager).map(|text| EmailAddress::parse(&text));
     let domain = given(said.domain).map(|text| DomainClaim::parse(&text));
+    if let Some(Err(ClaimError::TooBroad(_) | ClaimError::OpenToAll(_))) = &domain {
+        return Err("the answer's `domain` takes in everybody below a registry".to_owned());
+    }
     Ok(Answer::Known(Known {
         customer,
         tier: given(said.tier),

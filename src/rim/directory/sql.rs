@@ -109,7 +109,7 @@ fn said(error: sqlx::Error) -> String {
     }
 }
 
-/// The answer to a query as a CSV text.
+/// The answer to a query as a CSV text: the names of the columns, then a line a row.
 async fn rows<DB: Fields>(connection: &mut DB::Connection, query: &str) -> Result<String, String>
 where
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
@@ -128,7 +128,8 @@ where
         for (index, name) in names.iter().enumerate() {
             let text = DB::text(&row, index)
                 .ok_or_else(|| format!("the column `{name}` is not a text: cast it to one"))?;
-            out.write_field(text).map_err(written)?;
+            // A row is a line, so that the number of one tells the other.
+            out.write_field(text.replace(['\r', '\n'], " ")).map_err(written)?;
         }
         out.write_record(None::<&[u8]>).map_err(written)?;
     }

@@ -26,13 +26,13 @@ const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 #[derive(Clone)]
 struct Pages {
-    store: Arc<dyn Store>,
+    store: Option<Arc<dyn Store>>,
     health: Arc<Health>,
     clock: Arc<dyn Clock>,
 }
 
-/// Everything that is served.
-pub fn router(store: Arc<dyn Store>, health: Arc<Health>, clock: Arc<dyn Clock>) -> Router {
+/// Everything that is served; without the store, what there is to tell before the start is done.
+pub fn router(store: Option<Arc<dyn Store>>, health: Arc<Health>, clock: Arc<dyn Clock>) -> Router {
     Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
@@ -52,9 +52,12 @@ async fn healthz() -> &'static str {
 
 /// Whether it does its work: every mailbox read lately, the store answering.
 async fn readyz(State(pages): State<Pages>) -> Response {
-    let store = match timeout(PROBE, pages.store.ping()).await {
-        Ok(answered) => answered.err().map(|failure| failure.to_string()),
-        Err(_) => Some("the store does not answer".to_owned()),
+    let store = match &pages.store {
+        Some(store) => match timeout(PROBE, store.ping()).await {
+            Ok(answered) => answered.err().map(|failure| failure.to_string()),
+            Err(_) => Some("the store does not answer".to_owned()),
+        },
+        None => None,
     };
     let readiness = pages.health.readiness(pages.clock.now(), store);
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -64,7 +67,10 @@ async fn readyz(State(pages): State<Pages>) -> Response {
 /// The numbers, for Prometheus: as `OpenMetrics` for those who ask for it, else in the older text
 /// format, which everything reads.
 async fn metrics(State(pages): State<Pages>, headers: HeaderMap) -> Response {
-    let counts = timeout(SCRAPE, pages.store.counts()).await.ok().and_then(Result::ok);
+    let counts = match &pages.store {
+        Some(store) => timeout(SCRAPE, store.counts()).await.ok().and_then(Result::ok),
+        None => None,
+    };
     let text = pages.health.metrics(counts.as_ref());
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     if accept.is_some_and(|accept| accept.contains("application/openmetrics-text")) {
