@@ -59,7 +59,7 @@ impl FromStr for When {
 
 impl When {
     /// The moment, for people in a zone.
-    fn moment(self, zone: &TimeZone, now: Timestamp) -> Result<Timestamp, Failure> {
+    pub(super) fn moment(self, zone: &TimeZone, now: Timestamp) -> Result<Timestamp, Failure> {
         let local = match self {
             Self::Exact(moment) => return Ok(moment),
             Self::Local(local) => local,
@@ -142,7 +142,7 @@ impl Judge {
 }
 
 /// What is true at a moment: calendars are read, open tickets counted if there is a ledger.
-async fn presence(
+pub(super) async fn presence(
     config: &Config,
     directory: &Directory,
     at: Timestamp,

@@ -12,12 +12,13 @@ pub mod present;
 pub mod lookup;
 pub mod near;
 pub mod lint;
+pub(crate) mod away;
 mod claim;
 mod freemail;
 mod holidays;
 mod intern;
 mod ladder;
-mod table;
+pub(crate) mod table;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -215,6 +216,19 @@ impl Directory {
             ladder,
         };
         Some((party, why))
+    }
+
+    /// Why one of our people isn't at their desk now; `None` for whoever is, and for whoever is not
+    /// among them.
+    #[must_use]
+    pub fn absence(&self, person: &EmailAddress, present: &Present) -> Option<Skipped> {
+        self.people.find(person).and_then(|person| ladder::absent(person, present))
+    }
+
+    /// The time zone of people whose row names none.
+    #[must_use]
+    pub fn zone(&self) -> &TimeZone {
+        &self.rules.zone
     }
 
     /// The calendars of our people, with their zones.

@@ -34,6 +34,7 @@ mod ladder;
 mod calendar;
 mod ladder_service;
 mod directory_sources;
+mod rota;
 mod random_words;
 mod random_edits;
 mod random_patches;
