@@ -230,12 +230,6 @@ impl Rota {
         Planned { week, shifts, uncovered }
     }
 
-    /// The last week that is anybody's.
-    #[must_use]
-    pub fn last_week(&self) -> Option<Week> {
-        self.weeks.keys().next_back().copied()
-    }
-
     fn turns(&self, week: Week) -> &[Turn] {
         self.weeks.get(&week).map_or(&[], Vec::as_slice)
     }

@@ -41,8 +41,8 @@ pub(super) async fn keep_watch(overdue: Option<Duration>, shared: Shared) {
 
 fn is_late(questions: &Questions, overdue: Option<Duration>, shared: &Shared) -> bool {
     let (Some((_, since)), Some(overdue)) = (questions.oldest, overdue) else { return false };
-    shared.clock.now().duration_since(since)
-        > jiff::SignedDuration::try_from(overdue).unwrap_or(jiff::SignedDuration::MAX)
+    let waited = shared.clock.now().duration_since(since);
+    Duration::try_from(waited).is_ok_and(|waited| waited > overdue)
 }
 
 fn raise(questions: &Questions, shared: &Shared) {

@@ -9,36 +9,33 @@ use crate::diagnostic::Diagnostic;
 use crate::directory::{Directory, Present};
 
 impl Rota {
-    /// What falls to the group, from a week on.
+    /// What falls to the group, from a week on: gaps before the last week that is anybody's, and
+    /// the end, if it comes before three weeks have passed.
     #[must_use]
     pub fn gaps(&self, from: Week, directory: &Directory, present: &Present) -> Vec<Diagnostic> {
-        let last = self.last_week().filter(|last| *last >= from);
-        let ahead = std::iter::successors(last.map(|_| from), |week| Some(week.next()));
-        let ahead = ahead.take_while(|week| last.is_some_and(|last| *week <= last));
         let mut findings = Vec::new();
-        let mut open: Option<(Week, Week)> = None;
-        for planned in ahead.map(|week| self.plan(week, directory, present)) {
-            if planned.shifts.is_empty() {
-                open = Some((open.map_or(planned.week, |(first, _)| first), planned.week));
-                continue;
+        let mut next = from;
+        for week in self.weeks.range(from..).map(|(week, _)| *week) {
+            if next < week {
+                findings.push(self.nobodys(next, week.before()));
             }
-            findings.extend(open.take().map(|weeks| self.nobodys(weeks)));
-            findings.extend(self.uncovered(&planned));
+            findings.extend(self.uncovered(&self.plan(week, directory, present)));
+            next = week.next();
         }
-        let end = last.map_or(from, Week::next);
-        let message =
-            format!("nobody has a week from {end} on, so that `{}` has all", self.fallback);
-        let finding = self.finding("end-of-rota", message);
-        findings
-            .push(finding.help("add the next joiners, as `kim@callwise.example,Kim,2026-11-25`"));
+        if next <= from.next().next() {
+            let message =
+                format!("nobody has a week from {next} on, so that `{}` has all", self.fallback);
+            let help = "add the next joiners, as `kim@callwise.example,Kim,2026-11-25`";
+            findings.push(self.finding("end-of-rota", message).help(help));
+        }
         findings
     }
 
-    fn nobodys(&self, (first, last): (Week, Week)) -> Diagnostic {
+    fn nobodys(&self, first: Week, last: Week) -> Diagnostic {
         let weeks = if first == last { first.to_string() } else { format!("{first} to {last}") };
         let message = format!("nobody has {weeks}, so that `{}` has it", self.fallback);
-        self.finding("nobodys-week", message)
-            .help("give it to somebody with a line that has `week`")
+        let help = "give it to somebody with a line that has `week`";
+        self.finding("nobodys-week", message).help(help)
     }
 
     /// Working days are from Monday to Friday here: that nobody is there on a Sunday is no news.

@@ -37,6 +37,12 @@ impl Week {
         Self(self.0.saturating_add(7.days()))
     }
 
+    /// The week before it.
+    #[must_use]
+    pub fn before(self) -> Self {
+        Self(self.0.saturating_sub(7.days()))
+    }
+
     /// Its first day.
     #[must_use]
     pub fn monday(self) -> Date {
