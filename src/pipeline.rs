@@ -11,7 +11,7 @@ use crate::classify::Scratch;
 use crate::config::Folders;
 use crate::dictionary::{Dictionaries, TeamId};
 use crate::directory::{Directory, NoMatch, Party, Present, Rung};
-use crate::mail::trust::{Door, trust};
+use crate::mail::trust::{Door, is_disowned, trust};
 use crate::mail::{Kind, Mail, original, parse};
 use crate::route::{
     Case, Decision, Forward, Identified, Policy, Reason, ReturnedMail, Ruling, Signs, Target,
@@ -128,11 +128,15 @@ fn looked_up(
     {
         mail.kind = Kind::Person;
     }
+    let marks = &arrival.door.marks;
+    // A loop before all else: it must not go round once more.
+    if marks.ticket(mail.marks.iter().map(String::as_str)).is_some() {
+        mail.kind = Kind::Loop;
+    }
     let party = directory.identify(mail.sender.as_ref(), arrival.present);
-    let returned = mail.returned.as_ref().map(|about| ReturnedMail {
-        message_id: about.message_id.clone(),
-        ticket: None,
-        ours: about.ours,
+    let returned = mail.returned.as_ref().map(|about| {
+        let ticket = marks.ticket(about.marks.iter().map(String::as_str));
+        ReturnedMail { message_id: about.message_id.clone(), ticket, ours: ticket.is_some() }
     });
     let signs = Signs {
         trust: trust(&mail, arrival.door),
@@ -142,7 +146,7 @@ fn looked_up(
         ..Signs::default()
     };
     let (party, signs) = match &party {
-        Party::Colleague { .. } => sent_on(directory, &mail, (party, signs), arrival.present),
+        Party::Colleague { .. } => sent_on(directory, &mail, (party, signs), arrival),
         Party::Registered { .. } | Party::Unregistered { .. } | Party::Unanswered { .. } => {
             (party, signs)
         }
@@ -156,17 +160,18 @@ fn sent_on(
     directory: &Directory,
     mail: &Mail,
     (party, mut signs): (Party, Signs),
-    present: &Present,
+    arrival: Arrival<'_>,
 ) -> (Party, Signs) {
-    let mut attached = mail.attached.iter().flatten();
-    let one = attached.next().filter(|first| attached.all(|other| other == *first));
-    let all_named = mail.attached.iter().all(Option::is_some);
+    let mut senders = mail.attached.iter().filter_map(|attached| attached.sender.as_ref());
+    let one = senders.next().filter(|first| senders.all(|other| other == *first));
+    let all_named = mail.attached.iter().all(|attached| attached.sender.is_some());
     let (from, attached) = match (one, original::pasted(mail)) {
         (Some(from), _) if all_named => (from.clone(), true),
         (_, Some(from)) => (from, false),
         _ => return (party, signs),
     };
-    let theirs = directory.identify(Some(&from), present);
+    let disowned = attached && mail.attached.iter().any(|it| is_disowned(it, arrival.door));
+    let theirs = directory.identify(Some(&from), arrival.present);
     let (customer, takes) = match &theirs {
         Party::Registered { customer, ladder, .. } => {
             let takes = ladder.taken_by().and_then(Rung::person);
@@ -178,8 +183,8 @@ fn sent_on(
             (None, None)
         }
     };
-    let counts = attached && customer.is_some() && signs.trust.holds();
-    signs.forward = Some(Forward { from, attached, customer, takes });
+    let counts = attached && !disowned && customer.is_some() && signs.trust.holds();
+    signs.forward = Some(Forward { from, attached, disowned, customer, takes });
     (if counts { theirs } else { party }, signs)
 }
 

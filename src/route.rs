@@ -1,6 +1,6 @@
 //! The decision: from who sent a mail and what the dictionaries say of it to where it goes.
 //!
-//! [`decide`] is a pure function of its arguments, so that every decision can be replayed. It
+//! [`rule`] is a pure function of its arguments, so that every decision can be replayed. It
 //! knows nothing of folders or servers.
 
 pub mod follow;
@@ -246,7 +246,7 @@ impl Case<'_> {
             Kind::Calendar if !self.is_customers() => {
                 treated(treatments.calendar, Reason::Calendar)
             }
-            Kind::Person | Kind::List | Kind::Calendar | Kind::Encrypted => None,
+            Kind::Person | Kind::Signed | Kind::List | Kind::Calendar | Kind::Encrypted => None,
         };
         let spam = self.signs.spam.is_some() && !self.is_customers();
         decision.or_else(|| if spam { treated(treatments.spam, Reason::Spam) } else { None })
@@ -265,6 +265,7 @@ impl Case<'_> {
         match sent_on {
             _ if flood.is_some() => Some(ask(Reason::TooMany)),
             _ if claims => Some(ask(Reason::ClaimsToBe)),
+            Some(forward) if forward.disowned => Some(ask(Reason::LooksForwarded)),
             // It would count as the customer's if its sender counted as a colleague.
             Some(forward) if forward.attached => Some(ask(Reason::ClaimsToBe)),
             Some(_) => Some(ask(Reason::LooksForwarded)),

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::dictionary::TeamId;
+use crate::directory::Party;
 use crate::mail::EmailAddress;
-use crate::route::{Decision, Reason, Target};
+use crate::route::{Decision, Reason, Signs, Target};
 
 /// What a person can answer to an assist question.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,16 +26,19 @@ pub enum Answer {
 /// Why an answer or its withdrawal is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Refused {
-    /// The ticket is not a question.
-    #[error(
-        "it is not a question: it went to `{to}` ({reason}); \
-         only a ticket that waits in assist can be answered"
-    )]
-    NotAQuestion {
-        /// Where it went.
+    /// The ticket is there already.
+    #[error("it is with `{to}` already ({reason})")]
+    AlreadyThere {
+        /// Where it is.
         to: String,
         /// Why.
         reason: &'static str,
+    },
+    /// Somebody answered it, who should know if the answer changes.
+    #[error("it was answered: `{to}`")]
+    Answered {
+        /// Where it went.
+        to: String,
     },
     /// The ticket was not answered by a person.
     #[error("nobody answered it, so there is nothing to take back ({reason})")]
@@ -44,24 +48,45 @@ pub enum Refused {
     },
 }
 
-/// The decision that an answer makes of a question.
+/// The decision that an answer makes of a question, or of a mail that went somewhere by itself: then
+/// it corrects that.
 ///
 /// # Errors
-/// [`Refused::NotAQuestion`] if the ticket does not wait for a person.
+/// [`Refused::AlreadyThere`] if that is where the mail is; [`Refused::Answered`] if a person sent it
+/// elsewhere, whose answer has to be taken back first.
 pub fn answered(current: &Decision, answer: &Answer) -> Result<Decision, Refused> {
-    match current.target {
-        // What was set aside may be answered too: a person who looks at it knows where it belongs.
-        Target::Assist | Target::SetAside => {}
-        Target::Person(_) | Target::Team(_) | Target::Filed => {
-            let to = current.target.to().unwrap_or(current.target.name()).to_owned();
-            return Err(Refused::NotAQuestion { to, reason: current.reason.name() });
-        }
-    }
     let target = match answer {
         Answer::Team(team) => Target::Team(team.clone()),
         Answer::Person(person) => Target::Person(person.clone()),
     };
+    let to = || current.target.to().unwrap_or(current.target.name()).to_owned();
+    if current.target == target {
+        return Err(Refused::AlreadyThere { to: to(), reason: current.reason.name() });
+    }
+    if current.reason == Reason::Answered {
+        return Err(Refused::Answered { to: to() });
+    }
     Ok(Decision { target, reason: Reason::Answered })
+}
+
+/// The customer that an answer confirms a mail to be from: whoever sends what claims to be a
+/// customer's to a person takes the claim for true.
+#[must_use]
+pub fn confirmed(current: &Decision, answered: &Decision, party: &Party) -> Option<String> {
+    let Party::Registered { customer, .. } = party else { return None };
+    let believed =
+        current.reason == Reason::ClaimsToBe && matches!(answered.target, Target::Person(_));
+    believed.then(|| customer.clone())
+}
+
+/// What becomes of a mail that waits only because the mail that it follows was a question, now that
+/// this went to `target`: the decision and what it rests on, as if it came now. `None` for any other.
+#[must_use]
+pub fn follows(current: &Decision, signs: &Signs, target: &Target) -> Option<(Decision, Signs)> {
+    let waits_for_it = current.target == Target::Assist && current.reason == Reason::FollowUp;
+    let mut signs = signs.clone();
+    signs.thread.as_mut().filter(|_| waits_for_it)?.now = target.clone();
+    Some((Decision { target: target.clone(), reason: current.reason }, signs))
 }
 
 /// The decision that taking an answer back leads to: the question is open again.
@@ -84,14 +109,15 @@ mod tests {
     }
 
     #[test]
-    fn only_questions_are_answered_and_only_answers_taken_back() {
+    fn what_may_be_answered_and_what_taken_back() {
         // (what shows, current target, reason, may be answered, may be taken back)
         let cases = [
             ("a question", Target::Assist, Reason::BelowThreshold, true, false),
             ("set aside", Target::SetAside, Reason::Failed, true, false),
             ("undeliverable", Target::Assist, Reason::Undeliverable, true, false),
-            ("routed by words", team("billing"), Reason::Confident, false, false),
-            ("filed", Target::Filed, Reason::Bounce, false, false),
+            ("routed by words", team("billing"), Reason::Confident, true, false),
+            ("there already", team("sales"), Reason::Confident, false, false),
+            ("filed", Target::Filed, Reason::Bounce, true, false),
             ("answered", team("billing"), Reason::Answered, false, true),
             ("taken back", Target::Assist, Reason::Undone, true, false),
             ("claims to be a customer", Target::Assist, Reason::ClaimsToBe, true, false),

@@ -5,17 +5,21 @@ use postroom::assist::{self, Answer};
 use postroom::config::Config;
 use postroom::diagnostic::nearest;
 use postroom::dictionary::TeamId;
+use postroom::directory::Present;
 use postroom::mail::EmailAddress;
 use postroom::rim::clock::SystemClock;
-use postroom::route::{Decision, Reason};
+use postroom::route::{Decision, Reason, Target};
 use postroom::seams::{
-    Amendment, Clock, Progress, Store, Ticket, TicketDetail, TicketFilter, TicketId,
+    Amendment, Clock, Evidence, Progress, Store, Ticket, TicketDetail, TicketFilter, TicketId,
 };
 use postroom::serve::rules;
 use tokio::runtime::Runtime;
 
 use super::output::{json_line, row, short, table, text};
 use super::{Failure, Global, ledger, rota};
+
+/// So many waiting mails follow an answer at most.
+const FOLLOWERS: u32 = 1_000;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -37,7 +41,10 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Say which team or person a mail belongs to; it is delivered there
+    /// Say which team or person a mail belongs to; it is delivered there, and so is what followed it
+    ///
+    /// A mail that went somewhere by itself can be answered too: that corrects where it went, and its
+    /// thread goes along from then on. An answer is changed by `undo` and another answer.
     Answer {
         /// The ticket's number
         #[arg(value_name = "N")]
@@ -80,14 +87,16 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Failure> {
                 let detail = store.ticket(TicketId(*ticket)).await?;
                 let decision = assist::answered(&detail.ticket.decision, &answer);
                 let decision = decision.map_err(|refused| refuse(&detail.ticket, &refused))?;
-                decide(store, &config, &detail, decision, by).await?;
-                text(&format!("ticket {ticket} goes to {to}\n"))
+                let target = decision.target.clone();
+                decide(store, &config, &detail, (decision, None), by).await?;
+                text(&format!("ticket {ticket} goes to {to}\n"))?;
+                bring_along(store, &config, TicketId(*ticket), &target, by).await
             }
             Command::Undo { ticket, by } => {
                 let detail = store.ticket(TicketId(*ticket)).await?;
                 let decision = assist::undone(&detail.ticket.decision);
                 let decision = decision.map_err(|refused| refuse(&detail.ticket, &refused))?;
-                decide(store, &config, &detail, decision, by).await?;
+                decide(store, &config, &detail, (decision, None), by).await?;
                 let stays = match detail.ticket.progress {
                     Progress::Delivered => {
                         "; its mail stays in the folder where it is until it is answered"
@@ -161,7 +170,7 @@ async fn decide(
     store: &dyn Store,
     config: &Config,
     detail: &TicketDetail,
-    decision: Decision,
+    (decision, evidence): (Decision, Option<Evidence>),
     by: &str,
 ) -> Result<(), Failure> {
     let source = detail.places.first().map(|place| &place.source);
@@ -176,12 +185,41 @@ async fn decide(
     let amendment = Amendment {
         ticket: detail.ticket.id,
         instead_of: detail.ticket.decision.clone(),
+        customer: assist::confirmed(&detail.ticket.decision, &decision, &detail.evidence.party),
         action: mailbox.folders.action(&decision),
         decision,
-        evidence: None,
+        evidence,
         by: by.to_owned(),
     };
     Ok(store.amend(&amendment, SystemClock.now()).await?)
+}
+
+/// Brings what waits only because it follows a ticket to where this went.
+async fn bring_along(
+    store: &dyn Store,
+    config: &Config,
+    thread: TicketId,
+    target: &Target,
+    by: &str,
+) -> Result<(), Failure> {
+    let waiting = TicketFilter {
+        target: Some(Target::Assist.name().to_owned()),
+        follows: Some(thread),
+        oldest_first: true,
+        limit: FOLLOWERS,
+        ..TicketFilter::default()
+    };
+    for detail in store.details(&waiting).await? {
+        let TicketDetail { ticket, evidence, .. } = &detail;
+        let Some((decision, signs)) = assist::follows(&ticket.decision, &evidence.signs, target)
+        else {
+            continue;
+        };
+        let evidence = Some(Evidence { signs, ..evidence.clone() });
+        decide(store, config, &detail, (decision, evidence), by).await?;
+        text(&format!("ticket {} follows it\n", ticket.id))?;
+    }
+    Ok(())
 }
 
 /// A team that has a dictionary, or stands at the end of the ladders; or one of our people.
@@ -190,8 +228,13 @@ fn known(config: &Config, name: &str) -> Result<Answer, Failure> {
     if name.contains('@') {
         let person =
             EmailAddress::parse(name).map_err(|wrong| Failure::input(wrong.to_string()))?;
-        let known = rules.directory.knows(&person).then_some(Answer::Person(person));
-        return known.ok_or_else(|| Failure::input(format!("`{name}` is not among our people")));
+        if !rules.directory.knows(&person) {
+            return Err(Failure::input(format!("`{name}` is not among our people")));
+        }
+        if rules.directory.is_away(&person, &Present::at(SystemClock.now())) {
+            text(&format!("{person} is away just now, but gets it all the same\n"))?;
+        }
+        return Ok(Answer::Person(person));
     }
     let mut teams: Vec<&str> = rules.dictionaries.teams().map(|(team, _)| team.as_str()).collect();
     teams.push(config.directory.rules.last_rung.as_str());

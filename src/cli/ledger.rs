@@ -70,10 +70,9 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Failure> {
                 let filter = TicketFilter {
                     target: decision.clone(),
                     to: to.clone(),
-                    reason: None,
                     before: before.map(TicketId),
-                    oldest_first: false,
                     limit: *limit,
+                    ..TicketFilter::default()
                 };
                 list(store, &filter, *json).await
             }
@@ -196,7 +195,12 @@ fn happened(event: &Event) -> String {
         }
         Happening::DeliveryFailed { why, attempt } => format!("try {attempt} failed: {why}"),
         Happening::DeliveryGivenUp { why } => format!("delivery given up: {why}"),
-        Happening::Bounced { ticket } => format!("a bounce came that is about it: ticket {ticket}"),
+        Happening::Bounced { ticket, ours: false } => {
+            format!("a bounce came that is about it: ticket {ticket}")
+        }
+        Happening::Bounced { ticket, ours: true } => {
+            format!("it did not arrive: ticket {ticket} is the bounce")
+        }
         Happening::RetryAsked { by } => format!("{by} asked to read it again"),
     }
 }

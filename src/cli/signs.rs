@@ -16,8 +16,14 @@ pub(super) fn lines(party: &Party, signs: &Signs) -> String {
     if let Some(forward) = &signs.forward {
         let of = forward.customer.as_ref().map_or(String::new(), |name| format!(" ({name})"));
         let from = &forward.from;
-        line(if forward.attached {
-            format!("sent on by a colleague; the attached mail is from {from}{of}")
+        line(if forward.disowned {
+            format!(
+                "sent on by a colleague; the attached mail names {from}{of}, but our server said that it is not theirs (DMARC)"
+            )
+        } else if forward.attached {
+            format!(
+                "sent on by a colleague; what stands above is about them, and the attached mail is from {from}{of}"
+            )
         } else {
             format!("looks forwarded from {from}{of}; pasted text may say anything")
         });
@@ -114,7 +120,7 @@ fn follow_up(thread: &Thread) -> String {
         Outcome::Unproven => "a new mail: nothing shows that it is from whom it names",
         Outcome::TooOld => "a new mail: that is too long ago",
         Outcome::Closed => "a new mail: that was filed or set aside",
-        Outcome::HolderBusy => "that is with somebody who is busy",
+        Outcome::HolderBusy => "decided anew: that is with somebody who is away",
         Outcome::Forwarded => "a new mail: it is sent on",
     };
     let day = if *days == 1 { "day" } else { "days" };

@@ -119,7 +119,7 @@ fn door(section: &Section<'_>, has_customers: bool) -> Door {
             _ => {}
         }
     }
-    Door { authserv_ids, policy }
+    Door { authserv_ids, policy, ..Door::default() }
 }
 
 /// A text that has no default.

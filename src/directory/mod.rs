@@ -20,6 +20,7 @@ mod intern;
 mod ladder;
 pub(crate) mod table;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -198,6 +199,31 @@ impl Directory {
     #[must_use]
     pub fn is_gone(&self, person: &EmailAddress, present: &Present) -> bool {
         ladder::gone(self.people.find(person), present).is_some()
+    }
+
+    /// Whether somebody is away for a while, or isn't one of us any more: what follows a mail of
+    /// theirs goes to somebody else. A night, a weekend or a full desk is no reason to tear a thread
+    /// apart.
+    #[must_use]
+    pub fn is_away(&self, person: &EmailAddress, present: &Present) -> bool {
+        match ladder::gone(self.people.find(person), present) {
+            Some(Skipped::Away { .. } | Skipped::Calendar { .. }) => true,
+            // Where nobody is listed, nothing is known of anybody.
+            Some(Skipped::Unknown) => self.people.len() > 0,
+            Some(
+                Skipped::Holiday { .. }
+                | Skipped::OutsideHours { .. }
+                | Skipped::Full { .. }
+                | Skipped::AlreadyTried,
+            )
+            | None => false,
+        }
+    }
+
+    /// The form in which two spellings of one mailbox are equal.
+    #[must_use]
+    pub fn mailbox_of<'a>(&self, address: &'a EmailAddress) -> Cow<'a, str> {
+        mailbox_of(address, self.rules.gmail_dots)
     }
 
     /// The same party with the ladder climbed anew, if the person who took the mail can't have it

@@ -1,13 +1,11 @@
 //! What kind of mail it is, from its header alone.
 //!
-//! The first that holds decides: our own mail come back, a bounce, a read receipt, an automatic
-//! answer, a calendar item, an encrypted mail, a list; anything else is a person's.
+//! The first that holds decides: a bounce, a read receipt, an automatic answer, a calendar item, an
+//! encrypted mail, a list, a signed mail; anything else is a person's. Whether it is our own mail
+//! come back is for whoever has the key of [`super::mark`].
 
 use super::Kind;
 use super::fields::Fields;
-
-/// The field that every mail of Postroom's own carries.
-pub const OWN_FIELD: &str = "postroom-ticket";
 
 /// Subjects of out-of-office notes. They count only together with a field that a program sets,
 /// since people write such words too.
@@ -51,9 +49,7 @@ const SPAM_FLAGS: [(&str, Says); 9] = [
 /// Says what kind of mail it is. `subject` is decoded.
 pub(super) fn kind(fields: &Fields<'_>, subject: &str, sender: Option<&str>) -> Kind {
     let content = Content::of(fields);
-    if fields.has(OWN_FIELD) {
-        Kind::Loop
-    } else if is_bounce(fields, &content, sender) {
+    if is_bounce(fields, &content, sender) {
         Kind::Bounce
     } else if content.is("multipart/report") && content.says("disposition-notification") {
         Kind::Receipt
@@ -68,6 +64,8 @@ pub(super) fn kind(fields: &Fields<'_>, subject: &str, sender: Option<&str>) -> 
         Kind::Encrypted
     } else if is_list(fields) {
         Kind::List
+    } else if content.is("multipart/signed") {
+        Kind::Signed
     } else {
         Kind::Person
     }
@@ -153,6 +151,8 @@ fn is_encrypted(content: &Content) -> bool {
         // `signed-data` too: its text is packed together with the signature.
         || content.is("application/pkcs7-mime")
         || content.is("application/x-pkcs7-mime")
+        // RFC 8551 §3.2.1: by the name of the file where the type was lost on the way.
+        || (content.is("application/octet-stream") && content.says(".p7m"))
 }
 
 /// The field by which the receiving server calls a mail spam, as `X-Spam-Flag: yes`.

@@ -15,6 +15,7 @@ mod closings;
 mod fields;
 mod html;
 pub mod kind;
+pub mod mark;
 mod message;
 mod parts;
 mod nesting;
@@ -104,8 +105,10 @@ pub struct Mail {
     pub authentication: Vec<trust::AuthField>,
     /// The field by which the receiving server calls it spam, if it does.
     pub spam: Option<String>,
-    /// The senders of the mails that are attached to it; nothing for one that names none.
-    pub attached: Vec<Option<EmailAddress>>,
+    /// The mails that are attached to it.
+    pub attached: Vec<original::Attached>,
+    /// What stands in its `Postroom-Ticket` fields, whoever wrote them; [`mark`] knows ours.
+    pub marks: Vec<String>,
     /// What a bounce says of the mail that it is about.
     pub returned: Option<original::Returned>,
     /// What was odd about the bytes.
@@ -195,11 +198,14 @@ pub enum Kind {
     /// A mail whose text can't be read without its addressee's key, or without taking its signature
     /// apart (S/MIME or PGP).
     Encrypted,
+    /// A mail that is signed (S/MIME or PGP) and can be read; whether the signature is good, nobody
+    /// checked. It is a person's like any other.
+    Signed,
 }
 
 impl Kind {
     /// Every kind, with its name in files and output.
-    pub const ALL: [(Self, &'static str); 8] = [
+    pub const ALL: [(Self, &'static str); 9] = [
         (Self::Person, "person"),
         (Self::AutoReply, "auto_reply"),
         (Self::Bounce, "bounce"),
@@ -208,6 +214,7 @@ impl Kind {
         (Self::Calendar, "calendar"),
         (Self::Receipt, "receipt"),
         (Self::Encrypted, "encrypted"),
+        (Self::Signed, "signed"),
     ];
 
     /// Its name in files and output.

@@ -5,9 +5,9 @@
 use mail_parser::{Message, PartType};
 use memchr::memchr_iter;
 
-use super::kind::OWN_FIELD;
 use super::phrases::{FORWARDED, HEADER_LABELS};
-use super::{EmailAddress, Mail, TextPlace, thread};
+use super::trust::{self, AuthField};
+use super::{EmailAddress, Mail, TextPlace, mark, thread};
 
 /// More attached mails than these are not looked at.
 const MAX_ATTACHED: usize = 20;
@@ -27,17 +27,33 @@ const FORWARD_PREFIXES: [&str; 14] = [
 pub struct Returned {
     /// Its Message-ID.
     pub message_id: Option<String>,
-    /// Whether it carries the field that every mail of Postroom's own does.
-    pub ours: bool,
+    /// What stands in its `Postroom-Ticket` fields, whoever wrote them.
+    pub marks: Vec<String>,
 }
 
-/// The senders of the mails that are attached, in order; nothing for one that names none.
-pub(super) fn attached(message: &Message<'_>) -> Vec<Option<EmailAddress>> {
-    let sender = |inner: &Message<'_>| {
-        let from = inner.from()?.iter().next()?;
-        EmailAddress::parse(from.address()?).ok()
+/// A mail that is attached to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attached {
+    /// Who sent it, as it says itself; nothing if it names nobody.
+    pub sender: Option<EmailAddress>,
+    /// What mail servers said of that, from the top.
+    pub authentication: Vec<AuthField>,
+}
+
+/// The mails that are attached, in order.
+pub(super) fn attached(message: &Message<'_>) -> Vec<Attached> {
+    let attached = |inner: &Message<'_>| {
+        let from = inner.from().and_then(|from| from.iter().next());
+        let sender = from.and_then(|from| EmailAddress::parse(from.address()?).ok());
+        let mut above = true;
+        let said = inner.headers_raw().filter_map(|(name, value)| {
+            above &= !name.eq_ignore_ascii_case("received");
+            let is_said = name.eq_ignore_ascii_case("authentication-results");
+            is_said.then_some((value.as_bytes(), above))
+        });
+        Attached { sender, authentication: trust::fields(said) }
     };
-    inner(message).map(sender).collect()
+    inner(message).map(attached).collect()
 }
 
 /// The mails that are attached.
@@ -54,12 +70,17 @@ pub(super) fn inner<'a, 'x>(message: &'a Message<'x>) -> impl Iterator<Item = &'
 }
 
 /// Reads what comes back in a bounce. The original, or its header, is a part of its own or just
-/// pasted below the apology: its fields stand at the beginning of lines either way.
-pub(super) fn returned(raw: &[u8], header_end: usize) -> Option<Returned> {
+/// pasted below the apology: its fields stand at the beginning of lines either way. One that brings
+/// nothing back may still say which mail it `answers`.
+pub(super) fn returned(
+    raw: &[u8],
+    header_end: usize,
+    answers: Option<&String>,
+) -> Option<Returned> {
     let body = raw.get(header_end..)?;
     let body = body.get(..MAX_RETURNED).unwrap_or(body);
     let mut message_id = None;
-    let mut ours = false;
+    let mut marks = Vec::new();
     let starts = std::iter::once(0).chain(memchr_iter(b'\n', body).map(|end| end + 1));
     for line in starts.filter_map(|start| body.get(start..)) {
         if message_id.is_none()
@@ -67,9 +88,13 @@ pub(super) fn returned(raw: &[u8], header_end: usize) -> Option<Returned> {
         {
             message_id = thread::ids(value).into_iter().next();
         }
-        ours |= value_of(line, OWN_FIELD).is_some();
+        if marks.len() < mark::MAX_FIELDS {
+            let value = value_of(line, mark::FIELD).map(String::from_utf8_lossy);
+            marks.extend(value.map(|value| value.trim().to_owned()));
+        }
     }
-    (ours || message_id.is_some()).then_some(Returned { message_id, ours })
+    let message_id = message_id.or_else(|| answers.cloned());
+    (!marks.is_empty() || message_id.is_some()).then_some(Returned { message_id, marks })
 }
 
 /// The value of the field with this name that stands at the beginning of a text, as far as its

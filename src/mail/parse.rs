@@ -13,8 +13,8 @@ use sha2::{Digest, Sha256};
 use super::fields::{Fields, header_too_large};
 use super::nesting::nested_too_deep;
 use super::{
-    EmailAddress, Kind, Mail, MailKey, Oddity, Text, TextPlace, body, charset, html, kind, message,
-    original, pgp, text, thread, trust,
+    EmailAddress, Kind, Mail, MailKey, Oddity, Text, TextPlace, body, charset, html, kind, mark,
+    message, original, pgp, text, thread, trust,
 };
 
 /// More levels of nested parts than this are not read.
@@ -65,15 +65,21 @@ pub fn parse(raw: &[u8], size: u64) -> Mail {
     }
     let sender = mail.sender.as_ref().map(EmailAddress::as_str);
     mail.kind = kind::kind(&fields, &mail.subject, sender);
-    if mail.kind == Kind::Person && message.as_ref().is_some_and(asks_a_calendar) {
+    let is_persons = matches!(mail.kind, Kind::Person | Kind::Signed);
+    if is_persons && message.as_ref().is_some_and(asks_a_calendar) {
         mail.kind = Kind::Calendar;
     }
     if mail.kind == Kind::Person && pgp::is_encrypted(&mail.text.body) {
         mail.kind = Kind::Encrypted;
     }
     if mail.kind == Kind::Bounce {
-        mail.returned = original::returned(raw, fields.end);
+        mail.returned = original::returned(raw, fields.end, mail.answers.first());
     }
+    if mail.kind == Kind::Person && pgp::is_signed(&mail.text.body) {
+        mail.kind = Kind::Signed;
+    }
+    let marks = fields.all(mark::FIELD).take(mark::MAX_FIELDS).map(String::from_utf8_lossy);
+    mail.marks = marks.map(|value| value.trim().to_owned()).collect();
     mail.spam = kind::spam_flag(&fields);
     mail.list_id = fields.first("list-id").map(list_id);
     mail.authentication = trust::fields(fields.above("authentication-results", "received"));
@@ -104,6 +110,7 @@ fn blank(key: MailKey, size: u64) -> Mail {
         authentication: Vec::new(),
         spam: None,
         attached: Vec::new(),
+        marks: Vec::new(),
         returned: None,
         oddities: BTreeSet::new(),
         size,

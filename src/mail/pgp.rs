@@ -17,6 +17,11 @@ pub(super) fn is_encrypted(body: &str) -> bool {
     body.trim_start().starts_with(ENCRYPTED)
 }
 
+/// Whether some of the text is signed.
+pub(super) fn is_signed(body: &str) -> bool {
+    body.lines().any(|line| line.trim_end() == SIGNED)
+}
+
 /// The lines around a signed text, which nobody wrote.
 pub(super) fn armor(body: &str) -> Vec<(Range<usize>, TextPlace)> {
     let Some(start) = body.find(SIGNED) else { return Vec::new() };
@@ -49,6 +54,7 @@ mod tests {
         assert!(pieces[0].starts_with("-----BEGIN") && pieces[0].ends_with("SHA256\n\n"));
         assert!(pieces[1].starts_with("-----BEGIN") && pieces[1].ends_with("URE-----"));
         assert_eq!(armor("nothing of the kind"), []);
+        assert!(is_signed(body) && !is_signed("Look: -----BEGIN PGP SIGNED MESSAGE-----"));
         assert!(is_encrypted("\n-----BEGIN PGP MESSAGE-----\n\nhQEM"));
         assert!(!is_encrypted("Look: -----BEGIN PGP MESSAGE-----"));
     }

@@ -8,6 +8,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::authres::{self, Finding, Results};
+use super::mark::Marks;
+use super::original::Attached;
 use super::{EmailAddress, Mail, Oddity};
 
 /// More fields than these are not kept: our own server's is the topmost or close to it.
@@ -35,6 +37,8 @@ pub struct Door {
     pub authserv_ids: Vec<String>,
     /// What a sender needs to be taken for who they say they are.
     pub policy: TrustPolicy,
+    /// What marks a mail as Postroom's own.
+    pub marks: Marks,
 }
 
 /// What a sender needs to be taken for who they say they are.
@@ -174,6 +178,17 @@ pub fn trust(mail: &Mail, door: &Door) -> Trust {
     Trust { policy: door.policy, verdict, basis }
 }
 
+/// Whether the server that received an attached mail for us said that it is not from whom it names.
+/// Whoever attached it could have written that it is, but hardly that it isn't.
+#[must_use]
+pub fn is_disowned(attached: &Attached, door: &Door) -> bool {
+    let Some(sender) = attached.sender.as_ref().filter(|_| !door.authserv_ids.is_empty()) else {
+        return false;
+    };
+    let (verdict, _) = said(sender, &attached.authentication, &door.authserv_ids);
+    verdict == TrustVerdict::Failed
+}
+
 fn verdict(mail: &Mail, ours: &[String]) -> (TrustVerdict, Option<Basis>) {
     let doubt = |why| TrustVerdict::Unverified { why };
     let Some(sender) = &mail.sender else { return (doubt(Doubt::NoSender), None) };
@@ -181,7 +196,17 @@ fn verdict(mail: &Mail, ours: &[String]) -> (TrustVerdict, Option<Basis>) {
     if mail.oddities.contains(&Oddity::SeveralSenders) {
         return (doubt(Doubt::SeveralSenders), None);
     }
-    let read = match our_results(&mail.authentication, ours) {
+    said(sender, &mail.authentication, ours)
+}
+
+/// What our servers say of a sender in these fields.
+fn said(
+    sender: &EmailAddress,
+    fields: &[AuthField],
+    ours: &[String],
+) -> (TrustVerdict, Option<Basis>) {
+    let doubt = |why| TrustVerdict::Unverified { why };
+    let read = match our_results(fields, ours) {
         Ok(read) => read,
         Err(why) => return (doubt(why), None),
     };

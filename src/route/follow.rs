@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Signs, Target};
-use crate::directory::Party;
+use crate::directory::{Directory, Party, Present};
 use crate::mail::{EmailAddress, Mail};
 
 /// A recorded mail that another may answer.
@@ -65,7 +65,7 @@ pub enum Outcome {
     TooOld,
     /// The ticket was filed or set aside, where nobody would see what follows.
     Closed,
-    /// Whoever has the ticket is busy: the contact ladder finds somebody else.
+    /// Whoever has the ticket is away, or no longer one of us: it is decided as a new mail is.
     HolderBusy,
     /// A colleague sends it on, which asks for another place than where it is.
     Forwarded,
@@ -91,33 +91,46 @@ impl Thread {
     }
 }
 
+/// What beside the mail and the ledger decides whether a thread is followed.
+#[derive(Clone, Copy)]
+pub struct Moment<'a> {
+    /// Who of us is there.
+    pub directory: &'a Directory,
+    /// Who of them is away.
+    pub present: &'a Present,
+    /// When the mail came.
+    pub came: Timestamp,
+    /// How long a thread may rest; `None` for ever.
+    pub rests: Option<Duration>,
+}
+
 /// What a mail answers, of all that the ledger knows of the mails that it names: the first that
 /// it follows, in the order in which it names them; else the first at all, with why it is not
 /// followed.
-///
-/// `at` is when the mail came, `rests` how long a thread may rest; `None` for ever.
 #[must_use]
 pub fn thread(
     mail: &Mail,
     (party, signs): (&Party, &Signs),
     earlier: &[Earlier],
-    at: Timestamp,
-    rests: Option<Duration>,
+    moment: Moment<'_>,
 ) -> Option<Thread> {
+    let Moment { directory, present, came, rests } = moment;
     let named = mail
         .answers
         .iter()
         .flat_map(|id| earlier.iter().filter(move |earlier| earlier.message_id == *id));
+    let is_away =
+        |now: &Target| matches!(now, Target::Person(holder) if directory.is_away(holder, present));
     let mut first = None;
     for earlier in named {
-        let age = at.duration_since(earlier.came);
+        let age = came.duration_since(earlier.came);
         let too_old = rests.is_some_and(|rests| age > rests.try_into().unwrap_or(age));
-        let outcome = match tie(mail, (party, signs), earlier) {
+        let outcome = match tie(mail, (party, signs), earlier, directory) {
             _ if signs.forward.is_some() => Outcome::Forwarded,
             Err(outcome) => outcome,
             Ok(_) if too_old => Outcome::TooOld,
             Ok(_) if matches!(earlier.now, Target::Filed | Target::SetAside) => Outcome::Closed,
-            Ok(_) if is_busy(party, &earlier.now) => Outcome::HolderBusy,
+            Ok(_) if is_away(&earlier.now) => Outcome::HolderBusy,
             Ok(by) => Outcome::Follows { by },
         };
         let thread = Thread {
@@ -136,8 +149,16 @@ pub fn thread(
 }
 
 /// What the sender has to do with a ticket, or why nothing that counts.
-fn tie(mail: &Mail, (party, signs): (&Party, &Signs), earlier: &Earlier) -> Result<Tie, Outcome> {
-    let same_address = mail.sender.as_ref().is_some_and(|sender| earlier.senders.contains(sender));
+fn tie(
+    mail: &Mail,
+    (party, signs): (&Party, &Signs),
+    earlier: &Earlier,
+    directory: &Directory,
+) -> Result<Tie, Outcome> {
+    let same_address = mail.sender.as_ref().is_some_and(|sender| {
+        let theirs = directory.mailbox_of(sender);
+        earlier.senders.iter().any(|known| directory.mailbox_of(known) == theirs)
+    });
     let (tie, proven) = match party {
         Party::Registered { customer, .. } if earlier.customers.contains(customer) => {
             (Tie::SameCustomer, signs.trust.holds())
@@ -154,13 +175,4 @@ fn tie(mail: &Mail, (party, signs): (&Party, &Signs), earlier: &Earlier) -> Resu
         }
     };
     if proven { Ok(tie) } else { Err(Outcome::Unproven) }
-}
-
-/// Whether the one who has a ticket was just found to be busy.
-fn is_busy(party: &Party, now: &Target) -> bool {
-    let (Party::Registered { ladder, .. }, Target::Person(holder)) = (party, now) else {
-        return false;
-    };
-    let skipped = ladder.steps.iter().filter(|step| step.skipped.is_some());
-    skipped.filter_map(|step| step.rung.person()).any(|person| person == holder)
 }

@@ -91,6 +91,9 @@ pub struct Forward {
     pub from: EmailAddress,
     /// Whether it is attached whole. If not, it was pasted, and may say anything.
     pub attached: bool,
+    /// Whether our own server said, when it came in, that it is not from whom it names.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disowned: bool,
     /// The customer whose address that is, if it is one's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer: Option<String>,

@@ -1,5 +1,6 @@
 //! The way out: jobs of the outbox, and how they went.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -97,4 +98,8 @@ pub trait Delivery: Send {
     /// Does the jobs and says of each how it went; never leaves one out. A broken connection is
     /// `Retry` for the jobs that it leaves in doubt.
     async fn deliver(&mut self, jobs: &[Job]) -> Vec<(JobId, Outcome)>;
+
+    /// Of jobs that were tried before, those of which no try did anything: their mail lies where it
+    /// lay, and nowhere else. What can't be found out is left out.
+    async fn untouched(&mut self, jobs: &[Job]) -> BTreeSet<JobId>;
 }

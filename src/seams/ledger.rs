@@ -211,6 +211,9 @@ pub enum Happening {
     Bounced {
         /// The bounce's ticket.
         ticket: TicketId,
+        /// Whether it is our own delivery that did not arrive.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        ours: bool,
     },
     /// Somebody asked to read the mail again.
     RetryAsked {
@@ -226,6 +229,8 @@ pub struct TicketFilter {
     pub target: Option<String>,
     /// Only those that go to this team or person.
     pub to: Option<String>,
+    /// Only those that followed this ticket when they came.
+    pub follows: Option<TicketId>,
     /// Only those whose current decision has this reason.
     pub reason: Option<Reason>,
     /// Only those with a lower number: for paging.
@@ -248,6 +253,8 @@ pub struct Amendment {
     pub decision: Decision,
     /// Its evidence; `None` keeps the old one.
     pub evidence: Option<Evidence>,
+    /// The customer that a person confirmed it to be from; `None` leaves that as it was.
+    pub customer: Option<String>,
     /// What delivery has to do.
     pub action: Option<Action>,
     /// Who changed it.

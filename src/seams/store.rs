@@ -151,6 +151,9 @@ pub trait Store: Send + Sync {
     /// left out; one that several have comes as often. Mails that wait to be recorded are unknown.
     async fn threads(&self, message_ids: &[String]) -> Result<Vec<Earlier>, StoreError>;
 
+    /// The key with which Postroom marks its own mail; the same for the ledger's whole life.
+    async fn mark_key(&self) -> Result<[u8; 32], StoreError>;
+
     /// Whether it answers. Costs the same however much it holds.
     async fn ping(&self) -> Result<(), StoreError>;
 

@@ -24,6 +24,7 @@ use tracing::{error, info, warn};
 use crate::assist::rota::Rota;
 use crate::config::{Access, Config, Mailbox};
 use crate::diagnostic::Diagnostic;
+use crate::mail::mark::Marks;
 use crate::rim::backoff::backoff;
 use crate::rim::health::Health;
 use crate::rim::imap::{Account, ImapDelivery, ImapSource};
@@ -98,6 +99,7 @@ impl Service {
         let store = rim::store::open(&config.store).await?;
         let holder = format!("{}-{}", std::process::id(), clock.now().as_nanosecond());
         stand_alone(&config, store.as_ref(), &holder, clock.now()).await?;
+        let marks = Marks::new(store.mark_key().await?);
         let rules = live.subscribe();
         let first = rules.borrow().clone();
         keep_dictionaries(store.as_ref(), &first, clock.now()).await?;
@@ -131,7 +133,8 @@ impl Service {
         if let Some(keep) = config.keep_text {
             tasks.spawn(forget_texts(shared.clone(), keep));
         }
-        for mailbox in config.mailboxes {
+        for mut mailbox in config.mailboxes {
+            mailbox.door.marks = marks.clone();
             tasks.spawn(attend(mailbox, shared.clone()));
         }
         Ok(Self { address, health, rules, stop, tasks })

@@ -168,6 +168,16 @@ impl Presence {
         }
     }
 
+    /// Takes note that a mail goes elsewhere than [`Presence::judge`] said: where its thread is, which
+    /// is no new ticket for anybody.
+    pub fn gave_back(&self, decision: &Decision) {
+        if let Target::Person(person) = &decision.target
+            && let Some(open) = Arc::make_mut(&mut lock(&self.open)).get_mut(person)
+        {
+            *open = open.saturating_sub(1);
+        }
+    }
+
     /// Takes note that somebody has a ticket more.
     fn took(&self, decision: &Decision) {
         if let Target::Person(person) = &decision.target

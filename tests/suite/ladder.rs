@@ -216,6 +216,29 @@ fn a_cap_counts_for_the_next_mail_and_not_for_those_that_somebody_has() {
 }
 
 #[test]
+fn a_thread_stays_with_whoever_has_it_unless_they_are_away_for_a_while() {
+    let ann = address("ann@callwise.example");
+    let people = PEOPLE
+        .replace("Ann,bob@callwise.example,,", "Ann,bob@callwise.example,2026-06-03,")
+        .replace("17:00,de,", "17:00,de,1");
+    let directory = build(&people, &rules());
+    for (what, time, away) in [
+        ("at work", "2026-06-01T08:00:00Z", false),
+        ("at night", "2026-06-01T22:00:00Z", false),
+        ("on a weekend", "2026-06-06T10:00:00Z", false),
+        ("on a public holiday", "2026-12-25T10:00:00Z", false),
+        ("away by the file", "2026-06-03T08:00:00Z", true),
+    ] {
+        assert_eq!(directory.is_away(&ann, &at(time)), away, "{what}");
+    }
+    let open = Arc::new(BTreeMap::from([(ann.clone(), 9)]));
+    let full = Present { open, ..at("2026-06-01T08:00:00Z") };
+    assert!(!directory.is_away(&ann, &full), "with a full desk");
+    let left = address("zoe@callwise.example");
+    assert!(directory.is_away(&left, &at("2026-06-01T08:00:00Z")), "not one of us any more");
+}
+
+#[test]
 fn whoever_became_busy_since_is_passed_over_when_delivery_starts() {
     let directory = build(PEOPLE, &rules());
     let sender = address("joe@acme.example");

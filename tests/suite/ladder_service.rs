@@ -68,20 +68,29 @@ fn whoever_became_busy_before_delivery_does_not_get_the_mail() {
 }
 
 #[test]
-fn a_kill_while_the_ladder_is_climbed_again_loses_nothing() {
-    let office = killed_before_delivery();
-    away(&office, &["amira"]);
-    let mut command = office.command(&["serve"]);
-    let service = Serving::start(command.env("POSTROOM_KILL_AT", "before_reroute:1"));
-    assert!(!service.end().0.success());
-    // Nothing of it was done; the job was claimed once, so that it may have been delivered: it is
-    // brought to where it was to go.
-    let service = office.serve(&[]);
-    office.settled(1);
-    let lies: usize =
-        [".People.amira", ".People.mara", ""].map(|it| office.lie_in(it)).iter().sum();
-    assert_eq!(lies, 1);
-    service.stop();
+fn before_a_later_try_the_ladder_is_climbed_again_if_no_earlier_one_did_anything() {
+    // (killed at, when she goes away, where the mail lies at the end)
+    for (at, already_away, lies) in [
+        // Claimed, so that it may have been delivered; but it lies where it lay.
+        ("before_reroute:1", true, [0, 1, 0]),
+        ("claimed:1", false, [0, 1, 0]),
+        // It was delivered: a mail that lies with somebody stays there.
+        ("maildir-renamed:1", false, [1, 0, 0]),
+    ] {
+        let office = killed_before_delivery();
+        if already_away {
+            away(&office, &["amira"]);
+        }
+        let mut command = office.command(&["serve"]);
+        let service = Serving::start(command.env("POSTROOM_KILL_AT", at));
+        assert!(!service.end().0.success());
+        away(&office, &["amira"]);
+        let service = office.serve(&[]);
+        office.settled(1);
+        let folders = [".People.amira", ".People.mara", ""];
+        assert_eq!(folders.map(|folder| office.lie_in(folder)), lies, "{at}");
+        service.stop();
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use postroom::classify::Scratch;
 use postroom::config::parse::parse;
 use postroom::directory::Present;
+use postroom::mail::mark::Marks;
 use postroom::mail::trust::{Door, TrustPolicy, TrustVerdict};
 use postroom::mail::{EmailAddress, Kind, Oddity, TextPlace};
 use postroom::pipeline::{Arrival, Judgement, Rules};
@@ -21,6 +22,8 @@ const DAY: &str = "2026-11-23T12:00:00Z";
 
 /// What the server calls itself that received the samples.
 const SERVER: &str = "mx.callwise.example";
+/// What signs the fields of our own in the fixtures.
+const MARK_KEY: [u8; 32] = *b"the fixtures' key, 32 bytes long";
 
 /// What only mails can show that are too large to lie in a folder.
 const OF_MONSTERS: [Oddity; 4] =
@@ -98,7 +101,11 @@ fn mails() -> Vec<PathBuf> {
 
 fn judge(rules: &Rules, path: &Path) -> Judgement {
     let raw = std::fs::read(path).unwrap();
-    let door = Door { authserv_ids: vec![SERVER.to_owned()], policy: TrustPolicy::Prefer };
+    let door = Door {
+        authserv_ids: vec![SERVER.to_owned()],
+        policy: TrustPolicy::Prefer,
+        marks: Marks::new(MARK_KEY),
+    };
     let present = Present::at(DAY.parse::<Timestamp>().unwrap());
     let (raw, size) = (raw.as_slice(), raw.len() as u64);
     rules.judge(&mut Scratch::default(), Arrival { raw, size, present: &present, door: &door })

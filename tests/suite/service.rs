@@ -85,7 +85,7 @@ fn answers_and_refusals(office: &Office) {
             "there is no team `biling`; did you mean `billing`?",
             true,
         ),
-        (&["assist", "answer", "1", "billing"], "ticket 1: it is not a question", true),
+        (&["assist", "answer", "2", "amira@callwise.example"], "ticket 2: it is with `amira", true),
         (&["assist", "undo", "3"], "nobody answered it", true),
         (&["assist", "answer", "3", "billing"], "ticket 3 goes to billing", false),
         (

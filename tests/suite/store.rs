@@ -249,6 +249,7 @@ fn mail(n: u32) -> Mail {
         authentication: Vec::new(),
         spam: None,
         attached: Vec::new(),
+        marks: Vec::new(),
         returned: None,
         oddities: BTreeSet::new(),
         size: 5_000,

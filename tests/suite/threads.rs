@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
+use postroom::config::StoreSettings;
+use postroom::mail::mark::Marks;
 use serde_json::Value;
+use tokio::runtime::Runtime;
 
 use crate::support::office::{Office, mail};
 use crate::support::wait::wait_for;
@@ -48,10 +51,17 @@ const ACME: &str = "dmarc=pass header.from=acme.example";
 const OWN: &str = "dmarc=pass header.from=callwise.example";
 
 /// What shows, the sender, what it answers, what our server says of it, where it goes and why.
-const CASES: [(&str, &str, &[&str], &str, &str); 14] = [
+const CASES: [(&str, &str, &[&str], &str, &str); 15] = [
     (
         "the same sender, under a new subject",
         "ann@stranger.example",
+        &["first"],
+        "",
+        "billing follow_up follows",
+    ),
+    (
+        "the same mailbox under a tag",
+        "ann+phone@stranger.example",
         &["first"],
         "",
         "billing follow_up follows",
@@ -173,8 +183,14 @@ fn a_thread_that_arrives_whole_goes_one_way_and_corrections_move_what_follows() 
         assert_eq!(told(&ticket), "assist follow_up follows");
         assert_eq!(ticket["evidence"]["signs"]["thread"]["ticket"], 1, "{ticket:#}");
     }
-    // The beginning of the thread is answered: what answers its last mail goes there too.
-    office.run(&["assist", "answer", "1", "sales"]).well();
+    // The beginning of the thread is answered: what waited for that goes there, and what answers
+    // its last mail does too.
+    let said = office.run(&["assist", "answer", "1", "sales"]).well();
+    assert_eq!(said.matches("follows it").count(), 7, "{said}");
+    for ticket in office.settled(8) {
+        assert_eq!(ticket["decision"]["target"]["to"], "sales", "{ticket:#}");
+    }
+    assert_eq!((office.lie_in(".Teams.sales"), office.lie_in("")), (8, 0));
     office.post(&reply("9", "ute@unclear.example", &["8"], "", "And now?"));
     office.settled(9);
     assert_eq!(told(&found(&office, "9")), "sales follow_up follows");
@@ -184,7 +200,79 @@ fn a_thread_that_arrives_whole_goes_one_way_and_corrections_move_what_follows() 
     office.post(&reply("10", "ute@unclear.example", &["5"], "", "And here?"));
     office.settled(10);
     assert_eq!(told(&found(&office, "10")), "marketing follow_up follows");
-    office.run(&["ledger", "replay"]).well();
+    let replayed = office.run(&["ledger", "replay"]).well();
+    assert_eq!(replayed, "10 tickets as decided, 0 otherwise\n");
+    service.stop();
+}
+
+#[test]
+fn a_mail_that_went_wrong_by_itself_is_corrected_and_its_thread_goes_along() {
+    let office = Office::open();
+    office.post(&mail("1", "ann@stranger.example", "Invoice", INVOICE));
+    let service = office.serve(&[]);
+    office.settled(1);
+    assert_eq!(told(&found(&office, "1")), "billing confident");
+    let there = office.run(&["assist", "answer", "1", "billing"]);
+    assert!(there.code == 2 && there.err.contains("it is with `billing` already"), "{there:?}");
+    office.run(&["assist", "answer", "1", "sales"]).well();
+    office.settled(1);
+    assert_eq!((office.lie_in(".Teams.billing"), office.lie_in(".Teams.sales")), (0, 1));
+    office.post(&reply("2", "ann@stranger.example", &["1"], "", "And now?"));
+    office.settled(2);
+    assert_eq!(told(&found(&office, "2")), "sales follow_up follows");
+    office.run(&["assist", "undo", "1"]).well();
+    assert_eq!(told(&found(&office, "1")), "assist undone");
+    service.stop();
+}
+
+/// A thread tears apart only when its holder is away for a while, whoever writes in it.
+#[test]
+fn a_strangers_thread_goes_elsewhere_while_its_holder_is_away() {
+    let office = Office::open();
+    office.post(&mail("1", "ann@stranger.example", "Hello", "Could you call me?"));
+    let service = office.serve(&[]);
+    office.settled(1);
+    office.run(&["assist", "answer", "1", "amira@callwise.example"]).well();
+    office.post(&reply("2", "ann@stranger.example", &["1"], "", INVOICE));
+    office.settled(2);
+    assert_eq!(told(&found(&office, "2")), "amira@callwise.example follow_up follows");
+    let people = std::fs::read_to_string(office.path("people.csv")).unwrap();
+    let left = |line: &&str| !line.starts_with("amira@");
+    let without: Vec<&str> = people.split_inclusive('\n').filter(left).collect();
+    let customers = std::fs::read_to_string(office.path("customers.csv")).unwrap();
+    office.write("customers.csv", &customers.replace("amira@", "mara@"));
+    office.write("people.csv", &without.concat());
+    service.says(&["new rules are live"]);
+    office.post(&reply("3", "ann@stranger.example", &["1"], "", INVOICE));
+    office.settled(3);
+    assert_eq!(told(&found(&office, "3")), "billing confident holder_busy");
+    service.stop();
+}
+
+#[test]
+fn a_thread_counts_once_for_a_cap() {
+    let office = Office::open();
+    let config = std::fs::read_to_string(office.path("postroom.toml")).unwrap();
+    office.write("postroom.toml", &config.replace("[directory]\n", "[directory]\ncap = 2\n"));
+    office.post(&mail("1", "wile@acme.example", "Hello", "Could you call me?"));
+    for n in 2..=5 {
+        office.post(&reply(&n.to_string(), "wile@acme.example", &["1"], "", "And now?"));
+    }
+    let service = office.serve(&[]);
+    office.settled(5);
+    for n in 6..=7 {
+        office.post(&mail(&n.to_string(), "wile@acme.example", "Other", "Something else."));
+        office.settled(n);
+    }
+    for n in 1..=6 {
+        let to = &found(&office, &n.to_string())["ticket"]["decision"]["target"]["to"];
+        assert_eq!(to, "amira@callwise.example", "{n}");
+    }
+    assert_eq!(told(&found(&office, "7")), "mara@callwise.example manager");
+    // A full desk is no reason to tear a thread apart.
+    office.post(&reply("8", "wile@acme.example", &["1"], "", "And now?"));
+    office.settled(8);
+    assert_eq!(told(&found(&office, "8")), "amira@callwise.example follow_up follows");
     service.stop();
 }
 
@@ -219,7 +307,9 @@ fn a_sender_who_writes_too_much_is_stopped_with_one_alarm_and_nothing_is_lost() 
     let config = std::fs::read_to_string(office.path("postroom.toml")).unwrap();
     office.write("postroom.toml", &format!("{config}\n[policy]\nsender_cap = 5\n"));
     for n in 0..20 {
-        office.post(&mail(&format!("loop-{n}"), "robot@shop.example", "Invoice", INVOICE));
+        // A tag makes no other sender.
+        let robot = format!("robot+{n}@shop.example");
+        office.post(&mail(&format!("loop-{n}"), &robot, "Invoice", INVOICE));
         office.post(&mail(&format!("calm-{n}"), &format!("ann-{n}@a.example"), "Hi", INVOICE));
     }
     let service = office.serve(&[]);
@@ -232,7 +322,54 @@ fn a_sender_who_writes_too_much_is_stopped_with_one_alarm_and_nothing_is_lost() 
     assert_eq!(replayed, "40 tickets as decided, 0 otherwise\n");
     let log = service.stop();
     assert_eq!(log.matches("a sender writes too much").count(), 1, "{log}");
-    assert!(!log.contains("robot@shop.example"));
+    assert!(!log.contains("shop.example"));
+}
+
+#[test]
+fn who_writes_in_a_customers_name_uses_up_nothing_of_theirs() {
+    let office = Office::open_with("sqlite:ledger.db", "authserv_id = \"mx.callwise.example\"");
+    let config = std::fs::read_to_string(office.path("postroom.toml")).unwrap();
+    office.write("postroom.toml", &format!("{config}\n[policy]\nsender_cap = 3\n"));
+    for n in 0..6 {
+        let forged = "dmarc=fail header.from=acme.example";
+        office.post(&reply(&format!("forged-{n}"), "wile@acme.example", &[], forged, INVOICE));
+    }
+    let service = office.serve(&[]);
+    office.settled(6);
+    office.post(&reply("theirs", "wile@acme.example", &[], ACME, INVOICE));
+    office.settled(7);
+    assert_eq!(told(&found(&office, "theirs")), "amira@callwise.example account_manager");
+    service.stop();
+}
+
+/// The key with which an office's service marks its own mail.
+fn marks(office: &Office) -> Marks {
+    let settings = StoreSettings::Sqlite(office.path("ledger.db"));
+    let key = Runtime::new().unwrap().block_on(async {
+        let store = postroom::rim::store::open(&settings).await.unwrap();
+        store.mark_key().await.unwrap()
+    });
+    Marks::new(key)
+}
+
+#[test]
+fn our_own_mail_come_back_is_stopped_with_one_alarm_and_a_forged_field_stops_nothing() {
+    let office = Office::open();
+    let service = office.serve(&[]);
+    let own = format!("Postroom-Ticket: {}\r\n", marks(&office).write(47).unwrap());
+    for n in 0..4 {
+        let back = mail(&format!("own-{n}"), "ann@stranger.example", "Invoice", INVOICE);
+        office.post(&format!("{own}{back}"));
+    }
+    let forged = mail("forged", "ann@stranger.example", "Invoice", INVOICE);
+    office.post(&format!("Postroom-Ticket: 47 {}\r\n{forged}", "0".repeat(32)));
+    office.settled(5);
+    for n in 0..4 {
+        assert_eq!(told(&found(&office, &format!("own-{n}"))), "assist loop");
+    }
+    assert_eq!(told(&found(&office, "forged")), "billing confident");
+    let log = service.stop();
+    assert_eq!(log.matches("mail of our own comes back").count(), 1, "{log}");
 }
 
 #[test]
@@ -248,15 +385,34 @@ fn a_bounce_is_matched_to_the_mail_that_it_is_about() {
     let about =
         |own: &str| format!("{bounce}{own}{}--b--\r\n", mail("first", "a@b.example", "I", "x"));
     office.post(&about(""));
-    office.post(&about("Postroom-Ticket: 1\r\n").replace("<b@", "<c@"));
+    office.settled(2);
+    let forged = format!("Postroom-Ticket: 1 {}\r\n", "0".repeat(32));
+    office.post(&about(&forged).replace("<b@", "<c@"));
     office.settled(3);
-    let tickets = [office.ticket(2), office.ticket(3)];
-    assert_eq!(tickets.each_ref().map(told), ["filed bounce", "assist delivery_bounced"]);
+    // One that brings nothing back but says which mail it answers.
+    let bare = bounce.split("--b\r\nContent-Type: message").next().unwrap();
+    let answers = "In-Reply-To: <first@test.example>\r\nMIME-Version";
+    let bare = bare.replace("<b@", "<d@").replace("MIME-Version", answers);
+    office.post(&format!("{bare}--b--\r\n"));
+    office.settled(4);
+    let ours = format!("Postroom-Ticket: {}\r\n", marks(&office).write(1).unwrap());
+    office.post(&about(&ours).replace("<b@", "<e@"));
+    wait_for("the bounce of our own", PATIENCE, || (office.tickets().len() == 5).then_some(()));
+    let tickets = [2, 3, 4, 5].map(|number| office.ticket(number));
+    let expected = ["filed bounce", "filed bounce", "filed bounce", "assist delivery_bounced"];
+    assert_eq!(tickets.each_ref().map(told), expected);
     for ticket in &tickets {
         assert_eq!(ticket["evidence"]["signs"]["returned"]["ticket"], 1, "{ticket:#}");
     }
     let told_of = office.run(&["ledger", "show", "1"]).well();
-    assert!(told_of.contains("a bounce came that is about it: ticket 2"), "{told_of}");
+    for line in [
+        "a bounce came that is about it: ticket 2",
+        "a bounce came that is about it: ticket 4",
+        "it did not arrive: ticket 5 is the bounce",
+        "failed",
+    ] {
+        assert!(told_of.contains(line), "`{line}` is not in:\n{told_of}");
+    }
     service.stop();
 }
 

@@ -20,7 +20,11 @@ const OURS: &str = "mx.callwise.example";
 const RECEIVED: &str = "Received: from x by mx.callwise.example; Mon, 9 Nov 2026 10:00:00 +0000\n";
 
 fn door(policy: TrustPolicy) -> Door {
-    Door { authserv_ids: vec![OURS.to_owned(), "mx2.callwise.example".to_owned()], policy }
+    Door {
+        authserv_ids: vec![OURS.to_owned(), "mx2.callwise.example".to_owned()],
+        policy,
+        ..Door::default()
+    }
 }
 
 /// A mail with these fields above those that every mail has.
@@ -157,7 +161,7 @@ fn a_server_that_names_itself_nowhere_can_be_believed_too() {
         "wile@acme.example",
     );
     let read = postroom::mail::parse::parse(raw.as_bytes(), raw.len() as u64);
-    let nameless = Door { authserv_ids: vec![String::new()], policy: TrustPolicy::Prefer };
+    let nameless = Door { authserv_ids: vec![String::new()], ..Door::default() };
     assert_eq!(word(&trust(&read, &nameless)), "dmarc");
     assert_eq!(word(&trust(&read, &door(TrustPolicy::Prefer))), "unverified");
 }
@@ -229,7 +233,7 @@ fn a_claim_is_shown_with_what_it_rests_on_and_can_be_confirmed() {
     ] {
         assert!(shown.contains(words), "{words} in {shown}");
     }
-    office.post(&forged);
+    office.post(&format!("Message-ID: <claim@acme.example>\n{forged}"));
     let service = office.serve(&[]);
     office.settled(1);
     let refused = office.run(&["assist", "answer", "1", "nobody@callwise.example"]);
@@ -239,6 +243,13 @@ fn a_claim_is_shown_with_what_it_rests_on_and_can_be_confirmed() {
     let ticket = office.ticket(1);
     assert_eq!(ticket["ticket"]["decision"]["target"]["to"], "amira@callwise.example");
     assert_eq!(office.lie_in(".People.amira"), 1);
+    // Once confirmed, it is a thread of that customer's.
+    let fields = "Authentication-Results: mx.callwise.example; dmarc=pass header.from=acme.example\n\
+                  In-Reply-To: <claim@acme.example>\n";
+    office.post(&mail(fields, "road@acme.example"));
+    office.settled(2);
+    let thread = &office.ticket(2)["evidence"]["signs"]["thread"];
+    assert_eq!((&thread["outcome"], &thread["by"]), (&"follows".into(), &"same_customer".into()));
     service.stop();
 }
 

@@ -85,6 +85,23 @@ impl ImapDelivery {
         Ok(())
     }
 
+    /// Of a group's jobs, those whose mail lies where it lay. Where there is no MOVE, a copy of it may
+    /// lie in the target as well.
+    async fn lying(&mut self, group: &Group<'_>) -> Result<Vec<JobId>, Fault> {
+        let mut session = match self.session.take() {
+            Some(session) => session,
+            None => self.account.connect().await?,
+        };
+        let mut lying = Vec::new();
+        if session.can("MOVE") {
+            let opened = session.select(group.folder).await?;
+            let (there, _) = self.present(&mut session, &opened, group).await?;
+            lying.extend(there.values().map(|job| job.id));
+        }
+        self.session = Some(session);
+        Ok(lying)
+    }
+
     /// The UIDs of a group's mails in the folder that is open, and the jobs whose mail isn't there.
     async fn present<'a>(
         &self,
@@ -464,5 +481,13 @@ impl Delivery for ImapDelivery {
             }
         }
         ledger.outcomes.into_iter().collect()
+    }
+
+    async fn untouched(&mut self, jobs: &[Job]) -> BTreeSet<JobId> {
+        let mut untouched = BTreeSet::new();
+        for group in grouped(jobs) {
+            untouched.extend(self.lying(&group).await.unwrap_or_default());
+        }
+        untouched
     }
 }

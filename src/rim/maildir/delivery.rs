@@ -45,6 +45,19 @@ impl Delivery for MaildirDelivery {
             Err(error) => jobs.iter().map(|job| (job.id, retry(error.to_string(), SOON))).collect(),
         }
     }
+
+    async fn untouched(&mut self, jobs: &[Job]) -> BTreeSet<JobId> {
+        let (root, owned) = (self.root.clone(), jobs.to_vec());
+        let look = move || {
+            let sources = find_sources(&root, &owned);
+            let lies = |job: &&Job| match sources.get(job.place.folder.as_str()) {
+                Some(Ok((_, found))) => found.contains_key(job.place.name.as_str()),
+                Some(Err(_)) | None => false,
+            };
+            owned.iter().filter(lies).map(|job| job.id).collect()
+        };
+        spawn_blocking(look).await.unwrap_or_default()
+    }
 }
 
 fn retry(why: String, after: Duration) -> Outcome {

@@ -115,6 +115,11 @@ async fn decide(
         )
         .await?;
     }
+    if let Some(customer) = &amendment.customer {
+        let customer = customer.as_str().into();
+        tx.run("UPDATE tickets SET customer = $2 WHERE id = $1", vec![ticket.into(), customer])
+            .await?;
+    }
     let by = amendment.by.as_str().into();
     let made = now.as_millisecond().into();
     let line = [ticket.into(), revision.into(), target, addressee, reason, evidence, by, made];

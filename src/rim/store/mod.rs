@@ -216,6 +216,10 @@ impl Store for Ledger {
         threads::threads(&mut self.database.read().await?, message_ids).await
     }
 
+    async fn mark_key(&self) -> Result<[u8; 32], StoreError> {
+        read::mark_key(&mut self.database.read().await?).await
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         read::ping(&mut self.database.read().await?).await
     }

@@ -31,6 +31,7 @@ pub(super) async fn tickets(
     let conditions = [
         ("tickets.target =", filter.target.as_deref().map(Value::from)),
         ("tickets.addressee =", filter.to.as_deref().map(Value::from)),
+        ("tickets.follows =", filter.follows.map(|thread| thread.0.into())),
         ("tickets.reason =", filter.reason.map(Reason::name).map(Value::from)),
         ("tickets.id <", filter.before.map(|before| before.0.into())),
     ];
@@ -88,6 +89,13 @@ pub(super) async fn ping(tx: &mut Transaction) -> Result<(), StoreError> {
     tx.rows("SELECT number FROM leases LIMIT 1", vec![]).await.map(|_| ())
 }
 
+/// The key with which Postroom marks its own mail.
+pub(super) async fn mark_key(tx: &mut Transaction) -> Result<[u8; 32], StoreError> {
+    let found = tx.rows("SELECT value FROM keys WHERE name = 'mark'", vec![]).await?;
+    let key = found.first().map(|row| row.bytes(0)).transpose()?.unwrap_or_default();
+    key.try_into().map_err(|_| rows::unreadable("key"))
+}
+
 /// Numbers for the metrics. They are read from indexes alone.
 pub(super) async fn counts(tx: &mut Transaction) -> Result<Counts, StoreError> {
     let tickets = tx
@@ -124,8 +132,8 @@ pub(super) async fn questions(tx: &mut Transaction) -> Result<Questions, StoreEr
     Ok(Questions { waiting: waiting.int(0)?.unsigned_abs(), oldest: oldest.transpose()? })
 }
 
-/// How many tickets that were recorded since `since` are each person's. They are counted in an
-/// index that has nothing else.
+/// How many tickets that were recorded since `since` are each person's. A thread counts once: its
+/// later mails were no new work. They are counted in an index that has nothing else.
 pub(super) async fn open_tickets(
     tx: &mut Transaction,
     since: Timestamp,
@@ -133,7 +141,8 @@ pub(super) async fn open_tickets(
     let found = tx
         .rows(
             "SELECT addressee, count(*) FROM tickets \
-             WHERE target = 'person' AND recorded >= $1 GROUP BY addressee",
+             WHERE target = 'person' AND reason <> 'follow_up' AND recorded >= $1 \
+             GROUP BY addressee",
             vec![since.as_millisecond().into()],
         )
         .await?;

@@ -181,6 +181,8 @@ struct Ledger {
     older: BTreeMap<MailKey, Older>,
     places: Vec<[Value; 6]>,
     renumbered: Vec<[Value; 5]>,
+    /// Tickets whose delivery did not arrive.
+    bounced: Vec<[Value; 1]>,
     texts: Vec<[Value; 2]>,
     decisions: Vec<[Value; 8]>,
     jobs: Vec<[Value; 9]>,
@@ -233,10 +235,14 @@ impl Ledger {
             self.jobs.push(rows::job(of, &entry.place.source, action, self.now)?);
         }
         self.event(ticket, &Happening::Decided { decision: entry.decision.clone() })?;
-        match entry.evidence.signs.returned.as_ref().and_then(|about| about.ticket) {
-            Some(about) => self.event(TicketId(about), &Happening::Bounced { ticket }),
-            None => Ok(()),
+        let returned = entry.evidence.signs.returned.as_ref();
+        let Some((about, ours)) = returned.and_then(|it| Some((it.ticket?, it.ours))) else {
+            return Ok(());
+        };
+        if ours {
+            self.bounced.push([about.into()]);
         }
+        self.event(TicketId(about), &Happening::Bounced { ticket, ours })
     }
 
     /// A mail that has a ticket: the same copy under a new number, or another copy.
@@ -294,6 +300,12 @@ impl Ledger {
                 self.renumbered,
                 ") UPDATE jobs SET state = 'waiting', due = v.now FROM v \
                  WHERE jobs.ticket = v.ticket AND jobs.copy = v.copy AND jobs.state = 'claimed'",
+            ),
+            Change::new(
+                "WITH v (ticket) AS (",
+                self.bounced,
+                ") UPDATE jobs SET state = 'failed' FROM v \
+                 WHERE jobs.ticket = v.ticket AND jobs.state = 'done'",
             ),
             Change::new(ADD_EVENTS, self.events, ""),
         ])

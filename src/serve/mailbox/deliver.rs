@@ -38,7 +38,7 @@ pub(super) async fn deliver(desk: Desk, delivery: Box<dyn Delivery>) {
     let open = AtomicUsize::new(0);
     tokio::join!(
         claim(&desk, &open, to_carry_out),
-        carry_out(&desk, delivery, claimed, to_settle),
+        carry_out(&desk, delivery, &open, claimed, to_settle),
         settle_each(&desk, &open, carried_out),
     );
 }
@@ -96,6 +96,7 @@ async fn claim(desk: &Desk, open: &AtomicUsize, to_carry_out: mpsc::Sender<Claim
 async fn carry_out(
     desk: &Desk,
     mut delivery: Box<dyn Delivery>,
+    open: &AtomicUsize,
     mut claimed: mpsc::Receiver<Claim>,
     to_settle: mpsc::Sender<CarriedOut>,
 ) {
@@ -116,6 +117,17 @@ async fn carry_out(
                     gathered.add(claim.jobs);
                 }
             }
+            continue;
+        }
+        let count = jobs.len();
+        let jobs = recheck::still_free_after_tries(desk, jobs, delivery.as_mut()).await;
+        let others = count - jobs.len();
+        if others > 0 {
+            // The jobs that took the place of others are due.
+            open.fetch_sub(others, Ordering::Relaxed);
+            desk.outbox.notify_one();
+        }
+        if jobs.is_empty() {
             continue;
         }
         let results = delivery.deliver(&jobs).await;

@@ -10,10 +10,11 @@ use jiff::Timestamp;
 use tracing::warn;
 
 use super::Desk;
-use crate::mail::{EmailAddress, Mail, MailKey};
-use crate::pipeline::reconsider;
+use crate::directory::Present;
+use crate::mail::{Mail, MailKey};
+use crate::pipeline::{Rules, reconsider};
 use crate::rim::backoff::backoff;
-use crate::route::follow::{Earlier, thread};
+use crate::route::follow::{Earlier, Moment, thread};
 use crate::route::{Decision, Flood, Policy, Reason, Target};
 use crate::seams::{Entry, Evidence, StoreError, TicketId};
 
@@ -53,10 +54,16 @@ pub(super) async fn look_up(desk: &Desk, entries: &mut [Entry], now: Timestamp) 
     if earlier.is_empty() {
         return true;
     }
-    let policy = &desk.shared.rules.borrow().clone().policy;
+    let rules = desk.shared.rules.borrow().clone();
+    let present = desk.shared.presence.at(now);
     for entry in entries.iter_mut().filter(|entry| open(entry)) {
         let at = entry.received.unwrap_or(now);
-        tie(&entry.mail, (&mut entry.decision, &mut entry.evidence), &earlier, (policy, at));
+        let before = entry.decision.clone();
+        let of = (&mut entry.decision, &mut entry.evidence);
+        tie(&entry.mail, of, &earlier, (&rules, &present, at));
+        if entry.decision.reason == Reason::FollowUp {
+            desk.shared.presence.gave_back(&before);
+        }
         entry.action = desk.mailbox.folders.action(&entry.decision);
     }
     true
@@ -103,7 +110,9 @@ pub(super) async fn look_up_again(
     let mut earlier = desk.shared.store.threads(&ids).await?;
     // It doesn't follow what followed it.
     earlier.retain(|earlier| earlier.ticket < ticket.0 && earlier.thread != ticket.0);
-    tie(mail, of, &earlier, (&desk.shared.rules.borrow().clone().policy, at));
+    let rules = desk.shared.rules.borrow().clone();
+    let present = desk.shared.presence.at(desk.shared.clock.now());
+    tie(mail, of, &earlier, (&rules, &present, at));
     Ok(())
 }
 
@@ -120,24 +129,34 @@ fn tie(
     mail: &Mail,
     (decision, evidence): (&mut Decision, &mut Evidence),
     earlier: &[Earlier],
-    (policy, at): (&Policy, Timestamp),
+    (rules, present, at): (&Rules, &Present, Timestamp),
 ) {
     if let Some(returned) = &mut evidence.signs.returned {
         let about = |earlier: &&Earlier| Some(&earlier.message_id) == returned.message_id.as_ref();
-        returned.ticket = earlier.iter().find(about).map(|earlier| earlier.ticket);
+        let named = earlier.iter().find(about).map(|earlier| earlier.ticket);
+        // What a mail of ours says of itself goes before what it is called.
+        returned.ticket = returned.ticket.or(named);
     }
     if may_follow(decision) {
         let found = (&evidence.party, &evidence.signs);
-        evidence.signs.thread = thread(mail, found, earlier, at, policy.thread_rests);
-        reconsider(mail, decision, evidence, policy);
+        let rests = rules.policy.thread_rests;
+        let moment = Moment { directory: &rules.directory, present, came: at, rests };
+        evidence.signs.thread = thread(mail, found, earlier, moment);
+        reconsider(mail, decision, evidence, &rules.policy);
     }
 }
 
 /// How much each sender wrote lately. Kept in memory: after a restart, counting begins anew.
 #[derive(Default)]
 pub(super) struct Rates {
-    senders: BTreeMap<EmailAddress, Rate>,
+    senders: BTreeMap<Writer, Rate>,
+    /// When somebody was last told that our own mail comes back.
+    loop_told: Option<Timestamp>,
 }
+
+/// A mailbox, and whether it was shown that its mail is its own: whoever writes in its name must not
+/// use up what it may write itself.
+type Writer = (String, bool);
 
 /// What one sender wrote lately.
 #[derive(Default)]
@@ -152,11 +171,17 @@ impl Rates {
     /// Stops the entries of senders who write more than the policy allows. They wait for a
     /// person, and so do the next ones until their sender has slowed down.
     pub(super) fn limit(&mut self, desk: &Desk, entries: &mut [Entry], now: Timestamp) {
-        let policy = &desk.shared.rules.borrow().clone().policy;
+        let rules = desk.shared.rules.borrow().clone();
+        let policy = &rules.policy;
+        if entries.iter().any(|entry| entry.decision.reason == Reason::Loop) {
+            self.tell_of_loop(desk, now, policy.sender_window);
+        }
         for entry in entries.iter_mut().filter(|entry| may_follow(&entry.decision)) {
             let Some(sender) = &entry.mail.sender else { continue };
+            let mailbox = rules.directory.mailbox_of(sender).into_owned();
+            let writer = (mailbox, entry.evidence.signs.trust.holds());
             let at = entry.received.unwrap_or(now);
-            let (flooded, alarm) = self.note(sender, (at, entry.mail.key), policy);
+            let (flooded, alarm) = self.note(writer, (at, entry.mail.key), policy);
             if !flooded {
                 continue;
             }
@@ -171,17 +196,26 @@ impl Rates {
         }
     }
 
+    /// One alarm for a loop, and the next when it goes on after the window.
+    fn tell_of_loop(&mut self, desk: &Desk, now: Timestamp, window: Duration) {
+        let lately = |told: Timestamp| now.duration_since(told).unsigned_abs() <= window;
+        if !self.loop_told.is_some_and(lately) {
+            warn!(mailbox = %desk.mailbox.id, "mail of our own comes back; it waits for a person");
+            self.loop_told = Some(now);
+        }
+    }
+
     /// Counts a mail; says whether it is one too many, and whether it is the first such.
     fn note(
         &mut self,
-        sender: &EmailAddress,
+        writer: Writer,
         (at, key): (Timestamp, MailKey),
         policy: &Policy,
     ) -> (bool, bool) {
-        if self.senders.len() >= SENDERS && !self.senders.contains_key(sender) {
+        if self.senders.len() >= SENDERS && !self.senders.contains_key(&writer) {
             self.forget(at, policy.sender_window);
         }
-        let rate = self.senders.entry(sender.clone()).or_default();
+        let rate = self.senders.entry(writer).or_default();
         let cap = policy.sender_cap as usize;
         let old = |(then, _): &(Timestamp, MailKey)| {
             at.duration_since(*then).unsigned_abs() > policy.sender_window

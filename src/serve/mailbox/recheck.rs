@@ -1,25 +1,48 @@
 //! The ladder once more, when a delivery starts: whoever became busy since the mail was decided
 //! does not get it.
 //!
-//! Only before the first attempt: a later one may have been done already without our hearing of it,
-//! and a mail that lies with somebody stays there.
+//! Before a later attempt, only where it is certain that no earlier one did anything: a mail that
+//! lies with somebody stays there.
 
 use tracing::{info, warn};
 
 use super::Desk;
 use crate::directory::{Directory, Party, Present};
 use crate::route::{Reason, climbed};
-use crate::seams::{Amendment, Evidence, Happening, Job, StoreError};
+use crate::seams::{Amendment, Delivery, Evidence, Happening, Job, StoreError};
 
 /// The jobs that can be done as decided. Each of the others was decided again, and its new job
-/// waits in the outbox.
+/// waits in the outbox. Those that were tried before are left for [`still_free_after_tries`].
 pub(super) async fn still_free(desk: &Desk, jobs: Vec<Job>) -> Vec<Job> {
+    climb_where(desk, jobs, |job| job.attempt == 1).await
+}
+
+/// The same for jobs that were tried before.
+pub(super) async fn still_free_after_tries(
+    desk: &Desk,
+    jobs: Vec<Job>,
+    delivery: &mut dyn Delivery,
+) -> Vec<Job> {
+    let now = desk.shared.clock.now();
+    let directory = desk.shared.rules.borrow().directory.clone();
+    let present = desk.shared.presence.at(now);
+    let gone = |job: &&Job| job.rung.as_ref().is_some_and(|it| directory.is_gone(it, &present));
+    let doubtful: Vec<Job> =
+        jobs.iter().filter(|job| job.attempt > 1).filter(gone).cloned().collect();
+    if doubtful.is_empty() {
+        return jobs;
+    }
+    let untouched = delivery.untouched(&doubtful).await;
+    climb_where(desk, jobs, |job| job.attempt > 1 && untouched.contains(&job.id)).await
+}
+
+async fn climb_where(desk: &Desk, jobs: Vec<Job>, may_climb: impl Fn(&Job) -> bool) -> Vec<Job> {
     let directory = desk.shared.rules.borrow().directory.clone();
     let present = desk.shared.presence.at(desk.shared.clock.now());
     let mut kept = Vec::with_capacity(jobs.len());
     for job in jobs {
         let gone = |person| directory.is_gone(person, &present);
-        if job.attempt > 1 || !job.rung.as_ref().is_some_and(gone) {
+        if !may_climb(&job) || !job.rung.as_ref().is_some_and(gone) {
             kept.push(job);
             continue;
         }
@@ -58,6 +81,7 @@ async fn reroute(
     let amendment = Amendment {
         ticket: job.ticket,
         instead_of: detail.ticket.decision,
+        customer: None,
         action: desk.mailbox.folders.action(&decision),
         decision,
         evidence: Some(Evidence { party, ..detail.evidence }),

@@ -275,8 +275,6 @@ fn note(desk: &Desk, entries: &[Entry], recorded: &[Recorded]) {
         } else if entry.decision.reason == Reason::NobodyFree {
             warn!(mailbox = %desk.mailbox.id, ticket = ticket.0, "nobody on the ladder is free");
             desk.shared.health.nobody_free(&desk.mailbox.id);
-        } else if entry.decision.reason == Reason::Loop {
-            warn!(mailbox = %desk.mailbox.id, ticket = ticket.0, "a mail of our own came back");
         } else if entry.decision.reason == Reason::DeliveryBounced {
             warn!(mailbox = %desk.mailbox.id, ticket = ticket.0, "a mail of our own bounced");
         } else {
@@ -341,6 +339,7 @@ async fn amend(
     let amendment = Amendment {
         ticket,
         instead_of: detail.ticket.decision,
+        customer: None,
         action: desk.mailbox.folders.action(&decision),
         decision,
         evidence: Some(evidence),

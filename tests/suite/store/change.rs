@@ -10,6 +10,7 @@ fn amendment(ticket: TicketId) -> Amendment {
         instead_of: team("infrastructure"),
         decision: Decision { reason: Reason::Answered, ..team("billing") },
         evidence: None,
+        customer: None,
         action: Some(to_folder("Teams/billing")),
         by: "Ann".to_owned(),
     }

@@ -43,7 +43,7 @@ fn answer(ticket: TicketId, instead_of: Decision, to: &str) -> Amendment {
     let target = team(to).target;
     let decision = Decision { target, reason: Reason::Answered };
     let by = "ann".to_owned();
-    Amendment { ticket, instead_of, decision, evidence: None, action: None, by }
+    Amendment { ticket, instead_of, decision, evidence: None, customer: None, action: None, by }
 }
 
 fn customer(name: &str) -> Party {
@@ -147,6 +147,9 @@ pub(super) async fn a_ticket_hears_of_its_bounce(ground: Ground) {
     bounce.evidence.signs.returned =
         Some(ReturnedMail { message_id, ticket: Some(first.0), ours: false });
     let ticket = ground.recorded(&fence, &bounce).await;
-    assert_eq!(ground.happenings(first).await.last(), Some(&Happening::Bounced { ticket }));
+    assert_eq!(
+        ground.happenings(first).await.last(),
+        Some(&Happening::Bounced { ticket, ours: false })
+    );
     assert_eq!(ground.happenings(ticket).await.len(), 1);
 }
