@@ -178,6 +178,11 @@ impl Rota {
         &self.fallback
     }
 
+    /// Everybody whom the file names.
+    pub fn joiners(&self) -> impl Iterator<Item = &EmailAddress> {
+        self.joiners.keys()
+    }
+
     /// The week that a moment lies in.
     #[must_use]
     pub fn week_at(now: Timestamp, directory: &Directory) -> Week {

@@ -210,8 +210,13 @@ fn climb(ladder: &Receipt) -> String {
 
 /// Why a rung was skipped.
 pub(super) fn skipped(why: &Skipped) -> String {
+    skipped_in(why, &TimeZone::system())
+}
+
+/// The same, with times by the clock in a zone.
+pub(super) fn skipped_in(why: &Skipped, zone: &TimeZone) -> String {
     let minute =
-        |time: &Timestamp| time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string();
+        |time: &Timestamp| time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string();
     match why {
         Skipped::Away { from, until } => format!("away from {from} until {until}"),
         Skipped::Calendar { from, until } => {

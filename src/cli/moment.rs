@@ -142,7 +142,7 @@ impl Judge {
 }
 
 /// What is true at a moment: calendars are read, open tickets counted if there is a ledger.
-pub(super) async fn presence(
+async fn presence(
     config: &Config,
     directory: &Directory,
     at: Timestamp,
@@ -152,10 +152,7 @@ pub(super) async fn presence(
     let mut calendars = Calendars::new(settings.calendars.clone());
     calendars.refresh(directory, at).await;
     presence.look_into(&calendars);
-    for trouble in calendars.troubles() {
-        let message = format!("the calendar of {} can't be read: {}", trouble.person, trouble.why);
-        Failure::input(message).report();
-    }
+    tell_troubles(&calendars);
     let kept = match &config.store {
         StoreSettings::Sqlite(path) => path.exists(),
         StoreSettings::Postgres(_) => true,
@@ -166,4 +163,12 @@ pub(super) async fn presence(
         presence.count(directory, store.as_ref(), since).await?;
     }
     Ok(presence)
+}
+
+/// Says whose calendars can't be read: what comes of it may be wrong.
+pub(super) fn tell_troubles(calendars: &Calendars) {
+    for trouble in calendars.troubles() {
+        let message = format!("the calendar of {} can't be read: {}", trouble.person, trouble.why);
+        Failure::input(message).report();
+    }
 }

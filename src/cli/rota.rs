@@ -3,22 +3,25 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use postroom::assist::rota::{Duty, Group, Planned, Rota, Shift};
-use postroom::config::Config;
+use postroom::config::{Config, DirectorySettings, SqlSettings};
 use postroom::diagnostic::Diagnostic;
 use postroom::directory::{Directory, Present};
 use postroom::mail::EmailAddress;
 use postroom::rim::clock::SystemClock;
+use postroom::rim::directory::Calendars;
 use postroom::rim::watch::read_directory;
 use postroom::seams::Clock;
 use postroom::serve::rules;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
-use super::moment::{When, presence};
+use super::moment::{When, tell_troubles};
 use super::output::{drawn, json_line, report, table, text};
 use super::{Failure, Global, explain};
 
@@ -96,7 +99,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     }
     let at = present.now.to_zoned(directory.zone().clone());
     let mut out = format!("{}, {}\n", at.strftime("%a %Y-%m-%d %H:%M %Z"), duty.week);
-    out += &on_duty(&duty);
+    out += &on_duty(&duty, directory.zone());
     if !weeks.is_empty() {
         let mut rows = table(&["week", "from", "until", "who"], &[0, 1, 2]);
         for planned in &weeks {
@@ -109,8 +112,8 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     text(&out)
 }
 
-/// Reads the rota, the directory and people's calendars; `None` if nobody was named to answer
-/// questions.
+/// Reads the rota, our people, and the calendars of those on the rota; `None` if nobody was named to
+/// answer questions.
 pub(super) fn ask(
     config: &Config,
     runtime: &Runtime,
@@ -119,24 +122,38 @@ pub(super) fn ask(
     if config.assist.fallback.is_none() {
         return Ok(None);
     }
-    let built = read_directory(&config.directory)
-        .and_then(|files| Directory::build(&files, &config.directory.rules));
-    let (directory, _) = built.map_err(Failure::Findings)?;
+    let directory = people(&config.directory)?;
     let (rota, warnings) = rules::rota(config, &directory).map_err(Failure::Findings)?;
+    let Some(rota) = rota else { return Ok(None) };
     let now = SystemClock.now();
     let at = when.map_or(Ok(now), |when| when.moment(directory.zone(), now))?;
-    let present = runtime.block_on(presence(config, &directory, at))?.at(at);
-    Ok(rota.map(|rota| Asked { rota, directory, present, warnings }))
+    let asked_about = rota.joiners().filter_map(|joiner| directory.listed(joiner)).cloned();
+    let calendars = Calendars::new(config.directory.calendars.clone());
+    let mut calendars = calendars.only(asked_about.collect());
+    runtime.block_on(calendars.refresh(&directory, at));
+    tell_troubles(&calendars);
+    let present = Present { calendars: Arc::new(calendars.absences()), ..Present::at(at) };
+    Ok(Some(Asked { rota, directory, present, warnings }))
+}
+
+/// The directory without customers, who may be many and don't matter here.
+fn people(settings: &DirectorySettings) -> Result<Directory, Failure> {
+    let sql = settings.sql.clone().map(|sql| SqlSettings { customers: None, ..sql });
+    let settings = DirectorySettings { customers: None, sql, ..settings.clone() };
+    let built =
+        read_directory(&settings).and_then(|files| Directory::build(&files, &settings.rules));
+    built.map(|(directory, _)| directory).map_err(Failure::Findings)
 }
 
 impl Asked {
     /// Who is on duty, a line and further ones for those who are not there.
     pub(super) fn on_duty(&self) -> String {
-        on_duty(&self.rota.on_duty(&self.directory, &self.present))
+        let duty = self.rota.on_duty(&self.directory, &self.present);
+        on_duty(&duty, self.directory.zone())
     }
 }
 
-fn on_duty(duty: &Duty) -> String {
+fn on_duty(duty: &Duty, zone: &TimeZone) -> String {
     let mut lines = match &duty.fallback {
         None => {
             let people: Vec<&str> = duty.people.iter().map(EmailAddress::as_str).collect();
@@ -147,7 +164,7 @@ fn on_duty(duty: &Duty) -> String {
         }
     };
     for absent in &duty.skipped {
-        let _ = writeln!(lines, "  {}: {}", absent.person, explain::skipped(&absent.why));
+        let _ = writeln!(lines, "  {}: {}", absent.person, explain::skipped_in(&absent.why, zone));
     }
     lines
 }

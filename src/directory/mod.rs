@@ -285,6 +285,12 @@ impl Directory {
         self.people.find(person).map(|person| &*person.name).filter(|name| !name.is_empty())
     }
 
+    /// The address under which the file lists one of our people.
+    #[must_use]
+    pub fn listed(&self, person: &EmailAddress) -> Option<&EmailAddress> {
+        self.people.find(person).map(|person| &person.address)
+    }
+
     /// Whether somebody is among our people.
     #[must_use]
     pub fn knows(&self, person: &EmailAddress) -> bool {

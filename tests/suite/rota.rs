@@ -117,6 +117,35 @@ fn rota_shows_who_has_it_and_what_falls_to_the_group() {
 }
 
 #[test]
+fn a_joiner_who_is_ill_by_their_calendar_is_skipped() {
+    let office = office("Noor+Rota@callwise.example,Noor,,2026-W48,\n", "");
+    office.write(
+        "people.csv",
+        "person,calendar\nnoor@callwise.example,noor.ics\namira@callwise.example,absent.ics\n",
+    );
+    office.write(
+        "noor.ics",
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nUID:1\r\nSUMMARY:Ill\r\n\
+         DTSTART;VALUE=DATE:20261124\r\nDTEND;VALUE=DATE:20261126\r\nEND:VEVENT\r\n\
+         END:VCALENDAR\r\n",
+    );
+    // Nobody says that Amira's calendar is missing: she is not on the rota.
+    let ill = office.run(&["rota", "--at", "2026-11-25T10:00"]).well();
+    for said in [
+        "on duty: support-leads@callwise.example, since nobody who has this week is there",
+        "away from 2026-11-24 00:00 until 2026-11-26 00:00 by their calendar",
+        "(away Tue, Wed)",
+    ] {
+        assert!(ill.contains(said), "`{said}` is not in:\n{ill}");
+    }
+    let well = office.run(&["rota", "--at", "2026-11-26T10:00"]).well();
+    assert!(well.to_lowercase().contains("on duty: noor"), "{well}");
+    fs::remove_file(office.path("noor.ics")).unwrap();
+    let told = office.run(&["rota"]);
+    assert!(told.code == 0 && told.err.contains("can't be read"), "{told:?}");
+}
+
+#[test]
 fn the_calendar_is_one_that_people_can_subscribe_to() {
     let feed = office(ROWS, "").run(&["rota", "--ics"]).well();
     assert!(feed.starts_with("BEGIN:VCALENDAR\r\n") && feed.ends_with("END:VCALENDAR\r\n"));

@@ -21,7 +21,10 @@ impl Rota {
         let mut calendar = ICalendarComponent::new(Component::VCalendar);
         calendar.add_property(Property::Version, text("2.0"));
         calendar.add_property(Property::Prodid, text("-//Postroom//Rota//EN"));
-        calendar.add_property(Property::Name, text("Assist duty"));
+        // RFC 7986 §5.1, and what most programs read instead.
+        for name in [Property::Name, Property::Other("X-WR-CALNAME".to_owned())] {
+            calendar.add_property(name, text("Assist duty"));
+        }
         let turns = self.weeks.iter().flat_map(|(week, turns)| turns.iter().map(|it| (*week, it)));
         let events = turns.map(|(week, turn)| event(week, &self.shift(turn), made));
         let mut components: Vec<ICalendarComponent> = events.collect();
