@@ -248,6 +248,7 @@ fn a_question_that_waits_too_long_is_told_of_once_and_again_after_an_answer() {
     assert_eq!(service.log().matches(alarm).count(), 1, "{}", service.log());
 
     // A question again: it waits since the answer was taken back, not since the mail came.
+    office.settled(3);
     office.run(&["assist", "undo", "3"]).well();
     wait_for("a second alarm", crate::support::office::PATIENCE, || {
         (service.log().matches(alarm).count() == 2).then_some(())
