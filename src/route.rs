@@ -1,6 +1,6 @@
 //! The decision: from who sent a mail and what the dictionaries say of it to where it goes.
 //!
-//! [`decide`] is a pure function of its arguments, so that every decision can be replayed. It
+//! [`rule`] is a pure function of its arguments, so that every decision can be replayed. It
 //! knows nothing of folders or servers.
 
 pub mod follow;

@@ -1,7 +1,9 @@
-//! Assist: the questions that a person answers.
+//! Assist: the questions that a person answers, and whose week it is to answer them.
 //!
 //! It knows what may be answered and what may be taken back; it knows nothing of pages, tables or
 //! folders.
+
+pub mod rota;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;

@@ -13,17 +13,18 @@ use postroom::seams::{
     Amendment, Clock, Evidence, Progress, Store, Ticket, TicketDetail, TicketFilter, TicketId,
 };
 use postroom::serve::rules;
+use tokio::runtime::Runtime;
 
 use super::explain::{self, Telling};
 use super::output::{json_line, row, short, table, text};
-use super::{Failure, Global, ledger};
+use super::{Failure, Global, ledger, rota};
 
 /// So many waiting mails follow an answer at most.
 const FOLLOWERS: u32 = 1_000;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List what waits, oldest first
+    /// List what waits, oldest first, and say who is on duty
     List {
         /// At most this many
         #[arg(long, default_value_t = 50, value_name = "N")]
@@ -70,10 +71,17 @@ pub(crate) enum Command {
 /// Runs an assist command.
 pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Failure> {
     let (config, runtime, store) = global.store()?;
+    let duty = match command {
+        Command::List { json: false, .. } => on_duty(&config, &runtime),
+        Command::List { .. }
+        | Command::Show { .. }
+        | Command::Answer { .. }
+        | Command::Undo { .. } => String::new(),
+    };
     runtime.block_on(async {
         let store = store.as_ref();
         match command {
-            Command::List { limit, json } => list(store, *limit, *json).await,
+            Command::List { limit, json } => list(store, *limit, *json, &duty).await,
             Command::Show { ticket, json } => {
                 let telling = Telling::of(Some(&config));
                 ledger::show(store, TicketId(*ticket), (*json, &telling)).await
@@ -117,7 +125,15 @@ fn refuse(ticket: &Ticket, refused: &assist::Refused) -> Failure {
     Failure::input(format!("ticket {id}: {refused}{way_out}"))
 }
 
-async fn list(store: &dyn Store, limit: u32, json: bool) -> Result<(), Failure> {
+/// Who is on duty now. That it can't be told is no reason not to show what waits.
+fn on_duty(config: &Config, runtime: &Runtime) -> String {
+    match rota::ask(config, runtime, None) {
+        Ok(asked) => asked.map(|asked| asked.on_duty()).unwrap_or_default(),
+        Err(_) => "who is on duty can't be told; `postroom check` says why\n".to_owned(),
+    }
+}
+
+async fn list(store: &dyn Store, limit: u32, json: bool, duty: &str) -> Result<(), Failure> {
     let filter = TicketFilter {
         target: Some("assist".to_owned()),
         oldest_first: true,
@@ -129,7 +145,7 @@ async fn list(store: &dyn Store, limit: u32, json: bool) -> Result<(), Failure> 
         return tickets.iter().try_for_each(json_line);
     }
     if tickets.is_empty() {
-        return text("no question waits\n");
+        return text(&format!("{duty}no question waits\n"));
     }
     let mut rows =
         table(&["N", "since", "from", "subject", "why it waits", "leans to"], &[0, 1, 4]);
@@ -143,7 +159,7 @@ async fn list(store: &dyn Store, limit: u32, json: bool) -> Result<(), Failure> 
             leaning(ticket),
         ]));
     }
-    text(&format!("{rows}\n"))
+    text(&format!("{duty}{rows}\n"))
 }
 
 /// Why a ticket waits. Only a claim needs a look at the evidence: whose name it takes.
@@ -222,7 +238,7 @@ async fn bring_along(
 
 /// A team that has a dictionary, or stands at the end of the ladders; or one of our people.
 fn known(config: &Config, name: &str) -> Result<Answer, Failure> {
-    let rules = rules::load(config).map_err(Failure::Findings)?.rules;
+    let rules = rules::load_rules(config).map_err(Failure::Findings)?;
     if name.contains('@') {
         let person =
             EmailAddress::parse(name).map_err(|wrong| Failure::input(wrong.to_string()))?;

@@ -1,5 +1,5 @@
-//! `postroom check`: all that is wrong with the configuration, the directory, the dictionaries,
-//! and, when asked to connect, the mailboxes and the store; at once, and nothing changed.
+//! `postroom check`: all that is wrong with the configuration, the directory, the rota, the
+//! dictionaries, and, when asked to connect, the mailboxes and the store; at once, and nothing changed.
 
 use std::fs::File;
 use std::io;

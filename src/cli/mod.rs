@@ -17,6 +17,7 @@ mod logging;
 mod moment;
 mod output;
 mod replay;
+mod rota;
 mod serve;
 mod setup;
 mod shell;
@@ -121,7 +122,7 @@ enum Command {
         "Files are read again when they change: a bad edit leaves the last good version live."
     ])]
     Serve(serve::Options),
-    /// Say all that is wrong with the configuration, the directory and the dictionaries
+    /// Say all that is wrong with the configuration, the directory, the rota and the dictionaries
     #[command(after_help = examples![
         "postroom check                            without touching anything",
         "postroom check --connect                  mailboxes and store too",
@@ -216,6 +217,19 @@ whose team a person named, it says what is right or wrong; of any other mail, on
         "postroom assist undo 42"
     ])]
     Assist(assist::Command),
+    /// Say who answers questions, now and in the next weeks
+    #[command(after_help = examples![
+        "postroom rota                         who is on duty, and the next eight weeks",
+        "postroom rota --at 2026-12-24T10:00   who would be on duty then",
+        "postroom rota --ics > rota.ics        a calendar, to subscribe to",
+        "postroom rota lint                    what is wrong, and which weeks are nobody's",
+        "",
+        "The rota is a CSV file with a line for each new joiner: person,name,start,week,away. The",
+        "first full week after `start` is theirs; `week`, as 2026-W48, is another instead, or one",
+        "more in a line of its own; `away` has days, as 2026-12-24..2027-01-02. `[assist]` in the",
+        "configuration names the file, and the group that has what nobody has."
+    ])]
+    Rota(rota::Options),
     /// Look into the ledger: tickets, their events, and trying again
     #[command(subcommand, after_help = examples![
         "postroom ledger list --decision set_aside",
@@ -254,6 +268,7 @@ pub(crate) fn run() -> ExitCode {
         | Command::Calibrate(_)
         | Command::WhatIf(_)
         | Command::Assist(_)
+        | Command::Rota(_)
         | Command::Ledger(_)
         | Command::Completions(_)
         | Command::Man(_) => LevelFilter::WARN,
@@ -275,6 +290,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Calibrate(options) => calibrate::run(global, &options),
         Command::WhatIf(options) => what_if::run(global, &options),
         Command::Assist(command) => assist::run(global, &command),
+        Command::Rota(options) => rota::run(global, &options),
         Command::Ledger(command) => ledger::run(global, &command),
         Command::Completions(options) => shell::completions(&options, &mut Cli::command()),
         Command::Man(options) => shell::man(&options, Cli::command()),

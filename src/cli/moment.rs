@@ -61,7 +61,7 @@ impl FromStr for When {
 
 impl When {
     /// The moment, for people in a zone.
-    fn moment(self, zone: &TimeZone) -> Result<Timestamp, Failure> {
+    pub(super) fn moment(self, zone: &TimeZone) -> Result<Timestamp, Failure> {
         let local = match self {
             Self::Exact(moment) => return Ok(moment),
             Self::Local(local) => local,
@@ -150,10 +150,7 @@ async fn presence(
     let mut calendars = Calendars::new(settings.calendars.clone());
     calendars.refresh(directory, at).await;
     presence.look_into(&calendars);
-    for trouble in calendars.troubles() {
-        let message = format!("the calendar of {} can't be read: {}", trouble.person, trouble.why);
-        Failure::input(message).report();
-    }
+    tell_troubles(&calendars);
     let kept = match &config.store {
         StoreSettings::Sqlite(path) => path.exists(),
         StoreSettings::Postgres(_) => true,
@@ -164,4 +161,12 @@ async fn presence(
         presence.count(directory, store.as_ref(), since).await?;
     }
     Ok(presence)
+}
+
+/// Says whose calendars can't be read: what comes of it may be wrong.
+pub(super) fn tell_troubles(calendars: &Calendars) {
+    for trouble in calendars.troubles() {
+        let message = format!("the calendar of {} can't be read: {}", trouble.person, trouble.why);
+        Failure::input(message).report();
+    }
 }

@@ -59,7 +59,7 @@ impl Global {
             if let Some(folder) = folder {
                 folder.clone_into(&mut config.dictionaries);
             }
-            let rules = rules::load(&config).map_err(Failure::Findings)?.rules;
+            let rules = rules::load_rules(&config).map_err(Failure::Findings)?;
             let door = config.mailboxes.into_iter().next().map(|mailbox| mailbox.door);
             return Ok((rules, door.unwrap_or_default()));
         }

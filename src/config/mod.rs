@@ -5,6 +5,7 @@
 
 pub mod folders;
 pub mod parse;
+mod assist;
 mod directory;
 mod mailbox;
 mod policy;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::assist::rota::Group;
 use crate::mail::trust::Door;
 use crate::route::Policy;
 use crate::seams::SourceId;
@@ -38,6 +40,8 @@ pub struct Config {
     pub directory: DirectorySettings,
     /// How decisions are made.
     pub policy: Policy,
+    /// Who answers questions, and how long one may wait.
+    pub assist: AssistSettings,
     /// The watched mailboxes.
     pub mailboxes: Vec<Mailbox>,
     /// How long the text of a settled ticket is kept; `None` for ever.
@@ -147,6 +151,25 @@ pub enum HolidaySettings {
     File(PathBuf),
     /// The days themselves, a line each.
     Days(String),
+}
+
+/// Who answers questions, and how long one may wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssistSettings {
+    /// The CSV file with the joiners and their weeks; `None` if nobody has one.
+    pub rota: Option<PathBuf>,
+    /// Who has what nobody in the rota has; always there beside a rota.
+    pub fallback: Option<Group>,
+    /// A question that waits longer is told of; `None` for never.
+    pub overdue: Option<Duration>,
+}
+
+/// There is no rota. Half a working day is long for a customer who doesn't know that nobody has
+/// looked.
+impl Default for AssistSettings {
+    fn default() -> Self {
+        Self { rota: None, fallback: None, overdue: Some(Duration::from_hours(4)) }
+    }
 }
 
 /// How people's calendars are read.

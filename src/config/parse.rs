@@ -9,7 +9,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::raw::{Given, Section, Source};
-use super::{Config, DirectorySettings, StoreSettings, directory, mailbox, policy, values};
+use super::{Config, DirectorySettings, StoreSettings};
+use super::{assist, directory, mailbox, policy, values};
 use crate::diagnostic::Diagnostic;
 use crate::dictionary::TeamId;
 
@@ -41,6 +42,7 @@ fn read(source: &Source<'_>, base: &Path) -> Option<Config> {
     let listen = listen(top.section("web"));
     let directory = directory::directory(&top, base);
     let policy = policy::policy(&top);
+    let assist = assist::assist(&top, base);
     let has_customers = directory.as_ref().is_some_and(DirectorySettings::has_customers);
     let mailboxes = mailbox::mailboxes(&top, base, has_customers);
     let dictionaries =
@@ -59,6 +61,7 @@ fn read(source: &Source<'_>, base: &Path) -> Option<Config> {
         dictionaries: base.join(dictionaries),
         directory: directory?,
         policy,
+        assist,
         mailboxes,
         keep_text,
         reload_every,

@@ -70,7 +70,7 @@ pub(super) fn gone(person: Option<&Person>, present: &Present) -> Option<Skipped
 }
 
 /// Why somebody isn't at their desk.
-fn absent(person: &Person, present: &Present) -> Option<Skipped> {
+pub(super) fn absent(person: &Person, present: &Present) -> Option<Skipped> {
     // Most people have nothing to look up, and a zone costs a search.
     let wall = person.keeps_days().then(|| present.now.to_zoned(person.zone.clone()).datetime());
     let away = wall.and_then(|wall| person.away_on(wall.date()));

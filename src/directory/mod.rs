@@ -12,12 +12,13 @@ pub mod present;
 pub mod lookup;
 pub mod near;
 pub mod lint;
+pub(crate) mod away;
 mod claim;
 mod freemail;
 mod holidays;
 mod intern;
 mod ladder;
-mod table;
+pub(crate) mod table;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -251,6 +252,19 @@ impl Directory {
         Some((party, why))
     }
 
+    /// Why one of our people isn't at their desk now; `None` for whoever is, and for whoever is not
+    /// among them.
+    #[must_use]
+    pub fn absence(&self, person: &EmailAddress, present: &Present) -> Option<Skipped> {
+        self.people.find(person).and_then(|person| ladder::absent(person, present))
+    }
+
+    /// The time zone of people whose row names none.
+    #[must_use]
+    pub fn zone(&self) -> &TimeZone {
+        &self.rules.zone
+    }
+
     /// The calendars of our people, with their zones.
     pub fn calendars(&self) -> impl Iterator<Item = (&EmailAddress, &str, &TimeZone)> {
         self.people
@@ -283,6 +297,12 @@ impl Directory {
     #[must_use]
     pub fn line_of(&self, person: &EmailAddress) -> Option<u32> {
         self.people.find(person).map(|person| person.line)
+    }
+
+    /// The address under which the file lists one of our people.
+    #[must_use]
+    pub fn listed(&self, person: &EmailAddress) -> Option<&EmailAddress> {
+        self.people.find(person).map(|person| &person.address)
     }
 
     /// Whether somebody is among our people.

@@ -30,7 +30,7 @@ use super::claim::mailbox_of;
 use super::hours::{BadHours, Hours};
 use super::intern::Interner;
 use super::table::{self, Column, Findings, Mark, Row};
-use super::{Rules, SourceText, zone};
+use super::{Rules, SourceText, away, zone};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::mail::EmailAddress;
 
@@ -94,7 +94,7 @@ impl Person {
 
     /// The first and last day of the absence that `day` falls into.
     pub(super) fn away_on(&self, day: Date) -> Option<(Date, Date)> {
-        self.away.iter().copied().find(|(from, until)| (*from..=*until).contains(&day))
+        away::on(&self.away, day)
     }
 }
 
@@ -149,7 +149,7 @@ impl People {
                 .map_err(|e| findings.push(row.error(MANAGER, "bad-address", e.to_string())))
                 .ok(),
         };
-        let away = read_away(row, findings);
+        let away = away::read(row, AWAY, findings);
         let address = match row.field(PERSON) {
             "" => Err("this row names nobody".to_owned()),
             text => EmailAddress::parse(text).map_err(|error| error.to_string()),
@@ -307,25 +307,4 @@ fn unknown_holidays(row: &Row<'_>, name: &str, holidays: &Holidays) -> Diagnosti
         Some(nearest) => error.help(format!("did you mean `{nearest}`?")),
         None => error.help("name them below `[holidays]` in the configuration"),
     }
-}
-
-fn read_away(row: &Row<'_>, findings: &mut Findings) -> Vec<(Date, Date)> {
-    let mut away = Vec::new();
-    for text in row.field(AWAY).split(';').map(str::trim).filter(|text| !text.is_empty()) {
-        let (from, until) = text.split_once("..").unwrap_or((text, text));
-        let error = match (from.trim().parse::<Date>(), until.trim().parse::<Date>()) {
-            (Ok(from), Ok(until)) if from <= until => {
-                away.push((from, until));
-                continue;
-            }
-            (Ok(_), Ok(_)) => row
-                .error(AWAY, "bad-days", format!("`{text}` ends before it begins"))
-                .help("write the first day first"),
-            _ => row
-                .error(AWAY, "bad-days", format!("`{text}` is not a day or a range of days"))
-                .help("write `2026-12-24..2027-01-02`, or `2026-12-24` for one day"),
-        };
-        findings.push(error);
-    }
-    away
 }

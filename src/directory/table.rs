@@ -9,9 +9,9 @@ use csv::{ByteRecord, ReaderBuilder};
 use super::SourceText;
 use crate::diagnostic::{Diagnostic, Severity, nearest};
 
-/// What is wrong in the files of one directory.
+/// What is wrong in files that are read together.
 #[derive(Debug, Default)]
-pub(super) struct Findings {
+pub(crate) struct Findings {
     list: Vec<Diagnostic>,
     left_out: usize,
     /// The worst of those that were left out.
@@ -22,7 +22,7 @@ impl Findings {
     /// A file that is wrong in a million rows is wrong in one way: more is not listed.
     const LISTED: usize = 200;
 
-    pub(super) fn push(&mut self, finding: Diagnostic) {
+    pub(crate) fn push(&mut self, finding: Diagnostic) {
         if self.list.len() < Self::LISTED {
             self.list.push(finding);
         } else {
@@ -32,10 +32,10 @@ impl Findings {
     }
 
     /// The findings in the order of their places.
-    pub(super) fn finish(mut self) -> Vec<Diagnostic> {
+    pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
         self.list.sort();
         if let (Some(more), Some(last)) = (&self.more, self.list.last()) {
-            let message = format!("and {} more findings in the directory", self.left_out);
+            let message = format!("and {} more findings", self.left_out);
             self.list.push(Diagnostic {
                 severity: *more,
                 ..Diagnostic::error(&last.file, "more", message)
@@ -46,14 +46,14 @@ impl Findings {
 }
 
 /// A column that a file can have.
-pub(super) struct Column {
-    pub(super) name: &'static str,
+pub(crate) struct Column {
+    pub(crate) name: &'static str,
     /// Whether the file must have the column.
-    pub(super) required: bool,
+    pub(crate) required: bool,
 }
 
 /// A row of the file.
-pub(super) struct Row<'a> {
+pub(crate) struct Row<'a> {
     source: &'a SourceText,
     record: &'a ByteRecord,
     /// For each known column, where it stands in the record.
@@ -63,31 +63,31 @@ pub(super) struct Row<'a> {
 
 /// Where a row begins.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Start {
+pub(crate) struct Start {
     byte: usize,
     line: u32,
 }
 
 impl Row<'_> {
     /// The value in a column, without white space around it; empty if the row doesn't have it.
-    pub(super) fn field(&self, column: usize) -> &str {
+    pub(crate) fn field(&self, column: usize) -> &str {
         let place = self.columns.get(column).copied().flatten();
         let bytes = place.and_then(|place| self.record.get(place)).unwrap_or_default();
         std::str::from_utf8(bytes).unwrap_or_default().trim()
     }
 
     /// The line on which the row begins, from 1.
-    pub(super) fn line(&self) -> u32 {
+    pub(crate) fn line(&self) -> u32 {
         self.start.line
     }
 
     /// A place to come back to when the other rows are known.
-    pub(super) fn mark(&self, column: usize) -> Mark {
+    pub(crate) fn mark(&self, column: usize) -> Mark {
         Mark { start: self.start, field: self.columns.get(column).copied().flatten() }
     }
 
     /// An error at a column of this row.
-    pub(super) fn error(
+    pub(crate) fn error(
         &self,
         column: usize,
         code: &'static str,
@@ -99,19 +99,19 @@ impl Row<'_> {
 
 /// A column of a row.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Mark {
+pub(crate) struct Mark {
     start: Start,
     field: Option<usize>,
 }
 
 impl Mark {
     /// The line on which the row begins, from 1.
-    pub(super) fn line(self) -> u32 {
+    pub(crate) fn line(self) -> u32 {
         self.start.line
     }
 
     /// An error at this place of the file.
-    pub(super) fn error(
+    pub(crate) fn error(
         self,
         source: &SourceText,
         code: &'static str,
@@ -125,7 +125,7 @@ impl Mark {
 }
 
 /// Hands every row to `each`. Nothing is handed over if the columns are wrong.
-pub(super) fn rows(
+pub(crate) fn rows(
     source: &SourceText,
     known: &[Column],
     findings: &mut Findings,

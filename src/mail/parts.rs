@@ -79,7 +79,7 @@ struct Reader<'x> {
 }
 
 /// Whether a part is a mail by the name of its file alone.
-fn is_mail_file(headers: &[Header<'_>]) -> bool {
+fn is_mail_file(headers: &Vec<Header<'_>>) -> bool {
     let named = |field: &HeaderName<'_>, attribute| {
         content(headers, field).and_then(|content| content.attribute(attribute))
     };

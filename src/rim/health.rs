@@ -2,6 +2,8 @@
 //!
 //! It keeps numbers and the last word of each mailbox; it knows nothing of how they are served.
 
+mod numbers;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,16 +11,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
 use serde::Serialize;
 
 use crate::config::Config;
 use crate::dictionary::Version;
-use crate::seams::{Counts, JobId, Outcome, Recorded, SourceId};
+use crate::seams::{Counts, JobId, Outcome, Questions, Recorded, SourceId, TicketId};
+use numbers::{ByMailbox, ByResult, BySource, ByVersion, Numbers, ResultLabel, seconds};
 
 /// A mailbox that was not read for this many poll intervals is not well.
 const PATIENCE: u32 = 3;
@@ -36,6 +34,7 @@ pub struct Health {
     held_up: Mutex<Option<String>>,
     /// The sources of the directory that don't answer.
     failing: Mutex<BTreeSet<&'static str>>,
+    questions: Mutex<QuestionsReadiness>,
     so_far: AtomicU64,
     numbers: Numbers,
 }
@@ -52,68 +51,6 @@ struct Condition {
     refused: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByMailbox {
-    mailbox: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByResult {
-    mailbox: String,
-    result: ResultLabel,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
-enum ResultLabel {
-    #[allow(non_camel_case_types, reason = "the label's value")]
-    new,
-    #[allow(non_camel_case_types, reason = "the label's value")]
-    known,
-    #[allow(non_camel_case_types, reason = "the label's value")]
-    repeat,
-    #[allow(non_camel_case_types, reason = "the label's value")]
-    done,
-    #[allow(non_camel_case_types, reason = "the label's value")]
-    retry,
-    #[allow(non_camel_case_types, reason = "the label's value")]
-    gave_up,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByDecision {
-    decision: String,
-    reason: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct BySource {
-    source: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByVersion {
-    version: String,
-}
-
-#[derive(Debug, Default)]
-struct Numbers {
-    registry: Mutex<Registry>,
-    recorded: Family<ByResult, Counter>,
-    delivered: Family<ByResult, Counter>,
-    failures: Family<ByMailbox, Counter>,
-    last_read: Family<ByMailbox, Gauge<f64, AtomicU64>>,
-    login_refused: Family<ByMailbox, Gauge>,
-    rules_refused: Gauge,
-    nobody_free: Family<ByMailbox, Counter>,
-    directory_failing: Family<BySource, Gauge>,
-    calendars_failing: Gauge,
-    dictionaries: Family<ByVersion, Gauge>,
-    store_answers: Gauge,
-    tickets: Family<ByDecision, Gauge>,
-    jobs: Gauge,
-    oldest_job: Gauge<f64, AtomicU64>,
-}
-
 /// What `/readyz` answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Readiness {
@@ -128,10 +65,25 @@ pub struct Readiness {
     /// Which of the directory's sources, `database` or `service`, don't answer just now. Mail is
     /// sorted all the same, by what is known.
     pub directory_failing: BTreeSet<&'static str>,
+    /// The questions that wait for a person. That they wait long doesn't make it less ready.
+    pub questions: QuestionsReadiness,
     /// Each mailbox.
     pub mailboxes: BTreeMap<String, MailboxReadiness>,
     /// What is wrong with the store, if anything.
     pub store: Option<String>,
+}
+
+/// The questions, for `/readyz`, as they were seen last.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct QuestionsReadiness {
+    /// How many wait.
+    pub waiting: u64,
+    /// The ticket that waits longest.
+    pub oldest: Option<TicketId>,
+    /// Since when it does.
+    pub since: Option<Timestamp>,
+    /// Whether that is longer than it may.
+    pub overdue: bool,
 }
 
 /// How a mailbox is, for `/readyz`.
@@ -168,6 +120,7 @@ impl Health {
             version: Mutex::default(),
             held_up: Mutex::default(),
             failing: Mutex::default(),
+            questions: Mutex::default(),
             so_far: AtomicU64::new(0),
             numbers,
         }
@@ -283,6 +236,14 @@ impl Health {
         *lock(&self.refused) = errors;
     }
 
+    /// So many questions wait; `overdue` if the oldest waits too long.
+    pub fn questions(&self, questions: &Questions, overdue: bool) {
+        let (oldest, since) = questions.oldest.unzip();
+        let waiting = questions.waiting;
+        *lock(&self.questions) = QuestionsReadiness { waiting, oldest, since, overdue };
+        self.numbers.question_overdue.set(overdue.into());
+    }
+
     /// Whether the service does its work. `store` is what is wrong with the store, if anything.
     #[must_use]
     pub fn readiness(&self, now: Timestamp, store: Option<String>) -> Readiness {
@@ -300,6 +261,7 @@ impl Health {
             dictionaries: lock(&self.version).as_ref().map(Version::to_string).unwrap_or_default(),
             refused_edit: lock(&self.refused).clone(),
             directory_failing: lock(&self.failing).clone(),
+            questions: lock(&self.questions).clone(),
             mailboxes,
             store,
         }
@@ -355,107 +317,6 @@ impl MailboxReadiness {
         };
         self.failure.as_ref().map_or_else(|| read.clone(), |failure| format!("{read}: {failure}"))
     }
-}
-
-impl Numbers {
-    fn registered() -> Self {
-        let numbers = Self::default();
-        let mut registry = Registry::with_prefix("postroom");
-        registry.register(
-            "mails_recorded",
-            "Mails recorded, by mailbox and whether they were new, known or a repeat",
-            numbers.recorded.clone(),
-        );
-        registry.register(
-            "deliveries",
-            "Deliveries tried, by mailbox and how they went",
-            numbers.delivered.clone(),
-        );
-        registry.register(
-            "read_failures",
-            "Failed attempts to read a mailbox or to record what was read",
-            numbers.failures.clone(),
-        );
-        registry.register(
-            "last_read_timestamp_seconds",
-            "When a mailbox was last read, in seconds since 1970",
-            numbers.last_read.clone(),
-        );
-        registry.register(
-            "login_refused",
-            "1 while a mailbox's server doesn't accept our password or token",
-            numbers.login_refused.clone(),
-        );
-        registry.register(
-            "edit_refused",
-            "1 while the files on disk have an error and the last good version is in use",
-            numbers.rules_refused.clone(),
-        );
-        registry.register(
-            "dictionaries_info",
-            "1, with the version of the dictionaries in use",
-            numbers.dictionaries.clone(),
-        );
-        registry.register(
-            "store_answers",
-            "1 if the store answered just now; else its numbers are as they were",
-            numbers.store_answers.clone(),
-        );
-        registry.register(
-            "tickets",
-            "Tickets by their current decision and its reason",
-            numbers.tickets.clone(),
-        );
-        registry.register(
-            "outbox_jobs",
-            "Deliveries that wait or are under way",
-            numbers.jobs.clone(),
-        );
-        registry.register(
-            "oldest_outbox_job_timestamp_seconds",
-            "When the oldest waiting delivery was asked for, in seconds since 1970; 0 for none",
-            numbers.oldest_job.clone(),
-        );
-        numbers.register_directory(&mut registry);
-        *lock(&numbers.registry) = registry;
-        numbers
-    }
-
-    fn register_directory(&self, registry: &mut Registry) {
-        registry.register(
-            "nobody_free",
-            "Mails of customers that went to the team at the end of the ladder: nobody was free",
-            self.nobody_free.clone(),
-        );
-        registry.register(
-            "directory_failing",
-            "1 while the directory's database or service does not answer",
-            self.directory_failing.clone(),
-        );
-        registry.register(
-            "calendars_failing",
-            "People whose calendar can't be read",
-            self.calendars_failing.clone(),
-        );
-    }
-
-    fn set(&self, counts: &Counts) {
-        self.tickets.clear();
-        for ((decision, reason), count) in &counts.tickets {
-            let label = ByDecision { decision: decision.clone(), reason: reason.clone() };
-            self.tickets.get_or_create(&label).set(gauge(*count));
-        }
-        self.jobs.set(gauge(counts.jobs_waiting));
-        self.oldest_job.set(counts.oldest_job.map_or(0.0, seconds));
-    }
-}
-
-fn gauge(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-fn seconds(time: Timestamp) -> f64 {
-    time.as_duration().as_secs_f64()
 }
 
 /// A lock that a panicked holder does not take from the others: the values behind it are whole

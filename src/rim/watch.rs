@@ -56,7 +56,7 @@ impl Fingerprint {
         Self::of_texts(sources)
     }
 
-    /// The fingerprint of some of the directory's texts.
+    /// The fingerprint of some texts of files or tables.
     pub fn of_texts<'a>(texts: impl IntoIterator<Item = &'a SourceText>) -> Self {
         Self::of(texts.into_iter().map(|source| (source.name.as_str(), source.text.as_str())))
     }
@@ -142,6 +142,17 @@ pub fn read_directory_files(
     }
 }
 
+/// Reads the rota's file.
+///
+/// # Errors
+/// That it can't be read, or isn't UTF-8.
+pub fn read_rota(path: &Path) -> Result<SourceText, Vec<Diagnostic>> {
+    let name = path.display().to_string();
+    let mut findings = Vec::new();
+    let text = read_text(path, &name, &mut findings);
+    text.map(|text| SourceText { name, text }).ok_or(findings)
+}
+
 fn dictionary_paths(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(dir)? {
@@ -224,6 +235,8 @@ pub enum Watched {
     Dictionaries(PathBuf),
     /// The files of the directory; its database is not among them.
     Directory(Box<DirectorySettings>),
+    /// The rota's file.
+    Rota(PathBuf),
 }
 
 impl Watched {
@@ -235,6 +248,7 @@ impl Watched {
             Self::Directory(settings) => {
                 read_directory_files(settings).map(|files| Fingerprint::of_directory(&files))
             }
+            Self::Rota(path) => read_rota(path).map(|source| Fingerprint::of_texts([&source])),
         }
     }
 
@@ -242,6 +256,7 @@ impl Watched {
         Stamp::of(match self {
             Self::Dictionaries(dir) => dictionary_paths(dir).unwrap_or_default(),
             Self::Directory(settings) => settings.files().cloned().collect(),
+            Self::Rota(path) => vec![path.clone()],
         })
     }
 }

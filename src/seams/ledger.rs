@@ -270,6 +270,18 @@ pub struct Counts {
     pub jobs_waiting: u64,
     /// When the oldest of them was made.
     pub oldest_job: Option<Timestamp>,
+    /// The questions.
+    pub questions: Questions,
+}
+
+/// The questions that wait for a person.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Questions {
+    /// How many.
+    pub waiting: u64,
+    /// The one that waits longest, and since when: since it became a question, which an answer
+    /// that was taken back or a failed delivery does later than the mail came.
+    pub oldest: Option<(TicketId, Timestamp)>,
 }
 
 impl TicketDetail {

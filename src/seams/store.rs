@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::{
-    Amendment, Counts, Cursor, Entry, Fence, Happening, Job, JobId, Outcome, Place, Recorded,
-    SourceId, Ticket, TicketDetail, TicketFilter, TicketId,
+    Amendment, Counts, Cursor, Entry, Fence, Happening, Job, JobId, Outcome, Place, Questions,
+    Recorded, SourceId, Ticket, TicketDetail, TicketFilter, TicketId,
 };
 use crate::dictionary::Version;
 use crate::mail::EmailAddress;
@@ -156,6 +156,9 @@ pub trait Store: Send + Sync {
 
     /// Whether it answers. Costs the same however much it holds.
     async fn ping(&self) -> Result<(), StoreError>;
+
+    /// The questions that wait. Costs little however many tickets there are.
+    async fn questions(&self) -> Result<Questions, StoreError>;
 
     /// Numbers for the metrics.
     async fn counts(&self) -> Result<Counts, StoreError>;

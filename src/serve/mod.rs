@@ -1,11 +1,12 @@
 //! The service: wiring, and an end that leaves nothing half done.
 //!
-//! Each mailbox has an [`attend`](mailbox) task; one task reloads the rules; one serves health
-//! and metrics. All of them end on one cancellation token.
+//! Each mailbox has an [`attend`](mailbox) task; one task reloads the rules; one looks for questions
+//! that wait too long; one serves health and metrics. All of them end on one cancellation token.
 
 mod mailbox;
 mod door;
 pub mod presence;
+mod questions;
 pub mod rules;
 pub mod teams;
 
@@ -20,6 +21,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::assist::rota::Rota;
 use crate::config::{Access, Config, Mailbox};
 use crate::diagnostic::Diagnostic;
 use crate::mail::mark::Marks;
@@ -39,8 +41,9 @@ const POSTROOM: &str = "postroom";
 /// Why the service could not start.
 #[derive(Debug, Error)]
 pub enum ServeError {
-    /// The dictionaries or the directory have errors, and there is no earlier version to keep.
-    #[error("the dictionaries or the directory have errors")]
+    /// The dictionaries, the directory or the rota have errors, and there is no earlier version to
+    /// keep.
+    #[error("the dictionaries, the directory or the rota have errors")]
     Rules(Vec<Diagnostic>),
     /// The directory service can't be asked.
     #[error("the directory service can't be asked: {0}")]
@@ -74,6 +77,7 @@ struct Shared {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     rules: watch::Receiver<Arc<crate::pipeline::Rules>>,
+    rota: watch::Receiver<Option<Arc<Rota>>>,
     health: Arc<Health>,
     presence: Arc<Presence>,
     stop: CancellationToken,
@@ -104,6 +108,7 @@ impl Service {
             store,
             clock,
             rules: rules.clone(),
+            rota: live.subscribe_rota(),
             health: health.clone(),
             presence: Arc::new(presence),
             stop: stop.clone(),
@@ -121,6 +126,7 @@ impl Service {
         tasks.spawn(presence::keep_counting(config.directory.clone(), shared.clone()));
         tasks.spawn(presence::keep_calendars(config.reload_every, calendars, shared.clone()));
         tasks.spawn(presence::look_again(shared.clone()));
+        tasks.spawn(questions::keep_watch(config.assist.overdue, shared.clone()));
         if let Some(keep) = config.keep_text {
             tasks.spawn(forget_texts(shared.clone(), keep));
         }

@@ -313,7 +313,7 @@ async fn ask_for_waiting(
 }
 
 /// Waits; `false` when the service is to stop.
-async fn pause(shared: &Shared, time: Duration) -> bool {
+pub(super) async fn pause(shared: &Shared, time: Duration) -> bool {
     tokio::select! {
         () = shared.stop.cancelled() => false,
         () = sleep(time) => true,

@@ -1,4 +1,5 @@
-//! The live rules: loaded at the start, swapped when a file changes, kept when an edit is bad.
+//! The live rules and the live rota: loaded at the start, swapped when a file changes, kept when an
+//! edit is bad.
 
 use std::sync::Arc;
 
@@ -6,15 +7,16 @@ use tokio::sync::{Notify, watch};
 use tracing::{error, info, warn};
 
 use super::{Shared, teams};
-use crate::config::{Config, SqlSettings};
+use crate::assist::rota::Rota;
+use crate::config::{AssistSettings, Config, SqlSettings};
 use crate::diagnostic::Diagnostic;
 use crate::dictionary::Dictionaries;
-use crate::directory::{Directory, DirectoryFiles};
+use crate::directory::{Directory, DirectoryFiles, SourceText};
 use crate::pipeline::Rules;
 use crate::rim::backoff::backoff;
 use crate::rim::directory::{DATABASE, Tables, read_tables};
 use crate::rim::watch::{
-    Fingerprint, Found, LastRead, Watched, read_dictionaries, read_directory_files,
+    Fingerprint, Found, LastRead, Watched, read_dictionaries, read_directory_files, read_rota,
     watch as watch_files, with_tables,
 };
 use crate::seams::StoreError;
@@ -22,16 +24,19 @@ use crate::seams::StoreError;
 /// Rules that follow their files.
 pub struct LiveRules {
     sender: watch::Sender<Arc<Rules>>,
-    last_read: [LastRead; 3],
+    rota: watch::Sender<Option<Arc<Rota>>>,
+    last_read: [LastRead; 4],
 }
 
-/// What a load found in the dictionaries, the directory's files and its database.
-type Read = [Found; 3];
+/// What a load found in the dictionaries, the directory's files, its database and the rota.
+type Read = [Found; 4];
 
 /// Rules that were just built from their files.
 pub struct Loaded {
     /// The rules.
     pub rules: Rules,
+    /// Who answers questions, if anybody was named.
+    pub rota: Option<Rota>,
     /// What could be better in the files.
     pub warnings: Vec<Diagnostic>,
 }
@@ -55,6 +60,15 @@ pub fn load(config: &Config) -> Result<Loaded, Vec<Diagnostic>> {
     load_beside(config, None).0
 }
 
+/// The same for who only judges mail: a mistake in the rota is no hindrance to that.
+///
+/// # Errors
+/// Everything that is wrong with any of the other files.
+pub fn load_rules(config: &Config) -> Result<Rules, Vec<Diagnostic>> {
+    let config = Config { assist: AssistSettings::default(), ..config.clone() };
+    load(&config).map(|loaded| loaded.rules)
+}
+
 fn load_beside(
     config: &Config,
     kept: Option<&Arc<Directory>>,
@@ -63,10 +77,12 @@ fn load_beside(
     let files = read_directory_files(&config.directory);
     let sql = config.directory.sql.as_ref();
     let tables = sql.map_or_else(|| Ok(Tables::default()), read_tables);
+    let joiners = config.assist.rota.as_deref().map(read_rota).transpose();
     let read = [
         sources.as_ref().map(Fingerprint::of_dictionaries).map_err(Clone::clone),
         files.as_ref().map(Fingerprint::of_directory).map_err(Clone::clone),
         tables.as_ref().map(fingerprint).map_err(Clone::clone),
+        joiners.as_ref().map(Fingerprint::of_texts).map_err(Clone::clone),
     ];
     let mut findings = Vec::new();
     let dictionaries = sources.and_then(|sources| {
@@ -75,16 +91,20 @@ fn load_beside(
         Ok((dictionaries, sources))
     });
     let directory = build_directory(config, kept, files, tables, &mut findings);
-    let loaded = match (dictionaries, directory) {
-        (Ok((dictionaries, sources)), Ok(directory)) => {
+    let beside = directory.as_deref().ok();
+    let rota = joiners.and_then(|joiners| build_rota(config, joiners.as_ref(), beside));
+    let loaded = match (dictionaries, directory, rota) {
+        (Ok((dictionaries, sources)), Ok(directory), Ok((rota, warnings))) => {
+            findings.extend(warnings);
             findings.extend(teams::unknown(config, &dictionaries));
             let policy = config.policy.clone();
             let rules = Rules { dictionaries, sources, directory, policy };
-            Ok(Loaded { rules, warnings: findings })
+            Ok(Loaded { rules, rota, warnings: findings })
         }
-        (dictionaries, directory) => {
+        (dictionaries, directory, rota) => {
             findings.extend(dictionaries.err().into_iter().flatten());
             findings.extend(directory.err().into_iter().flatten());
+            findings.extend(rota.err().into_iter().flatten());
             Err(findings)
         }
     };
@@ -116,6 +136,30 @@ fn build_directory(
     Ok(Arc::new(directory))
 }
 
+/// The rota of the configuration, if it has one or names a group; with it, what could be better.
+///
+/// # Errors
+/// Everything that is wrong with its file, and the warnings among it.
+pub fn rota(config: &Config, directory: &Directory) -> Result<ReadRota, Vec<Diagnostic>> {
+    let joiners = config.assist.rota.as_deref().map(read_rota).transpose()?;
+    build_rota(config, joiners.as_ref(), Some(directory))
+}
+
+/// A rota, with the warnings that its file gives rise to.
+pub type ReadRota = (Option<Rota>, Vec<Diagnostic>);
+
+fn build_rota(
+    config: &Config,
+    joiners: Option<&SourceText>,
+    directory: Option<&Directory>,
+) -> Result<ReadRota, Vec<Diagnostic>> {
+    // There is no rota without a group: the configuration sees to that.
+    let Some(fallback) = config.assist.fallback.clone() else { return Ok((None, Vec::new())) };
+    let Some(joiners) = joiners else { return Ok((Some(Rota::of(fallback)), Vec::new())) };
+    let (rota, warnings) = Rota::read(joiners, fallback, directory)?;
+    Ok((Some(rota), warnings))
+}
+
 /// The fingerprint of what a database said.
 fn fingerprint(tables: &Tables) -> Fingerprint {
     Fingerprint::of_texts(tables.customers.iter().chain(&tables.people))
@@ -128,10 +172,11 @@ impl LiveRules {
     /// Everything that is wrong with any of the files.
     pub fn load(config: &Config) -> Result<Self, Vec<Diagnostic>> {
         let (loaded, read) = load_beside(config, None);
-        let Loaded { rules, warnings } = loaded?;
+        let Loaded { rules, rota, warnings } = loaded?;
         log_warnings(config, &warnings);
         let sender = watch::Sender::new(Arc::new(rules));
-        Ok(Self { sender, last_read: read.map(LastRead::new) })
+        let rota = watch::Sender::new(rota.map(Arc::new));
+        Ok(Self { sender, rota, last_read: read.map(LastRead::new) })
     }
 
     /// The rules as they are now and will be.
@@ -140,12 +185,18 @@ impl LiveRules {
         self.sender.subscribe()
     }
 
+    /// The rota as it is now and will be; `None` if nobody was named to answer questions.
+    #[must_use]
+    pub fn subscribe_rota(&self) -> watch::Receiver<Option<Arc<Rota>>> {
+        self.rota.subscribe()
+    }
+
     /// Looks for changed files until the service stops. A version with errors changes nothing but
     /// the log and the readiness page.
     pub(super) async fn reload(self, config: Config, shared: Shared) {
         let config = Arc::new(config);
         let changed = Notify::new();
-        let [dictionaries, directory, tables] = &self.last_read;
+        let [dictionaries, directory, tables, rota] = &self.last_read;
         let dictionaries = watch_files(
             Watched::Dictionaries(config.dictionaries.clone()),
             config.reload_every,
@@ -164,6 +215,13 @@ impl LiveRules {
                 None => std::future::pending().await,
             }
         };
+        let rota = async {
+            let Some(path) = config.assist.rota.clone() else {
+                return std::future::pending().await;
+            };
+            let ring = |_: &Found| changed.notify_one();
+            watch_files(Watched::Rota(path), config.reload_every, rota, ring).await;
+        };
         let swapping = async {
             loop {
                 changed.notified().await;
@@ -175,12 +233,13 @@ impl LiveRules {
             () = dictionaries => {}
             () = directory => {}
             () = tables => {}
+            () = rota => {}
             () = swapping => {}
         }
     }
 
-    /// Loads the files as they are now and makes them live. Both kinds are read together, so that
-    /// an edit of both is live at once.
+    /// Loads the files as they are now and makes them live. All kinds are read together, so that an
+    /// edit of several is live at once.
     async fn swap_until_done(&self, config: &Arc<Config>, shared: &Shared) {
         for attempt in 1.. {
             let (reading, kept) = (config.clone(), self.sender.borrow().directory.clone());
@@ -242,7 +301,7 @@ impl LiveRules {
         loaded: Result<Loaded, Vec<Diagnostic>>,
         keep: impl AsyncFnOnce(&Rules) -> Result<(), StoreError>,
     ) -> Offered {
-        let Loaded { rules, warnings } = match loaded {
+        let Loaded { rules, rota, warnings } = match loaded {
             Ok(loaded) => loaded,
             Err(findings) => return Offered::Refused(findings),
         };
@@ -250,6 +309,7 @@ impl LiveRules {
             return Offered::NotKept(failure);
         }
         self.sender.send_replace(Arc::new(rules));
+        self.rota.send_replace(rota.map(Arc::new));
         Offered::Live(warnings)
     }
 }
@@ -299,13 +359,13 @@ fn log_warnings(config: &Config, warnings: &[Diagnostic]) {
     }
 }
 
-/// A finding as the log and the readiness page say it. The directory's lines are people's
-/// addresses: of these, only the place and the kind; `postroom check` says all.
+/// A finding as the log and the readiness page say it. The directory's and the rota's lines are
+/// people's addresses: of these, only the place and the kind; `postroom check` says all.
 #[must_use]
 pub fn in_public(config: &Config, finding: &Diagnostic) -> String {
     // A query's rows are people's addresses too.
     let in_table = finding.file.starts_with(DATABASE) && finding.file != DATABASE;
-    let mut files = config.directory.files();
+    let mut files = config.directory.files().chain(&config.assist.rota);
     if in_table || files.any(|path| path.display().to_string() == finding.file) {
         finding.without_text()
     } else {

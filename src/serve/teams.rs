@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::assist::rota::Group;
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::dictionary::{Dictionaries, TeamId};
@@ -15,7 +16,11 @@ pub fn unknown(config: &Config, dictionaries: &Dictionaries) -> Vec<Diagnostic> 
     let rungs = rungs(config);
     let of_aliases = config.policy.aliases.values().flatten();
     let in_policy = config.policy.thresholds.keys().chain(of_aliases);
-    let named: BTreeSet<&TeamId> = in_policy.chain(in_folders(config)).collect();
+    let in_assist = match &config.assist.fallback {
+        Some(Group::Team(team)) => Some(team),
+        Some(Group::People(_)) | None => None,
+    };
+    let named: BTreeSet<&TeamId> = in_policy.chain(in_folders(config)).chain(in_assist).collect();
     let unknown =
         named.into_iter().filter(|team| !known.contains(team) && !rungs.contains_key(team));
     let mut findings: Vec<Diagnostic> = unknown

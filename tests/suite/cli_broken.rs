@@ -107,6 +107,20 @@ fn dictionaries() {
 }
 
 #[test]
+fn rotas() {
+    check("rota", |office, case| {
+        let name = case.file_name().unwrap().to_str().unwrap();
+        fs::copy(case, office.path(name)).unwrap();
+        let config = fs::read_to_string(office.path("postroom.toml")).unwrap();
+        let section = format!(
+            "[assist]\nrota = \"{name}\"\nfallback = \"leads@callwise.example\"\n[[mailbox]]"
+        );
+        office.write("postroom.toml", &config.replace("[[mailbox]]", &section));
+        vec!["check".to_owned()]
+    });
+}
+
+#[test]
 fn directories() {
     check("directory", |office, case| {
         let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();

@@ -35,6 +35,7 @@ mod calendar;
 mod ladder_service;
 mod directory_database;
 mod directory_sources;
+mod rota;
 mod random_words;
 mod random_edits;
 mod random_patches;

@@ -80,6 +80,8 @@ cases! {
         details_are_those_of_each_ticket,
         answers_are_read_as_labelled_mail,
         counts_tell_targets_reasons_and_jobs,
+        questions_wait_since_they_are_questions,
+        questions_of_an_older_ledger_wait_since_then,
         events_can_only_be_added,
         dictionaries_are_kept_as_they_were,
         forgetting_texts_leaves_questions_alone,

@@ -1,10 +1,15 @@
-//! The demo's folder: sample mails, dictionaries, a directory and a configuration.
+//! The demo's folder: sample mails, dictionaries, a directory, a rota and a configuration.
 
 use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use postroom::assist::rota::Week;
+use postroom::rim::clock::SystemClock;
+use postroom::seams::Clock;
 use tempfile::TempDir;
 
 use crate::cli::Failure;
@@ -43,6 +48,8 @@ impl Home {
         }
         fs::write(home.folder.join("customers.csv"), CUSTOMERS)?;
         fs::write(home.folder.join("people.csv"), PEOPLE)?;
+        let today = SystemClock.now().to_zoned(TimeZone::system()).date();
+        fs::write(home.folder.join("rota.csv"), rota(today))?;
         home.mails = home.fill_mailbox()?;
         fs::write(home.config(), configuration(free(listen)))?;
         Ok(home)
@@ -117,6 +124,19 @@ fn free(listen: SocketAddr) -> SocketAddr {
     }
 }
 
+/// A rota for two joiners, whose weeks come one after the other.
+fn rota(today: Date) -> String {
+    let week = Week::of(today);
+    format!(
+        "# Who answers questions. Noor has the week that today lies in; Amira starts today, and so has
+# the one after it.
+person,name,start,week,away
+noor@callwise.example,Noor de Vries,,{week},
+amira@callwise.example,Amira Haddad,{today},,
+"
+    )
+}
+
 fn configuration(listen: SocketAddr) -> String {
     format!(
         r#"# The demo's configuration. Every command takes it with --config.
@@ -134,6 +154,10 @@ customers = "customers.csv"
 people = "people.csv"
 own_domains = ["callwise.example"]
 last_rung = "technical-support"
+
+[assist]
+rota = "rota.csv"
+fallback = "technical-support"
 
 [[alias]]
 address = "billing@callwise.example"

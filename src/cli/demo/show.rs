@@ -151,6 +151,7 @@ pub(super) async fn tips(
         (format!("{call} assist list"), "all that waits for a person"),
         (format!("{call} assist answer {question} {team}"), "answer it: its mail moves"),
         (format!("{call} ledger show {question}"), "all that happened to it"),
+        (format!("{call} rota"), "who answers questions, in which week"),
     ];
     let sample =
         "printf 'From: you@new.example\\nSubject: Refund\\n\\nYou charged our card twice.\\n'";

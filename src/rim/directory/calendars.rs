@@ -4,7 +4,7 @@
 //! It knows where calendars lie; what in them is an absence is for the core. The address of a feed
 //! is as good as a password, so no message shows one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 pub struct Calendars {
     settings: CalendarSettings,
     client: Option<reqwest::Client>,
+    /// Nobody else's are read.
+    only: Option<BTreeSet<EmailAddress>>,
     kept: BTreeMap<EmailAddress, Kept>,
 }
 
@@ -68,7 +70,14 @@ impl Calendars {
     /// No calendar is read yet.
     #[must_use]
     pub fn new(settings: CalendarSettings) -> Self {
-        Self { settings, client: None, kept: BTreeMap::new() }
+        Self { settings, client: None, only: None, kept: BTreeMap::new() }
+    }
+
+    /// The same, for those who ask about a few people: nobody else's calendar is read. The
+    /// addresses are those that the directory lists.
+    #[must_use]
+    pub fn only(self, people: BTreeSet<EmailAddress>) -> Self {
+        Self { only: Some(people), ..self }
     }
 
     /// Reads the calendars that are due: files that changed, feeds whose time has come. Says
@@ -124,7 +133,9 @@ impl Calendars {
     /// Takes over who has a calendar, and where; says whether somebody's was forgotten.
     fn follow(&mut self, directory: &Directory) -> bool {
         let mut before = std::mem::take(&mut self.kept);
-        for (person, location, zone) in directory.calendars() {
+        let wanted =
+            |person: &EmailAddress| self.only.as_ref().is_none_or(|only| only.contains(person));
+        for (person, location, zone) in directory.calendars().filter(|it| wanted(it.0)) {
             let place = Place::of(location, &self.settings);
             let same = |kept: &Kept| kept.place == place && kept.zone == *zone;
             let known = before.remove(person).filter(same);

@@ -90,8 +90,17 @@ async fn decide(
     let ticket = amendment.ticket.0;
     let [target, addressee, reason] = rows::decision_columns(&amendment.decision);
     tx.run(
-        "UPDATE tickets SET revision = $2, target = $3, addressee = $4, reason = $5 WHERE id = $1",
-        vec![ticket.into(), revision.into(), target.clone(), addressee.clone(), reason.clone()],
+        // What is a question already has waited since then, however often it is decided again.
+        "UPDATE tickets SET revision = $2, target = $3, addressee = $4, reason = $5, \
+         waits_since = CASE WHEN $3 = 'assist' THEN COALESCE(waits_since, $6) END WHERE id = $1",
+        vec![
+            ticket.into(),
+            revision.into(),
+            target.clone(),
+            addressee.clone(),
+            reason.clone(),
+            now.as_millisecond().into(),
+        ],
     )
     .await?;
     let mut evidence = Value::Text(None);

@@ -12,6 +12,7 @@ pub(super) fn sqlite() -> Migrator {
         (1, "ledger", include_str!("migrations/sqlite/0001_ledger.sql")),
         (2, "threads", include_str!("migrations/sqlite/0002_threads.sql")),
         (3, "open tickets", include_str!("migrations/sqlite/0003_open_tickets.sql")),
+        (4, "questions", include_str!("migrations/sqlite/0004_questions.sql")),
     ])
 }
 
@@ -21,6 +22,7 @@ pub(super) fn postgres() -> Migrator {
         (1, "ledger", include_str!("migrations/postgres/0001_ledger.sql")),
         (2, "threads", include_str!("migrations/postgres/0002_threads.sql")),
         (3, "open tickets", include_str!("migrations/postgres/0003_open_tickets.sql")),
+        (4, "questions", include_str!("migrations/postgres/0004_questions.sql")),
     ])
 }
 

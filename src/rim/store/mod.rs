@@ -33,8 +33,8 @@ use crate::mail::EmailAddress;
 use crate::rim::Report;
 use crate::route::follow::Earlier;
 use crate::seams::{
-    Amendment, Counts, Cursor, Entry, Fence, Happening, Job, JobId, Outcome, Place, Recorded,
-    SourceId, Store, StoreError, Ticket, TicketDetail, TicketFilter, TicketId,
+    Amendment, Counts, Cursor, Entry, Fence, Happening, Job, JobId, Outcome, Place, Questions,
+    Recorded, SourceId, Store, StoreError, Ticket, TicketDetail, TicketFilter, TicketId,
 };
 use database::Database;
 pub(in crate::rim) use failure::failure;
@@ -222,6 +222,10 @@ impl Store for Ledger {
 
     async fn ping(&self) -> Result<(), StoreError> {
         read::ping(&mut self.database.read().await?).await
+    }
+
+    async fn questions(&self) -> Result<Questions, StoreError> {
+        read::questions(&mut self.database.read().await?).await
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

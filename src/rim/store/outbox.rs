@@ -244,14 +244,17 @@ async fn give_up(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let [target, addressee, reason] = rows::decision_columns(&undeliverable());
-    let line =
-        |ticket: &TicketId| [ticket.0.into(), target.clone(), addressee.clone(), reason.clone()];
+    let made: Value = now.as_millisecond().into();
+    let line = |ticket: &TicketId| {
+        [ticket.0.into(), target.clone(), addressee.clone(), reason.clone(), made.clone()]
+    };
     let revisions = tx
         .each(
-            "WITH v (ticket, target, addressee, reason) AS (",
+            "WITH v (ticket, target, addressee, reason, made) AS (",
             tickets.iter().map(line).collect(),
             ") UPDATE tickets SET target = v.target, addressee = v.addressee, \
-                 reason = v.reason, revision = tickets.revision + 1 \
+                 reason = v.reason, revision = tickets.revision + 1, \
+                 waits_since = COALESCE(tickets.waits_since, v.made) \
              FROM v WHERE tickets.id = v.ticket RETURNING tickets.id, tickets.revision",
         )
         .await?;
@@ -266,7 +269,7 @@ async fn give_up(
                 reason.clone(),
                 Value::Text(None),
                 POSTROOM.into(),
-                now.as_millisecond().into(),
+                made.clone(),
             ])
         })
         .collect::<Result<_, StoreError>>()?;

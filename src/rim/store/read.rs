@@ -11,7 +11,7 @@ use super::rows;
 use crate::dictionary::Version;
 use crate::mail::EmailAddress;
 use crate::route::{Decision, Reason};
-use crate::seams::{Counts, Progress, StoreError, Ticket, TicketFilter, TicketId};
+use crate::seams::{Counts, Progress, Questions, StoreError, Ticket, TicketFilter, TicketId};
 
 /// The columns of [`ticket_of`].
 pub(super) const TICKET: &str = "SELECT tickets.target, tickets.addressee, tickets.reason, tickets.id, \
@@ -112,7 +112,24 @@ pub(super) async fn counts(tx: &mut Transaction) -> Result<Counts, StoreError> {
         tickets,
         jobs_waiting: jobs.int(0)?.unsigned_abs(),
         oldest_job: jobs.maybe_int(1)?.map(rows::time).transpose()?,
+        questions: questions(tx).await?,
     })
+}
+
+/// The questions that wait. They are read from an index that has nothing else.
+pub(super) async fn questions(tx: &mut Transaction) -> Result<Questions, StoreError> {
+    let oldest = tx
+        .rows(
+            "SELECT id, waits_since FROM tickets WHERE waits_since IS NOT NULL \
+             ORDER BY waits_since, id LIMIT 1",
+            vec![],
+        )
+        .await?;
+    let waiting =
+        tx.rows("SELECT count(*) FROM tickets WHERE waits_since IS NOT NULL", vec![]).await?;
+    let waiting = waiting.first().ok_or_else(|| rows::unreadable("count"))?;
+    let oldest = oldest.first().map(|row| Ok((TicketId(row.int(0)?), rows::time(row.int(1)?)?)));
+    Ok(Questions { waiting: waiting.int(0)?.unsigned_abs(), oldest: oldest.transpose()? })
 }
 
 /// How many tickets that were recorded since `since` are each person's. A thread counts once: its

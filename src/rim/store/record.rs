@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::database::{Change, Lock, Transaction, Value};
 use super::rows::{self, ADD_DECISIONS, ADD_EVENTS, ADD_JOBS, POSTROOM};
 use crate::mail::{EmailAddress, MailKey};
+use crate::route::Target;
 use crate::seams::{Entry, Happening, Place, Recorded, StoreError, TicketId};
 
 /// The first copy of a mail, and the first decision about it.
@@ -88,7 +89,7 @@ async fn add_tickets(
         .each(
             "INSERT INTO tickets (key, message_id, sender, subject, kind, oddities, size, \
              received, recorded, revision, target, addressee, reason, confidence, best_team, \
-             customer, follows)",
+             customer, follows, waits_since)",
             tickets,
             "ON CONFLICT (key) DO NOTHING RETURNING key, id",
         )
@@ -96,11 +97,12 @@ async fn add_tickets(
     rows.iter().map(|row| Ok((rows::key(&row.bytes(0)?)?, TicketId(row.int(1)?)))).collect()
 }
 
-fn ticket_columns(entry: &Entry, now: Timestamp) -> Result<[Value; 17], StoreError> {
+fn ticket_columns(entry: &Entry, now: Timestamp) -> Result<[Value; 18], StoreError> {
     let mail = &entry.mail;
     let [target, addressee, reason] = rows::decision_columns(&entry.decision);
     let [confidence, best_team] = rows::verdict_columns(&entry.evidence);
     let [customer, follows] = rows::thread_columns(&entry.evidence);
+    let waits = entry.decision.target == Target::Assist;
     Ok([
         Value::Bytes(mail.key.as_bytes().to_vec()),
         mail.message_id.as_deref().into(),
@@ -119,6 +121,7 @@ fn ticket_columns(entry: &Entry, now: Timestamp) -> Result<[Value; 17], StoreErr
         best_team,
         customer,
         follows,
+        waits.then(|| now.as_millisecond()).into(),
     ])
 }
 

@@ -6,7 +6,7 @@ use super::*;
 use postroom::learn::Labelled;
 use postroom::mail::Oddity;
 use postroom::rim::ledger::{Pages, answers};
-use postroom::seams::{Amendment, Counts, Event, Progress, TicketFilter};
+use postroom::seams::{Amendment, Counts, Event, Outcome, Progress, Questions, TicketFilter};
 
 pub(super) async fn a_ticket_reads_back_as_it_was_recorded(ground: Ground) {
     let fence = ground.fence().await;
@@ -160,8 +160,82 @@ pub(super) async fn counts_tell_targets_reasons_and_jobs(ground: Ground) {
         tickets: [count("assist", "below_threshold", 1), count("team", "confident", 3)].into(),
         jobs_waiting: 3,
         oldest_job: Some(at(5)),
+        questions: Questions { waiting: 1, oldest: Some((TicketId(2), at(5))) },
     };
     assert_eq!(ground.store.counts().await.unwrap(), expected);
+}
+
+pub(super) async fn questions_wait_since_they_are_questions(ground: Ground) {
+    let store = &ground.store;
+    let oldest = async || {
+        let Questions { waiting, oldest } = store.questions().await.unwrap();
+        (waiting, oldest.map(|(ticket, since)| (ticket.0, since)))
+    };
+    assert_eq!(oldest().await, (0, None));
+    let fence = ground.fence().await;
+    store.record(&fence, &[entry(1), question(2)], None, at(1)).await.unwrap();
+    store.record(&fence, &[question(3)], None, at(2)).await.unwrap();
+    assert_eq!(oldest().await, (2, Some((2, at(1)))));
+    let amend = async |ticket: i64, was: Decision, decision: Decision, now: i64| {
+        let (ticket, by) = (TicketId(ticket), "Ann".to_owned());
+        let change = Amendment {
+            ticket,
+            instead_of: was,
+            decision,
+            customer: None,
+            evidence: None,
+            action: None,
+            by,
+        };
+        store.amend(&change, at(now)).await.unwrap();
+    };
+    let other = Decision { reason: Reason::NoEvidence, ..assist() };
+    amend(2, assist(), other.clone(), 3).await;
+    assert_eq!(oldest().await, (2, Some((2, at(1)))), "decided again, it is the same question");
+    amend(2, other, team("billing"), 4).await;
+    assert_eq!(oldest().await, (1, Some((3, at(2)))), "answered");
+    amend(2, team("billing"), assist(), 5).await;
+    assert_eq!(oldest().await, (2, Some((3, at(2)))), "taken back, it waits since then");
+    amend(3, assist(), team("billing"), 6).await;
+    assert_eq!(oldest().await, (1, Some((2, at(5)))));
+    amend(2, assist(), team("billing"), 7).await;
+    assert_eq!(oldest().await, (0, None));
+    // A delivery that is given up makes a question when it is, not when its mail came.
+    let jobs = ground.claim(&fence, at(8)).await;
+    let outcomes: Vec<_> =
+        jobs.iter().map(|job| (job.id, Outcome::GiveUp { why: "gone".to_owned() })).collect();
+    store.settle(&fence, &outcomes, at(9)).await.unwrap();
+    assert_eq!(oldest().await, (1, Some((1, at(9)))));
+}
+
+pub(super) async fn questions_of_an_older_ledger_wait_since_then(ground: Ground) {
+    let fence = ground.fence().await;
+    ground.store.record(&fence, &[entry(1), question(2)], None, at(1)).await.unwrap();
+    ground.store.record(&fence, &[question(3)], None, at(2)).await.unwrap();
+    let change = |instead_of: Decision, decision: Decision| Amendment {
+        ticket: TicketId(2),
+        instead_of,
+        decision,
+        customer: None,
+        evidence: None,
+        action: None,
+        by: "Ann".to_owned(),
+    };
+    let other = Decision { reason: Reason::NoEvidence, ..assist() };
+    ground.store.amend(&change(assist(), team("billing")), at(3)).await.unwrap();
+    ground.store.amend(&change(team("billing"), assist()), at(4)).await.unwrap();
+    ground.store.amend(&change(assist(), other), at(5)).await.unwrap();
+    // As it was before it kept that.
+    ground.behind("DROP INDEX tickets_that_wait").await.unwrap();
+    ground.behind("ALTER TABLE tickets DROP COLUMN waits_since").await.unwrap();
+    ground.behind("DELETE FROM _sqlx_migrations WHERE version = 4").await.unwrap();
+    let store = ground.another().await;
+    let both = Questions { waiting: 2, oldest: Some((TicketId(3), at(2))) };
+    assert_eq!(store.questions().await.unwrap(), both);
+    let answer = Amendment { ticket: TicketId(3), ..change(assist(), team("billing")) };
+    store.amend(&answer, at(6)).await.unwrap();
+    let left = Questions { waiting: 1, oldest: Some((TicketId(2), at(4))) };
+    assert_eq!(store.questions().await.unwrap(), left);
 }
 
 pub(super) async fn events_can_only_be_added(ground: Ground) {
