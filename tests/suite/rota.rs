@@ -75,7 +75,7 @@ fn rota_shows_who_has_it_and_what_falls_to_the_group() {
             "2026-11-10T00:00",
             &[
                 "on duty: support-leads@callwise.example, since nobody who has this week is there",
-                "  amira@callwise.example: away from 2026-11-10 until 2026-11-10",
+                "  amira@callwise.example: away on 2026-11-10",
             ],
         ),
         (
@@ -133,7 +133,7 @@ fn a_joiner_who_is_ill_by_their_calendar_is_skipped() {
     let ill = office.run(&["rota", "--at", "2026-11-25T10:00"]).well();
     for said in [
         "on duty: support-leads@callwise.example, since nobody who has this week is there",
-        "away from 2026-11-24 00:00 until 2026-11-26 00:00 by their calendar",
+        "away from 2026-11-24 until 2026-11-25 by their calendar",
         "(away Tue, Wed)",
     ] {
         assert!(ill.contains(said), "`{said}` is not in:\n{ill}");
