@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use super::MatchedBy;
 use crate::mail::address::normal_domain;
+use crate::mail::registry::organisation;
 use crate::mail::{AddressError, EmailAddress};
 
 /// A domain, alone or with its sub-domains.
@@ -73,7 +74,7 @@ impl DomainClaim {
         }
         // The list has registries (co.uk) and, as "private", companies that give names away
         // (github.io). A domain that it holds has no owner below it.
-        if psl::domain_str(&domain).is_none() || TENANTS.contains(&&*domain) {
+        if organisation(&domain).is_none() || TENANTS.contains(&&*domain) {
             return Err(ClaimError::OpenToAll(text.to_owned()));
         }
         Ok(Self { domain: domain.into(), with_subdomains })

@@ -24,6 +24,7 @@ pub mod original;
 mod pgp;
 mod phrases;
 mod quoted;
+pub mod registry;
 mod text;
 pub mod thread;
 pub mod trust;

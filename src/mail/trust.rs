@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::authres::{self, Finding, Results};
 use super::mark::Marks;
 use super::original::Attached;
+use super::registry::organisation;
 use super::{EmailAddress, Mail, Oddity};
 
 /// More fields than these are not kept: our own server's is the topmost or close to it.
@@ -285,9 +286,4 @@ fn is_aligned(value: &str, sender: &str) -> bool {
             (Some(one), Some(other)) => one == other,
             _ => false,
         }
-}
-
-/// The part of a domain that its owner registered, by the public suffix list.
-fn organisation(domain: &str) -> Option<&str> {
-    psl::domain_str(domain)
 }

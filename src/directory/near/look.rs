@@ -9,6 +9,7 @@ use unicode_normalization::char::is_combining_mark;
 use unicode_security::confusable_detection::skeleton;
 
 use crate::mail::address::in_unicode;
+use crate::mail::registry::{organisation, registry};
 
 /// A shorter name is not looked for in a domain: too many words are as short.
 const WORD: usize = 3;
@@ -68,7 +69,7 @@ impl<'a> Look<'a> {
 
     /// The label that its owner registered.
     fn name(&self) -> String {
-        let own = psl::domain_str(self.domain).unwrap_or(self.domain);
+        let own = organisation(self.domain).unwrap_or(self.domain);
         let label = own.split('.').next().unwrap_or_default();
         in_unicode(label).unwrap_or_else(|| label.to_owned())
     }
@@ -81,7 +82,7 @@ pub(super) fn stem(domain: &str) -> &str {
 
 /// The labels of a domain that are not its registry's.
 fn labels(domain: &str) -> impl Iterator<Item = &str> {
-    let registry = psl::suffix_str(domain).unwrap_or_default();
+    let registry = registry(domain).unwrap_or_default();
     domain.strip_suffix(registry).unwrap_or(domain).split('.')
 }
 
