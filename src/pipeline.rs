@@ -166,6 +166,8 @@ fn sent_on(
     let one = senders.next().filter(|first| senders.all(|other| other == *first));
     let all_named = mail.attached.iter().all(|attached| attached.sender.is_some());
     let (from, attached) = match (one, original::pasted(mail)) {
+        // Where the text says another than the file, a person has to see whose mail it is.
+        (Some(from), Some(pasted)) if all_named && *from != pasted => (pasted, false),
         (Some(from), _) if all_named => (from.clone(), true),
         (_, Some(from)) => (from, false),
         _ => return (party, signs),

@@ -79,14 +79,18 @@ pub fn confirmed(current: &Decision, answered: &Decision, party: &Party) -> Opti
     believed.then(|| customer.clone())
 }
 
-/// What becomes of a mail that waits only because the mail that it follows was a question, now that
-/// this went to `target`: the decision and what it rests on, as if it came now. `None` for any other.
+/// What becomes of a mail that followed another, now that this was moved: the decision and what it
+/// rests on, as if it came now. `None` for one that is elsewhere, or where it is for another reason.
 #[must_use]
-pub fn follows(current: &Decision, signs: &Signs, target: &Target) -> Option<(Decision, Signs)> {
-    let waits_for_it = current.target == Target::Assist && current.reason == Reason::FollowUp;
+pub fn follows(
+    current: &Decision,
+    signs: &Signs,
+    (from, to): (&Target, &Target),
+) -> Option<(Decision, Signs)> {
+    let followed = current.target == *from && current.reason == Reason::FollowUp;
     let mut signs = signs.clone();
-    signs.thread.as_mut().filter(|_| waits_for_it)?.now = target.clone();
-    Some((Decision { target: target.clone(), reason: current.reason }, signs))
+    signs.thread.as_mut().filter(|_| followed)?.now = to.clone();
+    Some((Decision { target: to.clone(), reason: current.reason }, signs))
 }
 
 /// The decision that taking an answer back leads to: the question is open again.

@@ -1,7 +1,7 @@
 //! `postroom assist`: the questions that wait for a person, listed, answered, taken back.
 
 use clap::Subcommand;
-use postroom::assist::{self, Answer};
+use postroom::assist::{self, Answer, Refused};
 use postroom::config::Config;
 use postroom::diagnostic::nearest;
 use postroom::dictionary::TeamId;
@@ -12,15 +12,13 @@ use postroom::route::{Decision, Reason, Target};
 use postroom::seams::{
     Amendment, Clock, Evidence, Progress, Store, Ticket, TicketDetail, TicketFilter, TicketId,
 };
+use postroom::serve::along::{self, Moved};
 use postroom::serve::rules;
 use tokio::runtime::Runtime;
 
 use super::explain::{self, Telling};
 use super::output::{json_line, row, short, table, text};
 use super::{Failure, Global, ledger, rota};
-
-/// So many waiting mails follow an answer at most.
-const FOLLOWERS: u32 = 1_000;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -88,19 +86,16 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Failure> {
             }
             Command::Answer { ticket, to, by } => {
                 let answer = known(&config, to)?;
-                let detail = store.ticket(TicketId(*ticket)).await?;
-                let decision = assist::answered(&detail.ticket.decision, &answer);
-                let decision = decision.map_err(|refused| refuse(&detail.ticket, &refused))?;
-                let target = decision.target.clone();
-                decide(store, &config, &detail, (decision, None), by).await?;
-                text(&format!("ticket {ticket} goes to {to}\n"))?;
-                bring_along(store, &config, TicketId(*ticket), &target, by).await
+                answer_it(store, &config, TicketId(*ticket), (&answer, to), by).await
             }
             Command::Undo { ticket, by } => {
                 let detail = store.ticket(TicketId(*ticket)).await?;
                 let decision = assist::undone(&detail.ticket.decision);
                 let decision = decision.map_err(|refused| refuse(&detail.ticket, &refused))?;
-                decide(store, &config, &detail, (decision, None), by).await?;
+                let target = decision.target.clone();
+                // What the answer said of its customer goes with it.
+                let evidence = Some(detail.evidence.clone());
+                decide(store, &config, &detail, (decision, evidence), by).await?;
                 let stays = match detail.ticket.progress {
                     Progress::Delivered => {
                         "; its mail stays in the folder where it is until it is answered"
@@ -109,10 +104,42 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Failure> {
                         ""
                     }
                 };
-                text(&format!("ticket {ticket} is a question again{stays}\n"))
+                text(&format!("ticket {ticket} is a question again{stays}\n"))?;
+                let from = &detail.ticket.decision.target;
+                let moved = Moved { thread: detail.ticket.id, from, to: &target, by };
+                bring_along(store, &config, moved).await.map(|_| ())
             }
         }
     })
+}
+
+async fn answer_it(
+    store: &dyn Store,
+    config: &Config,
+    thread: TicketId,
+    (answer, to): (&Answer, &str),
+    by: &str,
+) -> Result<(), Failure> {
+    let detail = store.ticket(thread).await?;
+    let current = &detail.ticket.decision;
+    match assist::answered(current, answer) {
+        Ok(decision) => {
+            let target = decision.target.clone();
+            decide(store, config, &detail, (decision, None), by).await?;
+            text(&format!("ticket {thread} goes to {to}\n"))?;
+            let moved = Moved { thread, from: &current.target, to: &target, by };
+            bring_along(store, config, moved).await.map(|_| ())
+        }
+        // The same answer again finishes what could not be moved, or came while it was given.
+        Err(refused @ Refused::AlreadyThere { .. }) if current.reason == Reason::Answered => {
+            let moved = Moved { thread, from: &Target::Assist, to: &current.target, by };
+            match bring_along(store, config, moved).await? {
+                0 => Err(refuse(&detail.ticket, &refused)),
+                _ => Ok(()),
+            }
+        }
+        Err(refused) => Err(refuse(&detail.ticket, &refused)),
+    }
 }
 
 fn refuse(ticket: &Ticket, refused: &assist::Refused) -> Failure {
@@ -208,32 +235,22 @@ async fn decide(
     Ok(store.amend(&amendment, SystemClock.now()).await?)
 }
 
-/// Brings what waits only because it follows a ticket to where this went.
+/// Brings along what followed a ticket, and says so; says how many went.
 async fn bring_along(
     store: &dyn Store,
     config: &Config,
-    thread: TicketId,
-    target: &Target,
-    by: &str,
-) -> Result<(), Failure> {
-    let waiting = TicketFilter {
-        target: Some(Target::Assist.name().to_owned()),
-        follows: Some(thread),
-        oldest_first: true,
-        limit: FOLLOWERS,
-        ..TicketFilter::default()
-    };
-    for detail in store.details(&waiting).await? {
-        let TicketDetail { ticket, evidence, .. } = &detail;
-        let Some((decision, signs)) = assist::follows(&ticket.decision, &evidence.signs, target)
-        else {
-            continue;
-        };
-        let evidence = Some(Evidence { signs, ..evidence.clone() });
-        decide(store, config, &detail, (decision, evidence), by).await?;
-        text(&format!("ticket {} follows it\n", ticket.id))?;
+    moved: Moved<'_>,
+) -> Result<usize, Failure> {
+    let along = along::bring_along(store, &config.mailboxes, moved, SystemClock.now()).await?;
+    let mut went = 0;
+    for (ticket, stays) in along.iter().rev() {
+        went += usize::from(stays.is_none());
+        text(&match stays {
+            None => format!("ticket {ticket} follows it\n"),
+            Some(why) => format!("ticket {ticket} followed it, but stays where it is: {why}\n"),
+        })?;
     }
-    Ok(())
+    Ok(went)
 }
 
 /// A team that has a dictionary, or stands at the end of the ladders; or one of our people.

@@ -14,7 +14,7 @@ use postroom::learn::{Labelled, judge, teams_of};
 use postroom::rim::ledger::past;
 use postroom::route::{Policy, Target};
 
-use super::labelled::{From, read_answers, read_files};
+use super::labelled::{From, read_answers, read_files, tell_unknown};
 use super::output::{count, json_line, progress, row, table, text};
 use super::{Failure, Global, files};
 
@@ -76,6 +76,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     sources.remove(Calibration::FILE);
     let (uncalibrated, policy) = global.built(&sources)?;
     let (mails, only_asked) = answers(global, &options.from)?;
+    tell_unknown(&uncalibrated, &mails)?;
     let bar = progress(Some(mails.len() as u64), "judging");
     let judged = judge(&uncalibrated, &policy, &mails, &|more| bar.inc(more));
     bar.finish_and_clear();

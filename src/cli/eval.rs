@@ -13,7 +13,7 @@ use postroom::rim::report;
 use postroom::seams::Clock as _;
 use serde::Serialize;
 
-use super::labelled::{From, read_mail};
+use super::labelled::{From, read_mail, tell_unknown};
 use super::output::{count, json_line, progress, row, short, table, text};
 use super::{Failure, Global, files};
 
@@ -57,6 +57,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     let (folder, sources) = global.dictionary_files(options.dictionaries.as_deref())?;
     let (dictionaries, policy) = global.built(&sources)?;
     let mails = read_mail(global, &options.from.data, options.from.ledger)?;
+    tell_unknown(&dictionaries, &mails)?;
     let bar = progress(Some(mails.len() as u64), "judging");
     let (judged, lines) = judge_with_lines(&dictionaries, &policy, &mails, &|more| bar.inc(more));
     bar.finish_and_clear();

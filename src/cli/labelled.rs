@@ -1,13 +1,17 @@
 //! Labelled mail for the commands that learn or measure: from files, and from the ledger.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use clap::Args;
+use postroom::diagnostic::nearest;
+use postroom::dictionary::{Dictionaries, TeamId};
 use postroom::learn::Labelled;
 use postroom::rim::labelled;
 use postroom::rim::ledger::{Answers, answers};
 
-use super::output::progress;
+use super::output::{count, progress};
 use super::{Failure, Global};
 
 /// Where labelled mail comes from.
@@ -37,6 +41,24 @@ pub(super) fn read_mail(
         mails.append(&mut read_answers(global)?.mails);
     }
     Ok(mails)
+}
+
+/// Tells of labels that no dictionary has: mostly a name that is written otherwise, which would ruin
+/// every figure without a word.
+pub(super) fn tell_unknown(dictionaries: &Dictionaries, mails: &[Labelled]) -> Result<(), Failure> {
+    let known: BTreeSet<&TeamId> = dictionaries.teams().map(|(team, _)| team).collect();
+    let mut unknown: BTreeMap<&TeamId, u64> = BTreeMap::new();
+    let other = TeamId::other();
+    for mail in mails.iter().filter(|mail| !known.contains(&mail.team) && mail.team != other) {
+        *unknown.entry(&mail.team).or_default() += 1;
+    }
+    for (team, mails) in unknown {
+        let mails = count(mails, "mail");
+        let near = nearest(team.as_str(), known.iter().map(|team| team.as_str()));
+        let meant = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+        writeln!(io::stderr(), "note: {mails} of `{team}`, which has no dictionary{meant}")?;
+    }
+    Ok(())
 }
 
 /// Reads the labelled mail at the paths; none, if there are no paths.

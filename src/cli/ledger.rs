@@ -152,7 +152,7 @@ fn describe(detail: &TicketDetail, calibration: &Calibration, telling: &Telling)
     out += &explain::decision(&ticket.decision, &detail.evidence, (calibration, telling), shown);
     out += "\nWhat happened\n";
     for event in &detail.events {
-        let _ = writeln!(out, "  {}  {}", day_and_time(event.at), happened(event));
+        let _ = writeln!(out, "  {}  {}", day_and_time(event.at), happened(event, &telling.zone));
     }
     if let Some(text) = &detail.text {
         let _ = writeln!(out, "\nText\n{}", indented(&text.body, 40));
@@ -169,7 +169,7 @@ fn indented(body: &str, lines: usize) -> String {
     }
 }
 
-fn happened(event: &Event) -> String {
+fn happened(event: &Event, zone: &TimeZone) -> String {
     let goes = |decision: &postroom::route::Decision| {
         let to = decision.target.to().unwrap_or(decision.target.name());
         format!("{to} ({})", decision.reason.name().replace('_', " "))
@@ -178,10 +178,7 @@ fn happened(event: &Event) -> String {
         Happening::Decided { decision } => format!("decided: {}", goes(decision)),
         Happening::DecidedAgain { decision, by } => format!("{by} decided: {}", goes(decision)),
         Happening::BecameBusy { person, why } => {
-            format!(
-                "{person} can't have it any more: {}",
-                explain::skipped(why, &TimeZone::system())
-            )
+            format!("{person} can't have it any more: {}", explain::skipped(why, zone))
         }
         Happening::SeenAgain { place } => {
             format!("another copy came to {} / {}", place.source, place.folder)

@@ -50,10 +50,12 @@ pub struct Draft {
 /// How a drafted file begins.
 const MARK: &str = "# Drafted by `postroom suggest`";
 
-/// Whether a dictionary's text was drafted and can be drafted anew.
+/// Whether a dictionary's text was drafted and can be drafted anew: a section of a person's own is
+/// theirs to keep.
 #[must_use]
 pub fn is_draft(text: &str) -> bool {
-    text.starts_with(MARK)
+    let is_theirs = |line: &str| line.starts_with('[') && !line.starts_with("[learned");
+    text.starts_with(MARK) && !text.lines().any(is_theirs)
 }
 
 /// Every so manieth mail is held back from the first fit.

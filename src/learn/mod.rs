@@ -30,6 +30,7 @@ mod workers;
 pub mod draft;
 mod standing;
 pub mod patch;
+mod promises;
 pub mod effect;
 pub mod suggest;
 pub mod what_if;

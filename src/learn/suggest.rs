@@ -21,7 +21,8 @@ use super::effect::{Alone, HeldOut, Standard};
 use super::fit::{Problem, fit};
 use super::labelled::Labelled;
 use super::matrix::Matrix;
-use super::patch::{Edit, apply};
+use super::patch::Edit;
+use super::promises::{Kept, keeping_examples};
 use super::scale::{Scale, Sums, points, whole};
 use super::select::{Choice, Chosen, choose, promising};
 use super::standing::Standing;
@@ -53,10 +54,27 @@ pub struct Suggestions {
     pub before: Standard,
     /// How good they would be with all changes.
     pub after: Standard,
+    /// The mails that were held out, so that the same can be measured again.
+    pub held_out_mails: Vec<String>,
+    /// What was left out since it would break an example, and which.
+    pub broke_examples: Vec<(String, String)>,
     /// Whether there were too few answers to say anything of single lines.
     pub few: bool,
     /// Teams that have answers and no dictionary.
     pub without_dictionary: BTreeSet<TeamId>,
+}
+
+impl Suggestions {
+    /// Whether the changes do more harm than good on the held-out answers.
+    #[must_use]
+    pub fn is_worse(&self) -> bool {
+        let (before, after) = (&self.before, &self.after);
+        let fewer_right = after.right.hits < before.right.hits;
+        let less_covered = after.coverage < before.coverage;
+        (fewer_right && after.coverage <= before.coverage)
+            || (less_covered && after.right.hits <= before.right.hits)
+            || after.coverage + 0.02 < before.coverage
+    }
 }
 
 /// One change, and what speaks for it.
@@ -117,9 +135,8 @@ pub fn suggest(
     let few = answers.len() < FEW;
     let found = if few { bench.shifts() } else { bench.changes() };
     step("trying them on held-out answers");
-    let edits: Vec<Edit> = found.iter().map(|(_, edit)| edit.clone()).collect();
-    let (patched, _) = apply(files, &edits);
-    let (changed, _) = Dictionaries::build(&patched)?;
+    let Kept { changes: found, dictionaries: changed, left_out: broke_examples } =
+        keeping_examples(files, found)?;
     let before = HeldOut::judge(&dictionaries, &held_out);
     let after = HeldOut::judge(&changed, &held_out);
     let all = bench
@@ -137,6 +154,8 @@ pub fn suggest(
         all,
         learned_from,
         held_out: held_out.len(),
+        held_out_mails: held_out.iter().map(|mail| mail.id.clone()).collect(),
+        broke_examples,
         before: before.standard,
         after: after.standard,
         few,

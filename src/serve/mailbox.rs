@@ -21,12 +21,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::along::{self, Moved};
 use super::{Shared, open_mailbox};
 use crate::config::Mailbox;
 use crate::rim::backoff::backoff;
@@ -148,6 +150,22 @@ async fn keep_lease(desk: Desk) {
 }
 
 impl Desk {
+    /// Brings along what followed a ticket that was moved by itself. What stays is for a person.
+    async fn bring_along(&self, moved: Moved<'_>, now: Timestamp) {
+        let mailboxes = std::slice::from_ref(self.mailbox.as_ref());
+        match along::bring_along(self.shared.store.as_ref(), mailboxes, moved, now).await {
+            Ok(went) => {
+                for (ticket, why) in went.iter().filter_map(|(id, why)| Some((id, why.as_ref()?))) {
+                    warn!(mailbox = %self.mailbox.id, ticket = ticket.0, why, "stays behind its thread");
+                }
+                self.outbox.notify_one();
+            }
+            Err(failure) => {
+                warn!(mailbox = %self.mailbox.id, %failure, "what followed stays where it is");
+            }
+        }
+    }
+
     /// Waits for `time`; `false` when the stages are to end.
     async fn pause(&self, time: Duration) -> bool {
         tokio::select! {

@@ -4,6 +4,7 @@
 //! that wait too long; one serves health and metrics. All of them end on one cancellation token.
 
 mod mailbox;
+pub mod along;
 mod door;
 pub mod presence;
 mod questions;
@@ -212,8 +213,8 @@ async fn first_rules(
             }
             Ok(Err(findings)) => findings,
             Err(failure) => {
-                error!(%failure, "reading the files failed");
-                Vec::new()
+                let message = format!("reading the files failed: {failure}");
+                vec![Diagnostic::error(&config.file, "failed", message)]
             }
         };
         let Some(why) = rules::only_away(&findings) else {

@@ -265,6 +265,31 @@ fn an_address_that_the_service_stumbles_over_holds_up_no_other() {
 }
 
 #[test]
+fn what_followed_a_mail_that_waited_for_the_service_goes_along() {
+    let runtime = Runtime::new().unwrap();
+    let crm = Crm::default();
+    let office = asking(crm.start(&runtime), "");
+    crm.change(|behaviour| behaviour.status = Some(StatusCode::BAD_GATEWAY));
+    office.post(&from("1", "joe@acme.example"));
+    let service = office.serve(&[]);
+    office.settled(1);
+    let reply = from("2", "joe@acme.example");
+    office.post(&format!("In-Reply-To: <1@test.example>\r\n{reply}"));
+    let ways: Vec<String> = office.settled(2).iter().map(way).collect();
+    assert_eq!(ways, ["assist: directory_away", "assist: follow_up"]);
+    crm.change(|behaviour| behaviour.status = None);
+    wait_for("both at the account manager's", PATIENCE, || {
+        let ways: Vec<String> = office.tickets().iter().map(way).collect();
+        let there =
+            ["amira@callwise.example: account_manager", "amira@callwise.example: follow_up"];
+        (ways == there || ways.iter().rev().eq(there.iter())).then_some(())
+    });
+    office.settled(2);
+    assert_eq!(office.lie_in(".People.amira"), 2);
+    service.stop();
+}
+
+#[test]
 fn a_service_that_hangs_holds_nobody_up_for_long() {
     let runtime = Runtime::new().unwrap();
     let crm = Crm::default();

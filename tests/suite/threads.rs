@@ -220,8 +220,16 @@ fn a_mail_that_went_wrong_by_itself_is_corrected_and_its_thread_goes_along() {
     office.post(&reply("2", "ann@stranger.example", &["1"], "", "And now?"));
     office.settled(2);
     assert_eq!(told(&found(&office, "2")), "sales follow_up follows");
+    // Taken back, it is a question with all that followed it; another answer moves both.
     office.run(&["assist", "undo", "1"]).well();
-    assert_eq!(told(&found(&office, "1")), "assist undone");
+    let ways = || [1, 2].map(|number| told(&office.ticket(number)));
+    assert_eq!(ways(), ["assist undone", "assist follow_up follows"]);
+    office.run(&["assist", "answer", "1", "marketing"]).well();
+    assert_eq!(ways(), ["marketing answered", "marketing follow_up follows"]);
+    office.settled(2);
+    assert_eq!(office.lie_in(".Teams.marketing"), 2);
+    let replayed = office.run(&["ledger", "replay"]).well();
+    assert_eq!(replayed, "2 tickets as decided, 0 otherwise\n");
     service.stop();
 }
 

@@ -1,6 +1,7 @@
 //! The dictionary workbench as its users meet it, on real helpdesk tickets: from nothing to
 //! dictionaries, calibrated and measured.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -260,6 +261,64 @@ fn a_patch_is_what_apply_does() {
             fs::read_to_string(office.path(&format!("dictionaries/{name}.dict"))).unwrap()
         };
         assert_eq!(read(&office), read(&other), "{name}");
+    }
+}
+
+#[test]
+fn a_patch_of_a_file_with_windows_line_ends_fits() {
+    let office = by_hand();
+    office.write("dictionaries/hardware.dict", &HARDWARE.replace('\n', "\r\n"));
+    office.write("suggested.patch", &suggest(&office, &["--diff"]).out);
+    let git = std::process::Command::new("git")
+        .args(["apply", "--unsafe-paths", "suggested.patch"])
+        .current_dir(office.path(""))
+        .output()
+        .unwrap();
+    assert!(git.status.success(), "{}", String::from_utf8_lossy(&git.stderr));
+    let file = fs::read_to_string(office.path("dictionaries/hardware.dict")).unwrap();
+    assert_eq!(file.matches('\n').count(), file.matches("\r\n").count());
+}
+
+/// What a person promised in an example goes before what answers speak for.
+#[test]
+fn what_would_break_an_example_is_left_out_and_told() {
+    let office = Office::open();
+    fs::remove_dir_all(office.path("dictionaries")).unwrap();
+    fs::create_dir(office.path("dictionaries")).unwrap();
+    let fruit = "team fruit\n\n[terms]\napple +3\n\n[examples]\nyes Apple at a discount\n";
+    office.write("dictionaries/fruit.dict", fruit);
+    office.write("dictionaries/sales.dict", "team sales\n\n[terms]\noffer +3\n");
+    let mut answers = String::new();
+    for n in 0..150 {
+        for (label, text) in
+            [("sales", "discount please"), ("fruit", "an apple tree"), ("sales", "apple discount")]
+        {
+            writeln!(answers, "{{\"label\":\"{label}\",\"text\":\"{text} {n}\"}}").unwrap();
+        }
+    }
+    office.write("answers.jsonl", &answers);
+    let call = ["suggest", "--dictionaries", "dictionaries", "--train", "answers.jsonl"];
+    let told = object(&office.run(&[&call[..], &["--json"]].concat()));
+    let left_out = told["broke_examples"].as_array().unwrap();
+    assert!(!left_out.is_empty(), "{told:#}");
+    assert!(left_out.iter().all(|pair| pair[1] == "yes Apple at a discount"), "{left_out:?}");
+    let ran = office.run(&[&call[..], &["--apply"]].concat());
+    assert!(
+        ran.code == 0
+            && ran.out.contains("which would break the example `yes Apple at a discount`"),
+        "{ran:?}"
+    );
+    assert_eq!(office.run(&["lint", "dictionaries"]).code, 0);
+}
+
+#[test]
+fn a_label_that_no_dictionary_has_is_told() {
+    let office = by_hand();
+    office.write("odd.jsonl", "{\"label\":\"hard-ware\",\"text\":\"my laptop\"}\n");
+    for command in ["eval", "calibrate"] {
+        let ran = office.run(&[command, "--dictionaries", "dictionaries", "--data", "odd.jsonl"]);
+        let told = "1 mail of `hard-ware`, which has no dictionary; did you mean `hardware`?";
+        assert!(ran.code == 0 && ran.err.contains(told), "{ran:?}");
     }
 }
 

@@ -12,7 +12,7 @@ use postroom::learn::suggest::{Suggestions, Wish, suggest};
 use postroom::rim::archive;
 
 use super::super::labelled::read_mail;
-use super::super::output::{count, json_line, progress, text};
+use super::super::output::{count, drawn, json_line, progress, text};
 use super::super::{Failure, Global, files};
 use super::show;
 
@@ -67,7 +67,9 @@ pub(super) fn run(global: &Global, options: &super::Options) -> Result<(), Failu
     };
     let (patched, _) = apply(&sources, &edits);
     if own.diff {
-        return text(&show::diff(&sources, &patched, &folder));
+        let patch = show::diff(&sources, &patched, &folder);
+        // A patch is the files' own bytes; only a terminal has to be kept from what they do.
+        return if io::stdout().is_terminal() { text(&patch) } else { drawn(&patch) };
     }
     if options.json {
         json_line(&found)?;
@@ -78,7 +80,15 @@ pub(super) fn run(global: &Global, options: &super::Options) -> Result<(), Failu
         return Ok(());
     }
     let written = write(&folder, &sources, &patched)?;
-    if options.json { Ok(()) } else { text(&format!("{written} changed\n")) }
+    if options.json {
+        return Ok(());
+    }
+    let folder = folder.display();
+    text(&format!(
+        "{written} changed\n\
+         next: postroom calibrate --dictionaries {folder} --data OTHER-MAIL, since thresholds were \
+         fitted to the lines before\n"
+    ))
 }
 
 /// Mail without an answer, as it lies in an archive.
@@ -115,18 +125,27 @@ fn ask(found: &Suggestions) -> Result<Vec<Edit>, Failure> {
             taken.push(suggestion.edit.clone());
             continue;
         }
-        text(&format!("{}\n", show::suggestion(suggestion)))?;
-        text("take it? [y]es, [n]o, [a]ll of this team, [q]uit and make what was taken: ")?;
-        io::stdout().flush()?;
-        let Some(answer) = answers.next().transpose()? else { break };
-        match answer.trim() {
-            "y" | "yes" => taken.push(suggestion.edit.clone()),
-            "a" | "all" => {
-                rest.insert(suggestion.team.clone());
-                taken.push(suggestion.edit.clone());
+        text(&format!(
+            "{}: {}\n",
+            suggestion.edit.file(),
+            show::suggestion(suggestion).trim_start()
+        ))?;
+        loop {
+            text("take it? [y]es, [n]o, [a]ll of this team, [q]uit and make what was taken: ")?;
+            io::stdout().flush()?;
+            let Some(answer) = answers.next().transpose()? else { return Ok(taken) };
+            match answer.trim() {
+                "y" | "yes" => taken.push(suggestion.edit.clone()),
+                "a" | "all" => {
+                    rest.insert(suggestion.team.clone());
+                    taken.push(suggestion.edit.clone());
+                }
+                "n" | "no" => {}
+                "q" | "quit" => return Ok(taken),
+                // A slip of the finger is no answer.
+                _ => continue,
             }
-            "q" | "quit" => break,
-            _ => {}
+            break;
         }
     }
     Ok(taken)

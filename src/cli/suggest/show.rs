@@ -7,6 +7,7 @@ use std::path::Path;
 use postroom::dictionary::TeamId;
 use postroom::learn::effect::Alone;
 use postroom::learn::patch::Edit;
+use postroom::learn::share::Share;
 use postroom::learn::suggest::{FEW, Suggestion, Suggestions};
 use similar::TextDiff;
 
@@ -28,6 +29,10 @@ pub(super) fn proposal(found: &Suggestions, applied: bool) -> String {
     }
     let (before, after) = (&found.before, &found.after);
     let percent = |share: f64| format!("{:.1}%", share * 100.0);
+    let between = |share: Share| {
+        let (low, high) = share.interval();
+        format!("{} ({:.0}–{:.0})", percent(share.or_zero()), low * 100.0, high * 100.0)
+    };
     let _ = write!(
         out,
         "{}{} from {}; on {} that were held out:\n\
@@ -37,11 +42,18 @@ pub(super) fn proposal(found: &Suggestions, applied: bool) -> String {
         count(found.all.len() as u64, "suggestion"),
         count(found.learned_from as u64, "answer"),
         found.held_out,
-        percent(before.right.or_zero()),
-        percent(after.right.or_zero()),
+        between(before.right),
+        between(after.right),
         percent(before.coverage),
         percent(after.coverage),
     );
+    if found.is_worse() {
+        out += "these changes make it worse on mail that they were not learned from: take only some \
+                of them, with --ask or fewer --new-lines, or none\n";
+    }
+    for (term, example) in &found.broke_examples {
+        let _ = writeln!(out, "left out: {term}, which would break the example `{example}`");
+    }
     if found.few {
         let _ =
             writeln!(out, "with less than {FEW} answers, only bases and whole files are weighed");
@@ -72,7 +84,11 @@ pub(super) fn suggestion(suggestion: &Suggestion) -> String {
         let _ = write!(line, " seen in {}", counted(seen));
     }
     let Alone { mails, righted, wronged } = alone;
-    let _ = write!(line, "; alone on {mails} held out: {righted} righted, {wronged} wronged");
+    let gap = if seen.is_empty() { " " } else { "; " };
+    let _ = match mails {
+        0 => write!(line, "{gap}not seen in held-out mail"),
+        _ => write!(line, "{gap}alone on {mails} held out: {righted} righted, {wronged} wronged"),
+    };
     if !examples.is_empty() {
         let _ = write!(line, "; such as {}", examples.join(", "));
     }

@@ -81,7 +81,7 @@ struct LimitOptions {
     /// At most so many mails may move: a number, or a share such as 0.05 or 5%
     #[arg(long, value_name = "N|SHARE", value_parser = bound)]
     max_moved: Option<Bound>,
-    /// At most so many mails may be right before, and wrong or asked about after
+    /// At most so many mails may no longer go where they belong, or newly to a wrong team
     #[arg(long, value_name = "N")]
     max_worse: Option<u64>,
     /// The share that could be routed at 95% precision must be so large after

@@ -94,7 +94,8 @@ pub(super) fn sum(report: &Report<'_>) -> String {
     };
     if found.moved > 0 && found.measured.is_some() {
         let (better, worse) = (found.better, found.worse);
-        let _ = write!(sum, ": {better} to where it belongs, {worse} away from there");
+        let _ =
+            write!(sum, ": {better} to where it belongs, {worse} away from there or newly wrong");
     }
     if found.settled > 0 {
         let _ = write!(sum, "; {} no dictionary has a say in", found.settled);

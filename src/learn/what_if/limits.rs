@@ -63,7 +63,8 @@ impl Limits {
             Some(_) | None => {}
         }
         if let Some(most) = self.max_worse.filter(|most| found.worse > *most) {
-            let what = format!("{} mails were right and no longer are, {most} may", found.worse);
+            let what =
+                format!("{} mails are no longer right, or newly wrong, {most} may be", found.worse);
             tell("max-worse", what);
         }
         let coverage = found.measured.map(|measured| {

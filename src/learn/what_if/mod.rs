@@ -57,7 +57,7 @@ pub struct WhatIf {
     pub settled: u64,
     /// How many of them go elsewhere.
     pub moved: u64,
-    /// How many moves are from right to wrong, or to a person who is asked.
+    /// How many moves are from right to a person who is asked, or newly to a wrong team.
     pub worse: u64,
     /// How many moves are from wrong, or from a person who is asked, to right.
     pub better: u64,
@@ -161,13 +161,14 @@ impl Standing {
 }
 
 impl Move {
-    /// From right to wrong, or to a person who is asked.
+    /// From right to a person who is asked, or from anywhere else to a wrong team.
     #[must_use]
     pub fn is_worse(&self) -> bool {
-        let after = self.after.standing;
-        self.label.is_some()
-            && self.before.standing == Standing::Right
-            && matches!(after, Standing::Wrong | Standing::Asked)
+        match (self.before.standing, self.after.standing) {
+            (Standing::Right, Standing::Asked) => self.label.is_some(),
+            (Standing::Right | Standing::Asked, Standing::Wrong) => true,
+            _ => false,
+        }
     }
 
     /// From wrong, or from a person who is asked, to right.

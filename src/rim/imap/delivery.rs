@@ -485,8 +485,13 @@ impl Delivery for ImapDelivery {
 
     async fn untouched(&mut self, jobs: &[Job]) -> BTreeSet<JobId> {
         let mut untouched = BTreeSet::new();
+        if let Some(session) = &mut self.session {
+            session.forget_folder();
+        }
         for group in grouped(jobs) {
-            untouched.extend(self.lying(&group).await.unwrap_or_default());
+            // A server that is in trouble is not asked again and again: delivery will find out.
+            let Ok(lying) = self.lying(&group).await else { break };
+            untouched.extend(lying);
         }
         untouched
     }

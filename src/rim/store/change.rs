@@ -62,8 +62,8 @@ pub(super) async fn amend(
     // After the update, which waits for a claim that is just being made.
     let under_way = tx
         .rows(
-            "SELECT id FROM jobs WHERE ticket = $1 AND state = 'claimed' LIMIT 1",
-            vec![ticket.0.into()],
+            "SELECT id FROM jobs WHERE ticket = $1 AND copy = $2 AND state = 'claimed' LIMIT 1",
+            vec![ticket.0.into(), FIRST_COPY.into()],
         )
         .await?;
     if !under_way.is_empty() {

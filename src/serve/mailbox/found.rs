@@ -191,6 +191,7 @@ impl Rates {
             }
             let seconds = policy.sender_window.as_secs();
             entry.evidence.signs.flood = Some(Flood { cap: policy.sender_cap, seconds });
+            desk.shared.presence.gave_back(&entry.decision);
             reconsider(&entry.mail, &mut entry.decision, &mut entry.evidence, policy);
             entry.action = desk.mailbox.folders.action(&entry.decision);
         }

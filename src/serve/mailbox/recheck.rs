@@ -10,6 +10,7 @@ use super::Desk;
 use crate::directory::{Directory, Party, Present};
 use crate::route::{Reason, climbed};
 use crate::seams::{Amendment, Delivery, Evidence, Happening, Job, StoreError};
+use crate::serve::along::Moved;
 
 /// The jobs that can be done as decided. Each of the others was decided again, and its new job
 /// waits in the outbox. Those that were tried before are left for [`still_free_after_tries`].
@@ -78,6 +79,7 @@ async fn reroute(
         return Ok(false);
     };
     let reason = decision.reason;
+    let (was, is) = (detail.ticket.decision.target.clone(), decision.target.clone());
     let amendment = Amendment {
         ticket: job.ticket,
         instead_of: detail.ticket.decision,
@@ -89,6 +91,8 @@ async fn reroute(
     };
     let happened = Happening::BecameBusy { person, why };
     store.reroute(&desk.fence, job.id, (&happened, &amendment), present.now).await?;
+    let moved = Moved { thread: job.ticket, from: &was, to: &is, by: super::super::POSTROOM };
+    desk.bring_along(moved, present.now).await;
     if reason == Reason::NobodyFree {
         warn!(mailbox = %desk.mailbox.id, ticket = job.ticket.0, "nobody on the ladder is free");
         desk.shared.health.nobody_free(&desk.mailbox.id);

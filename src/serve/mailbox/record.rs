@@ -19,6 +19,7 @@ use crate::route::{Decision, Reason, Target};
 use crate::seams::{
     Amendment, Cursor, Entry, Fetched, Happening, Recorded, StoreError, TicketDetail, TicketId,
 };
+use crate::serve::along::Moved;
 use crate::serve::presence::Setting;
 
 /// A transaction takes what was read by then, up to about this many tickets: a flush to disk costs
@@ -336,6 +337,7 @@ async fn amend(
         evidence.failure = Some("the mail is no longer in its folder".to_owned());
         (Decision { target: Target::SetAside, reason: Reason::Failed }, evidence)
     };
+    let (was, is) = (detail.ticket.decision.target.clone(), decision.target.clone());
     let amendment = Amendment {
         ticket,
         instead_of: detail.ticket.decision,
@@ -351,5 +353,8 @@ async fn amend(
     if !matches!(amended, Err(StoreError::Transient(_))) {
         store.retry_done(ticket).await?;
     }
-    amended
+    amended?;
+    let moved = Moved { thread: ticket, from: &was, to: &is, by: super::super::POSTROOM };
+    desk.bring_along(moved, now).await;
+    Ok(())
 }
