@@ -44,7 +44,7 @@ pub struct Draft {
     /// How many mails the draft rests on.
     pub mails: usize,
     /// Of the fifth that was held back from a first fit, the share whose best team was right.
-    pub held_out_accuracy: f64,
+    pub held_out: Share,
 }
 
 /// How a drafted file begins.
@@ -138,7 +138,7 @@ pub fn draft(mails: &[Labelled], wish: &Wish, step: &dyn Fn(&str)) -> Draft {
         lines: sheets.iter().map(|sheet| (sheet.team.clone(), sheet.lines.len())).collect(),
         files,
         mails: mails.len(),
-        held_out_accuracy: trial.accuracy(),
+        held_out: trial.accuracy(),
     }
 }
 
@@ -177,12 +177,12 @@ impl Trial {
         Self { mails, floor }
     }
 
-    fn accuracy(&self) -> f64 {
+    fn accuracy(&self) -> Share {
         let mut right = Share::default();
         for tried in &self.mails {
             right.add(tried.best == tried.team);
         }
-        right.or_zero()
+        right
     }
 
     /// How sure a margin makes, where one unit of the fit is so many points.

@@ -113,6 +113,11 @@ fn a_draft_replaces_a_draft_and_nothing_else() {
         "postroom: `mine` has a `billing.dict` that no command wrote; name an empty folder\n"
     );
     assert_eq!(fs::read_dir(office.path("mine")).unwrap().count(), 1);
+    // A line that somebody moved to `[terms]` is theirs.
+    let drafted = fs::read_to_string(office.path("new/hardware.dict")).unwrap();
+    office.write("new/hardware.dict", &format!("{drafted}\n[terms]\nmine +9\n"));
+    assert_eq!(again("new").code, 2);
+    assert!(fs::read_to_string(office.path("new/hardware.dict")).unwrap().contains("mine +9"));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use postroom::learn::draft::{self, Wish, draft};
 use super::super::labelled::read_mail;
 use super::super::output::{count, json_line, progress, text};
 use super::super::{Failure, Global, files};
+use super::show::between;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "From scratch")]
@@ -52,7 +53,7 @@ pub(super) fn run(global: &Global, options: &super::Options) -> Result<(), Failu
             "mails": drafted.mails,
             "teams": drafted.lines.len(),
             "lines": drafted.lines,
-            "held_out_accuracy": drafted.held_out_accuracy,
+            "held_out_accuracy": drafted.held_out.or_zero(),
             "seconds": seconds,
         }));
     }
@@ -60,8 +61,8 @@ pub(super) fn run(global: &Global, options: &super::Options) -> Result<(), Failu
     let (mails, out) = (count(drafted.mails as u64, "mail"), out.display());
     text(&format!(
         "{lines} for {teams} from {mails} in {seconds:.1} s, in {out}\n\
-         of a fifth that was held back from a first fit, {:.1}% would have come to the right team\n\
+         of a fifth that was held back from a first fit, {} would have come to the right team\n\
          next: postroom calibrate --dictionaries {out} --data OTHER-MAIL\n",
-        drafted.held_out_accuracy * 100.0,
+        between(drafted.held_out),
     ))
 }

@@ -29,10 +29,6 @@ pub(super) fn proposal(found: &Suggestions, applied: bool) -> String {
     }
     let (before, after) = (&found.before, &found.after);
     let percent = |share: f64| format!("{:.1}%", share * 100.0);
-    let between = |share: Share| {
-        let (low, high) = share.interval();
-        format!("{} ({:.0}–{:.0})", percent(share.or_zero()), low * 100.0, high * 100.0)
-    };
     let _ = write!(
         out,
         "{}{} from {}; on {} that were held out:\n\
@@ -66,6 +62,12 @@ pub(super) fn proposal(found: &Suggestions, applied: bool) -> String {
         out += "take them with --apply, one by one with --ask, or as a patch with --diff\n";
     }
     out
+}
+
+/// A share, and where the true one lies with 95%.
+pub(super) fn between(share: Share) -> String {
+    let (low, high) = share.interval();
+    format!("{:.1}% ({:.0}–{:.0})", share.or_zero() * 100.0, low * 100.0, high * 100.0)
 }
 
 /// One suggestion on a line.
