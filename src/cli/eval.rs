@@ -1,5 +1,6 @@
 //! `postroom eval`: how good the dictionaries are on labelled mail.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -129,10 +130,11 @@ fn shown(evaluation: &Evaluation, dictionaries: &Dictionaries, seconds: f64) -> 
             measured.taken_for.as_ref().map_or("", TeamId::as_str).to_owned(),
         ]));
     }
+    let confusion = confusion(evaluation);
     let (low, high) = evaluation.accuracy_interval;
     let coverage = |at: &str| percent(evaluation.coverage.get(at).copied().unwrap_or_default());
     let mut sum = format!(
-        "{table}\n{} in {seconds:.1} s, dictionaries {}\n\
+        "{table}\n{confusion}{} in {seconds:.1} s, dictionaries {}\n\
          right team first   {} ({:.1}–{:.1})   macro-F1 {}\n\
          routed by itself   {}, of that right {} — {}\n\
          could be routed    {} at 95% precision, {} at 98%\n\
@@ -155,6 +157,43 @@ fn shown(evaluation: &Evaluation, dictionaries: &Dictionaries, seconds: f64) -> 
         let _ = writeln!(sum, "of nobody's mail   {} would be routed to a team", percent(routed));
     }
     sum
+}
+
+/// More teams than these are too many for the width of a terminal.
+const CONFUSED: usize = 12;
+
+/// Where the mail of each team comes out, as numbers.
+fn confusion(evaluation: &Evaluation) -> String {
+    let came_out = evaluation.confusion.values().flat_map(|row| row.keys());
+    let teams: BTreeSet<&TeamId> = evaluation.confusion.keys().chain(came_out).collect();
+    if teams.len() < 2 {
+        return String::new();
+    }
+    if teams.len() > CONFUSED {
+        return format!(
+            "(which of the {} teams is taken for which: --html, --json)\n",
+            teams.len()
+        );
+    }
+    let numbers: Vec<String> = (1..=teams.len()).map(|number| number.to_string()).collect();
+    let heading: Vec<&str> =
+        ["mail of \\ goes to"].into_iter().chain(numbers.iter().map(String::as_str)).collect();
+    let mut matrix = table(&heading, &[0]);
+    for (number, team) in numbers.iter().zip(&teams) {
+        let Some(mails) = evaluation.confusion.get(*team) else { continue };
+        let cells = teams.iter().map(|to| match mails.get(*to) {
+            Some(count) => count.to_string(),
+            None => "·".to_owned(),
+        });
+        let cells: Vec<String> = [format!("{number} {team}")].into_iter().chain(cells).collect();
+        matrix.add_row(row(cells));
+    }
+    let unseen =
+        numbers.iter().zip(&teams).filter(|(_, team)| !evaluation.confusion.contains_key(**team));
+    let unseen: Vec<String> = unseen.map(|(number, team)| format!("{number} is {team}")).collect();
+    let unseen =
+        if unseen.is_empty() { String::new() } else { format!("({})\n", unseen.join(", ")) };
+    format!("{matrix}\n{unseen}")
 }
 
 // -------------------------------------------------------------------------------------- lines --

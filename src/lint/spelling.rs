@@ -1,9 +1,10 @@
 //! Words that differ by a slip of the finger: two letters swapped (`recieve`), one of two lost
-//! (`adress`), a vowel for another (`seperate`).
+//! (`adress`), a vowel for another (`seperate`); and English words that Britain and America spell
+//! each in their own way (`centre`, `center`).
 //!
 //! Any other letter often makes another word (`contact`, `contract`), and so do the last two
-//! letters (`center`, `centre`; `contrato`, `contrata`): these are left alone. It knows spellings;
-//! it knows no dictionary of a language.
+//! letters (`contrato`, `contrata`): these are left alone. It knows spellings; it knows no
+//! dictionary of a language.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,6 +17,10 @@ use crate::mail::{Text, TextPlace};
 
 /// In shorter words a letter makes another word.
 const LONG: usize = 6;
+/// Shorter words than this are not looked at at all.
+const SHORT: usize = 5;
+/// `cancelled` and `canceled` are one word, `filling` and `filing` are not.
+const LONG_FOR_DOUBLED: usize = 8;
 /// For a vowel, words must be longer.
 const LONG_FOR_VOWELS: usize = 8;
 /// So many letters at the end are the word's form.
@@ -43,7 +48,7 @@ fn spelled(file: &TeamFile) -> Vec<Spelled<'_>> {
                 .rev()
                 .take_while(|before| before.rule.line == rule.line)
                 .any(|before| before.word == word.folded);
-            if is_new && is_long(&word.folded) {
+            if is_new && has_letters(&word.folded, SHORT) {
                 spelled.push(Spelled {
                     language: section.language,
                     word: word.folded.into_owned(),
@@ -56,7 +61,11 @@ fn spelled(file: &TeamFile) -> Vec<Spelled<'_>> {
 }
 
 fn is_long(word: &str) -> bool {
-    word.chars().count() >= LONG && word.chars().all(char::is_alphabetic)
+    has_letters(word, LONG)
+}
+
+fn has_letters(word: &str, least: usize) -> bool {
+    word.chars().count() >= least && word.chars().all(char::is_alphabetic)
 }
 
 /// Checks a file: words of two lines that differ by a slip.
@@ -72,11 +81,21 @@ pub(super) fn check(file: &TeamFile) -> Vec<Diagnostic> {
         if alike.iter().any(|other| other.word == one.word) {
             continue;
         }
-        let slip = alike.iter().find(|other| {
-            other.rule.line != one.rule.line
-                && is_slip(&one.word, &other.word)
-                && stems.stem(&one.word) != stems.stem(&other.word)
+        let mut others = alike.iter().filter(|other| {
+            other.rule.line != one.rule.line && stems.stem(&one.word) != stems.stem(&other.word)
         });
+        let english = one.language == Language::ENGLISH;
+        let regional =
+            |other: &&&Spelled<'_>| english && in_america(&one.word) == in_america(&other.word);
+        if let Some(other) = others.clone().find(regional) {
+            let (word, line) = (&one.word, other.rule.line);
+            let message = format!("`{word}` is `{}` in line {line}, spelled otherwise", other.word);
+            let help = format!("put them in one line, which finds both: `{} | {word}`", other.word);
+            found.push(warning(file, one.rule, word, "near-spelling", message).help(help));
+            alike.push(one);
+            continue;
+        }
+        let slip = others.find(|other| is_slip(&one.word, &other.word));
         if let Some(other) = slip {
             let (word, line) = (&one.word, other.rule.line);
             let message = format!("`{word}` is nearly `{}` in line {line}", other.word);
@@ -90,6 +109,31 @@ pub(super) fn check(file: &TeamFile) -> Vec<Diagnostic> {
         alike.push(one);
     }
     found
+}
+
+/// An English word as America spells it, near enough that two spellings of one word come out alike.
+fn in_america(word: &str) -> String {
+    let mut word = word.replace("our", "or");
+    for (ending, other) in [("tre", "ter"), ("bre", "ber"), ("ogue", "og"), ("ence", "ense")] {
+        if let Some(stem) = word.strip_suffix(ending) {
+            word = format!("{stem}{other}");
+        }
+    }
+    for (british, american) in [
+        ("isation", "ization"),
+        ("ise", "ize"),
+        ("ising", "izing"),
+        ("yse", "yze"),
+        ("ysing", "yzing"),
+    ] {
+        word = word.replace(british, american);
+    }
+    if word.chars().count() >= LONG_FOR_DOUBLED {
+        for (doubled, single) in [("lled", "led"), ("lling", "ling"), ("llation", "lation")] {
+            word = word.replace(doubled, single);
+        }
+    }
+    word
 }
 
 /// Whether one of two different words is probably the other, mistyped.
@@ -208,13 +252,38 @@ mod tests {
     }
 
     #[test]
+    fn two_spellings_of_one_word_come_out_alike() {
+        for (british, american) in [
+            ("colour", "color"),
+            ("centre", "center"),
+            ("organisation", "organization"),
+            ("analyse", "analyze"),
+            ("catalogue", "catalog"),
+            ("licence", "license"),
+            ("cancelled", "canceled"),
+            ("cancellation", "cancelation"),
+        ] {
+            assert_eq!(in_america(british), in_america(american), "{british}");
+        }
+        for (one, other) in [("filling", "filing"), ("contact", "contract"), ("course", "horse")] {
+            assert_ne!(in_america(one), in_america(other), "{one} {other}");
+        }
+    }
+
+    #[test]
     fn words_of_a_file_that_differ_by_a_slip_are_named() {
-        let cases: [(&str, &str, &[&str]); 5] = [
+        let cases: [(&str, &str, &[&str]); 7] = [
             (
                 "in two lines",
                 "[terms]\nreceive invoice\nnot recieve\n",
                 &["a.dict:4:5 near-spelling `recieve`"],
             ),
+            (
+                "in Britain and America",
+                "[terms]\ncolour +3\ncolor chart +3\n",
+                &["a.dict:4:1 near-spelling `color`"],
+            ),
+            ("of another language", "[terms de]\ncolour +3\ncolor chart +3\n", &[]),
             ("in one line, meant so", "[terms]\nreceive | recieve\n", &[]),
             ("in two languages", "[terms]\nseparate\n[terms fr]\nseperate\n", &[]),
             ("forms of one word", "[terms]\ncancelled\ncanceled order\n", &[]),
