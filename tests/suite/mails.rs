@@ -7,15 +7,14 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use postroom::classify::Scratch;
-use postroom::config::parse::parse;
 use postroom::directory::Present;
 use postroom::mail::mark::Marks;
 use postroom::mail::trust::{Door, TrustPolicy, TrustVerdict};
 use postroom::mail::{EmailAddress, Kind, Oddity, TextPlace};
 use postroom::pipeline::{Arrival, Judgement, Rules};
-use postroom::serve::rules;
 
 use crate::support::broken::fixtures;
+use crate::support::samples::sample_rules;
 
 /// A day on which the people are away whom `people.csv` says to be away.
 const DAY: &str = "2026-11-23T12:00:00Z";
@@ -71,22 +70,6 @@ fn no_expectation_has_lost_its_mail() {
             assert!(path.with_extension("eml").exists(), "{} stands alone", path.display());
         }
     }
-}
-
-/// The rules of the company that the samples were written for.
-fn sample_rules() -> Rules {
-    let root = env!("CARGO_MANIFEST_DIR");
-    let text = format!(
-        "dictionaries = \"{root}/dictionaries\"\n[store]\nurl = \"sqlite:unused.db\"\n\
-         [directory]\ncustomers = \"{root}/fixtures/customers.csv\"\n\
-         people = \"{root}/fixtures/people.csv\"\nown_domains = [\"callwise.example\"]\n\
-         last_rung = \"technical-support\"\n\
-         [[alias]]\naddress = \"support@callwise.example\"\n\
-         [[alias]]\naddress = \"billing@callwise.example\"\nteam = \"billing\"\n\
-         [[mailbox]]\nname = \"support\"\nmaildir = \"unused\"\n"
-    );
-    let (config, _) = parse("postroom.toml", &text, Path::new("/")).expect("a good configuration");
-    rules::load(&config).map_err(|findings| format!("{findings:?}")).expect("good files").rules
 }
 
 fn mails() -> Vec<PathBuf> {

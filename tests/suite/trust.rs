@@ -1,18 +1,15 @@
 //! Who is believed to be who they say they are: what our own server's `Authentication-Results`
 //! prove, and what nothing proves.
 
-use std::path::Path;
-
 use postroom::classify::Scratch;
-use postroom::config::parse::parse;
 use postroom::directory::Present;
 use postroom::mail::trust::{Door, Method, Trust, TrustPolicy, TrustVerdict, trust};
 use postroom::pipeline::{Arrival, Judgement, Rules};
 use postroom::route::{Reason, Target};
 use postroom::seams::Evidence;
-use postroom::serve::rules;
 
 use crate::support::office::Office;
+use crate::support::samples::sample_rules;
 
 /// What our own server calls itself here.
 const OURS: &str = "mx.callwise.example";
@@ -278,15 +275,4 @@ fn evidence_of_before_reads_and_writes_to_the_same_bytes() {
     let evidence: Evidence = serde_json::from_str(old).unwrap();
     assert!(evidence.signs.is_empty());
     assert_eq!(serde_json::to_string(&evidence).unwrap(), old);
-}
-
-fn sample_rules() -> Rules {
-    let root = env!("CARGO_MANIFEST_DIR");
-    let text = format!(
-        "dictionaries = \"{root}/dictionaries\"\n[directory]\n\
-         customers = \"{root}/fixtures/customers.csv\"\npeople = \"{root}/fixtures/people.csv\"\n\
-         own_domains = [\"callwise.example\"]\n"
-    );
-    let (config, _) = parse("postroom.toml", &text, Path::new("/")).expect("a good configuration");
-    rules::load(&config).map_err(|findings| format!("{findings:?}")).expect("good files").rules
 }

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use postroom::classify::Scratch;
-use postroom::config::parse::parse;
 use postroom::config::{Folders, StoreSettings};
 use postroom::dictionary::{Dictionaries, Version};
 use postroom::directory::Present;
@@ -20,11 +19,11 @@ use postroom::rim::ledger::{Pages, past};
 use postroom::rim::{archive, store};
 use postroom::route::Target;
 use postroom::seams::{Cursor, Evidence, Fetched, Place, SourceId, TicketFilter};
-use postroom::serve::rules;
 use serde_json::Value;
 
 use crate::support::broken::fixtures;
 use crate::support::office::{Office, mail};
+use crate::support::samples::sample_rules;
 
 /// A day on which the people are away whom `people.csv` says to be away.
 fn day() -> Present {
@@ -300,20 +299,6 @@ fn a_revision_is_a_version() {
     office.write("dictionaries/billing.dict", NEW);
     let ran = office.run(&working);
     assert!(ran.code == 2 && ran.err.contains("git:HEAD:billing.dict:3"), "{}", ran.err);
-}
-
-/// The rules of the sample files.
-fn sample_rules() -> Rules {
-    let root = env!("CARGO_MANIFEST_DIR");
-    let text = format!(
-        "dictionaries = \"{root}/dictionaries\"\n[store]\nurl = \"sqlite:unused.db\"\n\
-         [directory]\ncustomers = \"{root}/fixtures/customers.csv\"\n\
-         people = \"{root}/fixtures/people.csv\"\nown_domains = [\"callwise.example\"]\n\
-         last_rung = \"technical-support\"\n\
-         [[mailbox]]\nname = \"support\"\nmaildir = \"unused\"\n"
-    );
-    let (config, _) = parse("postroom.toml", &text, Path::new("/")).expect("a good configuration");
-    rules::load(&config).map_err(|findings| format!("{findings:?}")).expect("good files").rules
 }
 
 /// The sample mails.

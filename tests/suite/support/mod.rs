@@ -10,6 +10,7 @@ pub(crate) mod imap;
 pub(crate) mod office;
 pub(crate) mod scripted_imap;
 pub(crate) mod reference;
+pub(crate) mod samples;
 pub(crate) mod postgres;
 pub(crate) mod service;
 pub(crate) mod wait;
