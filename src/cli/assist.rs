@@ -262,7 +262,7 @@ fn known(config: &Config, name: &str) -> Result<Answer, Failure> {
         if !rules.directory.knows(&person) {
             return Err(Failure::input(format!("`{name}` is not among our people")));
         }
-        if rules.directory.is_away(&person, &Present::at(SystemClock.now())) {
+        if rules.directory.away(&person, &Present::at(SystemClock.now())).is_some() {
             text(&format!("{person} is away just now, but gets it all the same\n"))?;
         }
         return Ok(Answer::Person(person));

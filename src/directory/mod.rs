@@ -209,23 +209,19 @@ impl Directory {
         ladder::gone(self.people.find(person), present).is_some()
     }
 
-    /// Whether somebody is away for a while, or isn't one of us any more: what follows a mail of
-    /// theirs goes to somebody else. A night, a weekend or a full desk is no reason to tear a thread
-    /// apart.
+    /// Why somebody is away for a while, or isn't one of us any more: what follows a mail of theirs
+    /// goes to somebody else. A night, a weekend or a full desk is no reason to tear a thread apart.
     #[must_use]
-    pub fn is_away(&self, person: &EmailAddress, present: &Present) -> bool {
-        match ladder::gone(self.people.find(person), present) {
-            Some(Skipped::Away { .. } | Skipped::Calendar { .. }) => true,
+    pub fn away(&self, person: &EmailAddress, present: &Present) -> Option<Skipped> {
+        ladder::gone(self.people.find(person), present).filter(|why| match why {
+            Skipped::Away { .. } | Skipped::Calendar { .. } => true,
             // Where nobody is listed, nothing is known of anybody.
-            Some(Skipped::Unknown) => self.people.len() > 0,
-            Some(
-                Skipped::Holiday { .. }
-                | Skipped::OutsideHours { .. }
-                | Skipped::Full { .. }
-                | Skipped::AlreadyTried,
-            )
-            | None => false,
-        }
+            Skipped::Unknown => self.people.len() > 0,
+            Skipped::Holiday { .. }
+            | Skipped::OutsideHours { .. }
+            | Skipped::Full { .. }
+            | Skipped::AlreadyTried => false,
+        })
     }
 
     /// The form in which two spellings of one mailbox are equal.
@@ -238,18 +234,24 @@ impl Directory {
     /// any more.
     #[must_use]
     pub fn climb_again(&self, party: &Party, present: &Present) -> Option<(Party, Skipped)> {
-        let Party::Registered { customer, tier, matched, ladder } = party else { return None };
+        let Party::Registered { ladder, .. } = party else { return None };
         let taker = ladder.taken_by()?.person()?;
         let why = ladder::gone(self.people.find(taker), present)?;
+        Some((self.climb_anew(party, present)?, why))
+    }
+
+    /// The same party with the ladder climbed anew; `None` for one without a ladder.
+    #[must_use]
+    pub fn climb_anew(&self, party: &Party, present: &Present) -> Option<Party> {
+        let Party::Registered { customer, tier, matched, ladder } = party else { return None };
         let first = ladder.steps.first().and_then(|step| step.rung.person());
         let ladder = ladder::walk(first, tier.as_deref(), &self.people, &self.rules, present);
-        let party = Party::Registered {
+        Some(Party::Registered {
             customer: customer.clone(),
             tier: tier.clone(),
             matched: matched.clone(),
             ladder,
-        };
-        Some((party, why))
+        })
     }
 
     /// Why one of our people isn't at their desk now; `None` for whoever is, and for whoever is not

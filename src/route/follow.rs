@@ -119,8 +119,7 @@ pub fn thread(
         .answers
         .iter()
         .flat_map(|id| earlier.iter().filter(move |earlier| earlier.message_id == *id));
-    let is_away =
-        |now: &Target| matches!(now, Target::Person(holder) if directory.is_away(holder, present));
+    let is_away = |now: &Target| matches!(now, Target::Person(holder) if directory.away(holder, present).is_some());
     let mut first = None;
     for earlier in named {
         let age = came.duration_since(earlier.came);

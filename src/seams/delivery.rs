@@ -40,7 +40,7 @@ pub struct Job {
     pub size: u64,
     /// What to do.
     pub action: Action,
-    /// Who gets the mail, if it is the contact ladder that says so.
+    /// Who gets the mail, if it is the contact ladder or the thread that says so.
     pub rung: Option<EmailAddress>,
     /// Which try this is, from 1. Above 1, an earlier one may have been done without our hearing
     /// of it, so the delivery looks before it acts.

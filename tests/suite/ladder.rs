@@ -224,13 +224,13 @@ fn a_thread_stays_with_whoever_has_it_unless_they_are_away_for_a_while() {
         ("on a public holiday", "2026-12-25T10:00:00Z", false),
         ("away by the file", "2026-06-03T08:00:00Z", true),
     ] {
-        assert_eq!(directory.is_away(&ann, &at(time)), away, "{what}");
+        assert_eq!(directory.away(&ann, &at(time)).is_some(), away, "{what}");
     }
     let open = Arc::new(BTreeMap::from([(ann.clone(), 9)]));
     let full = Present { open, ..at("2026-06-01T08:00:00Z") };
-    assert!(!directory.is_away(&ann, &full), "with a full desk");
+    assert!(directory.away(&ann, &full).is_none(), "with a full desk");
     let left = address("zoe@callwise.example");
-    assert!(directory.is_away(&left, &at("2026-06-01T08:00:00Z")), "not one of us any more");
+    assert!(directory.away(&left, &at("2026-06-01T08:00:00Z")).is_some(), "not one of us any more");
 }
 
 #[test]

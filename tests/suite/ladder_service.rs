@@ -93,6 +93,30 @@ fn before_a_later_try_the_ladder_is_climbed_again_if_no_earlier_one_did_anything
     }
 }
 
+/// A mail that follows a thread is looked at once more, too.
+#[test]
+fn whoever_went_away_before_delivery_does_not_get_what_follows_either() {
+    let office = Office::open();
+    office.post(&carol("1"));
+    let service = office.serve(&[]);
+    office.settled(1);
+    service.stop();
+    office.post(&format!("In-Reply-To: <1@test.example>\r\n{}", carol("2")));
+    let mut command = office.command(&["serve"]);
+    let service = Serving::start(command.env("POSTROOM_KILL_AT", "committed:1"));
+    assert!(!service.end().0.success());
+    assert_eq!(way(&office.ticket(2)["ticket"]), "amira@callwise.example: follow_up");
+    away(&office, &["amira"]);
+    let service = office.serve(&[]);
+    office.settled(2);
+    let ticket = office.ticket(2);
+    assert_eq!(way(&ticket["ticket"]), "mara@callwise.example: manager");
+    assert_eq!(ticket["evidence"]["signs"]["thread"]["outcome"], "holder_busy");
+    assert_eq!([".People.amira", ".People.mara"].map(|it| office.lie_in(it)), [1, 1]);
+    assert_eq!(office.run(&["ledger", "replay"]).well(), "2 tickets as decided, 0 otherwise\n");
+    service.stop();
+}
+
 #[test]
 fn when_nobody_is_free_the_last_team_takes_it_and_an_alarm_says_so() {
     let office = killed_before_delivery();

@@ -71,11 +71,13 @@ pub(super) async fn claim(
     Ok(jobs)
 }
 
-/// Who gets a job's mail, if that is the current decision and the ladder's.
+/// Who gets a job's mail, if that is the current decision and rests on who is there.
 fn rung(row: &Row) -> Result<Option<EmailAddress>, StoreError> {
     let decision = rows::decision(row, 10)?;
-    let climbed =
-        matches!(decision.reason, Reason::AccountManager | Reason::Manager | Reason::Forwarded);
+    let climbed = matches!(
+        decision.reason,
+        Reason::AccountManager | Reason::Manager | Reason::Forwarded | Reason::FollowUp
+    );
     let current = row.int(13)? == 1;
     let Target::Person(person) = decision.target else { return Ok(None) };
     Ok((climbed && current).then_some(person))

@@ -1,5 +1,5 @@
 //! The ladder once more, when a delivery starts: whoever became busy since the mail was decided
-//! does not get it.
+//! does not get it, and a thread whose holder went away is decided as a new mail is.
 //!
 //! Before a later attempt, only where it is certain that no earlier one did anything: a mail that
 //! lies with somebody stays there.
@@ -7,9 +7,14 @@
 use tracing::{info, warn};
 
 use super::Desk;
-use crate::directory::{Directory, Party, Present};
-use crate::route::{Reason, climbed};
-use crate::seams::{Amendment, Delivery, Evidence, Happening, Job, StoreError};
+use crate::classify::Scratch;
+use crate::dictionary::TeamId;
+use crate::directory::{Party, Present, Skipped};
+use crate::mail::EmailAddress;
+use crate::pipeline::{Rules, kept_case};
+use crate::route::follow::Outcome;
+use crate::route::{Decision, Reason, Ruling, climbed, rule};
+use crate::seams::{Amendment, Delivery, Evidence, Happening, Job, StoreError, TicketDetail};
 use crate::serve::along::Moved;
 
 /// The jobs that can be done as decided. Each of the others was decided again, and its new job
@@ -47,7 +52,7 @@ async fn climb_where(desk: &Desk, jobs: Vec<Job>, may_climb: impl Fn(&Job) -> bo
             kept.push(job);
             continue;
         }
-        match reroute(desk, &directory, &present, &job).await {
+        match reroute(desk, &present, &job).await {
             Ok(false) => kept.push(job),
             // Another job has taken its place, or somebody else has it now.
             Ok(true) | Err(StoreError::Fenced(_) | StoreError::Conflict { .. }) => {}
@@ -60,24 +65,18 @@ async fn climb_where(desk: &Desk, jobs: Vec<Job>, may_climb: impl Fn(&Job) -> bo
     kept
 }
 
-/// Climbs the ladder anew; `false` if that changes nothing.
-async fn reroute(
-    desk: &Desk,
-    directory: &Directory,
-    present: &Present,
-    job: &Job,
-) -> Result<bool, StoreError> {
+/// Decides anew; `false` if that changes nothing.
+async fn reroute(desk: &Desk, present: &Present, job: &Job) -> Result<bool, StoreError> {
     let store = &desk.shared.store;
+    let rules = desk.shared.rules.borrow().clone();
     let detail = store.ticket(job.ticket).await?;
-    let Some((party, why)) = directory.climb_again(&detail.evidence.party, present) else {
-        return Ok(false);
+    let Some(person) = job.rung.clone() else { return Ok(false) };
+    let again = if detail.ticket.decision.reason == Reason::FollowUp {
+        without_thread(&rules, &detail, &person, present)
+    } else {
+        climbed_again(&rules, &detail, present)
     };
-    let Party::Registered { ladder, .. } = &party else { return Ok(false) };
-    let (Some(decision), Some(person)) =
-        (climbed(ladder, &detail.evidence.signs), job.rung.clone())
-    else {
-        return Ok(false);
-    };
+    let Some((decision, evidence, why)) = again else { return Ok(false) };
     let reason = decision.reason;
     let (was, is) = (detail.ticket.decision.target.clone(), decision.target.clone());
     let amendment = Amendment {
@@ -86,7 +85,7 @@ async fn reroute(
         customer: None,
         action: desk.mailbox.folders.action(&decision),
         decision,
-        evidence: Some(Evidence { party, ..detail.evidence }),
+        evidence: Some(evidence),
         by: super::super::POSTROOM.to_owned(),
     };
     let happened = Happening::BecameBusy { person, why };
@@ -100,4 +99,36 @@ async fn reroute(
         info!(mailbox = %desk.mailbox.id, ticket = job.ticket.0, "goes to another rung");
     }
     Ok(true)
+}
+
+/// What the ladder says now.
+fn climbed_again(
+    rules: &Rules,
+    detail: &TicketDetail,
+    present: &Present,
+) -> Option<(Decision, Evidence, Skipped)> {
+    let (party, why) = rules.directory.climb_again(&detail.evidence.party, present)?;
+    let Party::Registered { ladder, .. } = &party else { return None };
+    let decision = climbed(ladder, &detail.evidence.signs)?;
+    Some((decision, Evidence { party, ..detail.evidence.clone() }, why))
+}
+
+/// What becomes of a follow-up whose holder is away by now: what becomes of a new mail.
+fn without_thread(
+    rules: &Rules,
+    detail: &TicketDetail,
+    person: &EmailAddress,
+    present: &Present,
+) -> Option<(Decision, Evidence, Skipped)> {
+    let why = rules.directory.away(person, present)?;
+    let mut case = kept_case(detail)?;
+    case.signs.thread.as_mut()?.outcome = Outcome::HolderBusy;
+    if let Some(party) = rules.directory.climb_anew(&case.party, present) {
+        case.party = party;
+    }
+    let threshold = |team: &TeamId| rules.policy.threshold_for(&rules.dictionaries, team);
+    let Ruling { decision, verdict, threshold } =
+        rule(&case, &rules.dictionaries, &rules.policy, &mut Scratch::default(), threshold);
+    let (party, signs) = (case.party, case.signs);
+    Some((decision, Evidence { party, signs, verdict, threshold, failure: None }, why))
 }
