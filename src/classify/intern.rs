@@ -17,7 +17,7 @@ const BUCKETS: usize = 1 << 16;
 /// So many places has a bucket, so that chosen words can't make a search slow.
 const PLACES: usize = 4;
 /// More bytes of long chunks than this, and the table starts anew.
-const MOST_BYTES: usize = 1 << 19;
+const MOST_BYTES: usize = 1 << 21;
 /// More words with symbols, or symbols, than this, and the table starts anew.
 const MOST_WORDS: usize = 1 << 17;
 /// Up to so many bytes a chunk is its own key.

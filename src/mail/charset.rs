@@ -119,8 +119,10 @@ fn decode(charset: &str, bytes: &[u8]) -> (String, bool) {
     }
 }
 
-/// More bytes than this make no guess better.
+/// Bytes beyond this are not looked at for a guess.
 const GUESSED_BY: usize = 64 * 1024;
+/// More bytes in lines that tell something make no guess better.
+const ENOUGH: usize = 8 * 1024;
 
 /// Bytes whose charset is unknown or wrong.
 pub(super) fn guess(bytes: &[u8]) -> String {
@@ -129,13 +131,19 @@ pub(super) fn guess(bytes: &[u8]) -> String {
     // Unless an escape switches what bytes mean, lines of ASCII tell nothing, and looking at them
     // is slow; the detector itself leaves out the first of them but for two bytes.
     let has_escape = memchr(0x1b, seen).is_some();
-    let (mut at, mut fed) = (0_usize, 0_usize);
+    let (mut at, mut fed, mut told) = (0_usize, 0_usize, 0_usize);
     for line in seen.split_inclusive(|byte| *byte == b'\n') {
         let from = at.saturating_sub(2).max(fed);
         at += line.len();
-        if has_escape || !line.is_ascii() || at == seen.len() {
-            detector.feed(seen.get(from..at).unwrap_or(line), at == seen.len());
+        let tells = !line.is_ascii();
+        told += if tells { line.len() } else { 0 };
+        let is_last = at == seen.len() || told >= ENOUGH;
+        if has_escape || tells || is_last {
+            detector.feed(seen.get(from..at).unwrap_or(line), is_last);
             fed = at;
+        }
+        if is_last {
+            break;
         }
     }
     let encoding = detector.guess(None, Utf8Detection::Allow);
@@ -218,4 +226,31 @@ fn encoded_word(word: &str) -> Option<(String, Vec<u8>)> {
         _ => return None,
     };
     Some((charset, bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A Russian text as windows-1251 has it, which nothing in it says.
+    fn cyrillic(text: &str) -> Vec<u8> {
+        let byte = |c: char| match c {
+            'А'..='я' => u8::try_from(u32::from(c) - 0x410 + 0xC0).expect("64 letters"),
+            c => u8::try_from(c).expect("ASCII"),
+        };
+        text.chars().map(byte).collect()
+    }
+
+    #[test]
+    fn what_a_long_text_is_written_in_is_told_by_its_beginning() {
+        let plain = "Plain lines between them tell nothing.\n".repeat(40);
+        let said = "Здравствуйте, телефон не звонит уже второй день, помогите.\n".repeat(30);
+        for text in [&said, &format!("{plain}{said}"), &format!("{plain}{said}{plain}").repeat(20)]
+        {
+            assert_eq!(guess(&cyrillic(text)), *text);
+        }
+        let mut broken = cyrillic(&said.repeat(10));
+        broken.extend([0x98, 0xFF, 0x00]);
+        assert!(guess(&broken).starts_with(&said), "what comes late changes nothing");
+    }
 }
