@@ -16,7 +16,8 @@ use crate::dictionary::words::{Chunk, words_of};
 const BUCKETS: usize = 1 << 16;
 /// So many places has a bucket, so that chosen words can't make a search slow.
 const PLACES: usize = 4;
-/// More bytes of long chunks than this, and the table starts anew.
+/// More bytes of long chunks than this, and the table starts anew. The 6,000 mails of the
+/// SpamAssassin corpus have fewer than half as many.
 const MOST_BYTES: usize = 1 << 21;
 /// More words with symbols, or symbols, than this, and the table starts anew.
 const MOST_WORDS: usize = 1 << 17;

@@ -129,14 +129,17 @@ pub(super) fn guess(bytes: &[u8]) -> String {
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
     let seen = bytes.get(..GUESSED_BY).unwrap_or(bytes);
     // Unless an escape switches what bytes mean, lines of ASCII tell nothing, and looking at them
-    // is slow; the detector itself leaves out the first of them but for two bytes.
+    // is slow; the detector itself leaves out the first of them but for two bytes. What follows
+    // when enough was seen could only undo a good guess by a byte that is broken.
     let has_escape = memchr(0x1b, seen).is_some();
     let (mut at, mut fed, mut told) = (0_usize, 0_usize, 0_usize);
     for line in seen.split_inclusive(|byte| *byte == b'\n') {
         let from = at.saturating_sub(2).max(fed);
         at += line.len();
         let tells = !line.is_ascii();
-        told += if tells { line.len() } else { 0 };
+        if tells {
+            told += line.len();
+        }
         let is_last = at == seen.len() || told >= ENOUGH;
         if has_escape || tells || is_last {
             detector.feed(seen.get(from..at).unwrap_or(line), is_last);
