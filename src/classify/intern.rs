@@ -7,13 +7,20 @@
 use std::ops::Range;
 
 use crate::dictionary::Dictionaries;
-use crate::dictionary::quick::{FACTOR, hash};
+use crate::dictionary::chunks::Chunks;
 use crate::dictionary::uses::Uses;
 use crate::dictionary::vocabulary::Symbol;
-use crate::dictionary::words::{Chunk, words_of};
+use crate::dictionary::words::words_of;
 
-/// Buckets of the table; a power of two.
+use super::slot::{Key, Known, Meaning, SHORT, Slot};
+
+/// Slots for the chunks that are said most; a power of two. They fit in the nearest memory, and
+/// four of five chunks are found there.
+const FRONT: usize = 1 << 13;
+/// Buckets of the table for all; a power of two.
 const BUCKETS: usize = 1 << 16;
+/// The high bits of a hash of 32 say which bucket it is.
+const BUCKET_SHIFT: u32 = u32::BITS - BUCKETS.trailing_zeros();
 /// So many places has a bucket, so that chosen words can't make a search slow.
 const PLACES: usize = 4;
 /// More bytes of long chunks than this, and the table starts anew. The 6,000 mails of the
@@ -21,59 +28,10 @@ const PLACES: usize = 4;
 const MOST_BYTES: usize = 1 << 21;
 /// More words with symbols, or symbols, than this, and the table starts anew.
 const MOST_WORDS: usize = 1 << 17;
-/// Up to so many bytes a chunk is its own key.
-const SHORT: usize = 12;
+/// So many chunks are looked up together.
+const AHEAD: usize = 128;
 /// Longer chunks are not kept: they hardly come again.
 const LONGEST: usize = 64;
-
-/// A chunk of text, understood, in 32 bits: the number that [`Meaning`] holds, which one it is in
-/// two bits below, and in the lowest whether the chunk is a long one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Known(u32);
-
-/// What a chunk of text stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Meaning {
-    /// So many words that no line uses.
-    Nothing(u32),
-    /// One word with one symbol, which has this code and is looked for alone and nowhere else: as
-    /// most words are that any line uses.
-    Alone(u32),
-    /// One word with one symbol, in this layer and with this code.
-    One(u8, u32),
-    /// Words with symbols; which ones says this entry.
-    Listed(u32),
-}
-
-impl Known {
-    const LONG: u32 = 1;
-    /// Of the 29 bits of a number, those that hold a code; the others hold a layer.
-    const CODE_BITS: u32 = 24;
-
-    fn new(meaning: Meaning) -> Self {
-        let (tag, number) = match meaning {
-            Meaning::Nothing(count) => (0, count),
-            Meaning::Alone(code) => (2, code),
-            Meaning::One(layer, code) => (4, u32::from(layer) << Self::CODE_BITS | code),
-            Meaning::Listed(entry) => (6, entry),
-        };
-        Self(number << 3 | tag)
-    }
-
-    #[inline]
-    fn meaning(self) -> Meaning {
-        let number = self.0 >> 3;
-        match self.0 & 6 {
-            0 => Meaning::Nothing(number),
-            2 => Meaning::Alone(number),
-            4 => {
-                let layer = u8::try_from(number >> Self::CODE_BITS).unwrap_or_default();
-                Meaning::One(layer, number & ((1 << Self::CODE_BITS) - 1))
-            }
-            _ => Meaning::Listed(number),
-        }
-    }
-}
 
 /// A chunk with symbols.
 #[derive(Debug, Clone, Copy)]
@@ -108,7 +66,9 @@ impl KnownWord {
 /// The table of known chunks.
 #[derive(Default)]
 pub(super) struct Interned {
-    /// Empty until the first chunk.
+    /// Short chunks that were said before, each in the only slot where it may be. Empty, like the
+    /// buckets, until the first chunk.
+    front: Vec<Slot>,
     buckets: Vec<Bucket>,
     /// How often it began anew.
     beginning: u32,
@@ -117,6 +77,20 @@ pub(super) struct Interned {
     entries: Vec<Entry>,
     words: Vec<KnownWord>,
     symbols: Vec<Symbol>,
+    desk: Desk,
+}
+
+/// Room for the chunks that are looked up together.
+#[derive(Default)]
+struct Desk {
+    asked: Vec<Asked>,
+    /// The slots in front in which they may be.
+    slots: Vec<Slot>,
+    /// Those that are not in front, by their number, and their places among those that are sought.
+    missed: Vec<(usize, usize)>,
+    /// The first slots of the buckets of these.
+    firsts: Vec<Slot>,
+    sought: Vec<Sought>,
 }
 
 /// The places that a chunk may have. They fill a line of the cache, so that a word that was not
@@ -125,114 +99,125 @@ pub(super) struct Interned {
 #[repr(align(64))]
 struct Bucket([Slot; PLACES]);
 
-/// A place in the table: a chunk's key, and what it is known as.
+/// A chunk that is asked for.
 #[derive(Clone, Copy)]
-struct Slot {
+struct Asked {
+    start: u32,
+    end: u32,
     key: Key,
+    hash: u32,
+}
+
+/// A chunk that some line may use a word of.
+#[derive(Clone, Copy)]
+pub(super) struct Sought {
+    /// Its bytes in the text.
+    pub(super) start: u32,
+    pub(super) end: u32,
+    /// So many words that no line uses stand between it and the one before.
+    pub(super) passed: u32,
     known: Known,
 }
 
-impl Slot {
-    /// Whether it is that of a short chunk with this key.
-    #[inline]
-    fn is(&self, key: Key) -> bool {
-        self.key == key && self.known.0 & Known::LONG == 0
-    }
-}
-
-/// A chunk that is about to be asked for.
-pub(super) struct Sought {
-    pub(super) chunk: Chunk,
-    key: Key,
-    bucket: usize,
-    /// What stood in the first place of its bucket, and which beginning of the table that was.
-    first: Slot,
+/// Some chunks in a row, looked up together.
+#[derive(Clone, Copy)]
+pub(super) struct Batch {
+    /// So many of them may have a word that some line uses.
+    pub(super) sought: usize,
+    /// So many words that no line uses stand behind the last of these.
+    pub(super) passed: u32,
+    /// Which beginning of the table they were looked up in.
     beginning: u32,
 }
-
-/// What tells chunks apart: the bytes of a short one, padded with 0, which no chunk has in it; of
-/// a long one its hash and where its bytes are, which must be compared.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Key {
-    /// Two halves of 64 bits: a slot of 16 bytes has no room for a gap.
-    low: [u32; 2],
-    high: u32,
-}
-
-impl Key {
-    /// The key of no chunk.
-    const FREE: Self = Self { low: [0; 2], high: 0 };
-
-    /// The key of a short chunk.
-    #[inline]
-    #[allow(clippy::cast_possible_truncation, reason = "the pieces are what is wanted")]
-    fn short(text: &[u8], range: Range<usize>) -> Self {
-        let ahead = text.get(range.start..).and_then(<[u8]>::first_chunk::<16>);
-        let bytes = if let Some(ahead) = ahead {
-            // One load, and what follows the chunk is cut off.
-            u128::from_le_bytes(*ahead) & (u128::MAX >> (8 * (16 - range.len())))
-        } else {
-            let chunk = text.get(range).unwrap_or_default();
-            chunk.iter().rev().fold(0, |bytes, byte| bytes << 8 | u128::from(*byte))
-        };
-        Self { low: [bytes as u32, (bytes >> 32) as u32], high: (bytes >> 64) as u32 }
-    }
-
-    /// The key of a long chunk, but for where its bytes are.
-    #[allow(clippy::cast_possible_truncation, reason = "the halves are what is wanted")]
-    fn long(chunk: &[u8]) -> Self {
-        let hash = hash(chunk);
-        Self { low: [hash as u32, (hash >> 32) as u32], high: 0 }
-    }
-
-    /// The bucket in which it belongs.
-    #[inline]
-    fn bucket(self) -> usize {
-        let low = u64::from(self.low[0]) | u64::from(self.low[1]) << 32;
-        let mixed = low ^ u64::from(self.high).wrapping_mul(FACTOR.rotate_left(17)).rotate_left(29);
-        // The high half of the product depends on every bit.
-        usize::try_from(mixed.wrapping_mul(FACTOR) >> 32).unwrap_or_default() % BUCKETS
-    }
-}
-
-const FREE: Slot = Slot { key: Key::FREE, known: Known(0) };
 
 impl Interned {
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
         self.beginning = self.beginning.wrapping_add(1);
+        self.front.clear();
+        self.front.resize(FRONT, Slot::FREE);
         self.buckets.clear();
-        self.buckets.resize(BUCKETS, Bucket([FREE; PLACES]));
+        self.buckets.resize(BUCKETS, Bucket([Slot::FREE; PLACES]));
         self.bytes.clear();
         self.entries.clear();
         self.words.clear();
         self.symbols.clear();
     }
 
-    /// Makes ready to ask for some chunks of `text`: goes to the places where they would be, so
-    /// that the waits for memory overlap.
-    pub(super) fn seek(
-        &self,
-        text: &str,
-        chunks: impl Iterator<Item = Chunk>,
-        sought: &mut Vec<Sought>,
-    ) {
-        sought.clear();
-        for chunk in chunks {
-            let key = if chunk.range.len() > SHORT {
-                Key::long(text.as_bytes().get(chunk.range.clone()).unwrap_or_default())
-            } else {
-                Key::short(text.as_bytes(), chunk.range.clone())
-            };
-            let bucket = key.bucket();
-            sought.push(Sought { chunk, key, bucket, first: FREE, beginning: self.beginning });
+    /// Looks up the next chunks of `text`; `None` if there are none.
+    ///
+    /// Nothing in the loops that read the tables waits for what they read, so that the waits for
+    /// memory overlap.
+    pub(super) fn seek(&mut self, text: &str, chunks: &mut Chunks<'_>) -> Option<Batch> {
+        let Desk { asked, slots, missed, sought, .. } = &mut self.desk;
+        asked.clear();
+        asked.extend(chunks.take(AHEAD).map(|chunk| {
+            let (start, end) = (number(chunk.start), number(chunk.end));
+            let key = Key::short(text.as_bytes(), chunk);
+            Asked { start, end, key, hash: key.hash() }
+        }));
+        if asked.is_empty() {
+            return None;
         }
-        // Nothing in this loop waits for what it reads.
-        for sought in sought {
-            if let Some(Bucket([first, ..])) = self.buckets.get(sought.bucket) {
-                sought.first = *first;
+        slots.clear();
+        let front = |asked: &Asked| self.front.get(asked.hash as usize % FRONT).copied();
+        slots.extend(asked.iter().map(|asked| front(asked).unwrap_or(Slot::FREE)));
+        let nowhere = Sought { start: 0, end: 0, passed: 0, known: Known::MISSED };
+        sought.resize(AHEAD, nowhere);
+        missed.resize(AHEAD, (0, 0));
+        let (mut count, mut absent, mut passed) = (0, 0, 0);
+        for (nth, (&Asked { start, end, key, .. }, slot)) in asked.iter().zip(slots).enumerate() {
+            let is_short = end - start <= number(SHORT);
+            let known = if is_short && slot.is(key) { slot.known() } else { Known::MISSED };
+            // Most words are used by no line. They are counted, and the next one takes their
+            // place, without a guess at which it will be.
+            if let Some(place) = sought.get_mut(count) {
+                *place = Sought { start, end, passed, known };
+            }
+            if let Some(place) = missed.get_mut(absent) {
+                *place = (nth, count);
+            }
+            absent += usize::from(is_short && known == Known::MISSED);
+            let nothing = known.nothing();
+            passed = nothing.map_or(0, |count| passed + count);
+            count += usize::from(nothing.is_none());
+        }
+        self.seek_further(absent);
+        Some(Batch { sought: count, passed, beginning: self.beginning })
+    }
+
+    /// Looks in the buckets for what is not in front, and puts there what it finds.
+    fn seek_further(&mut self, absent: usize) {
+        let Self { front, buckets, desk, .. } = self;
+        let Desk { asked, missed, firsts, sought, .. } = desk;
+        let missed = missed.get(..absent).unwrap_or_default();
+        let missed = || missed.iter().filter_map(|(nth, place)| Some((asked.get(*nth)?, *place)));
+        firsts.clear();
+        firsts.extend(missed().map(|(asked, _)| {
+            let bucket = buckets.get((asked.hash >> BUCKET_SHIFT) as usize);
+            bucket.map_or(Slot::FREE, |Bucket([first, ..])| *first)
+        }));
+        for ((&Asked { key, hash, .. }, place), first) in missed().zip(firsts) {
+            let found = if first.is(key) {
+                Some(*first)
+            } else {
+                let bucket = buckets.get((hash >> BUCKET_SHIFT) as usize);
+                bucket.and_then(|Bucket(slots)| slots.iter().find(|slot| slot.is(key)).copied())
+            };
+            if let Some(slot) = found
+                && let Some(sought) = sought.get_mut(place)
+                && let Some(front) = front.get_mut(hash as usize % FRONT)
+            {
+                sought.known = slot.known();
+                *front = slot;
             }
         }
+    }
+
+    /// The chunks of the last batch that may have a word that some line uses, by their number.
+    #[inline]
+    pub(super) fn sought(&self, nth: usize) -> Option<Sought> {
+        self.desk.sought.get(nth).copied()
     }
 
     /// What a chunk of `text` stands for. The answer is good until the next call.
@@ -241,44 +226,40 @@ impl Interned {
         &mut self,
         dictionaries: &Dictionaries,
         text: &str,
-        sought: &Sought,
+        batch: Batch,
+        sought: Sought,
     ) -> Meaning {
-        let Sought { chunk, key, bucket, first, beginning } = sought;
-        if chunk.range.len() > SHORT {
-            return self.find_long(dictionaries, text, chunk, *key);
+        // When the table has begun anew, what was looked up before is worth nothing.
+        if sought.known != Known::MISSED && batch.beginning == self.beginning {
+            return sought.known.meaning();
         }
-        if first.is(*key) && *beginning == self.beginning {
-            return first.known.meaning();
-        }
-        if let Some(Bucket(slots)) = self.buckets.get(*bucket)
-            && let Some(slot) = slots.iter().find(|slot| slot.is(*key))
-        {
-            return slot.known.meaning();
-        }
-        self.learn(dictionaries, text, chunk, *key)
+        self.find_further(dictionaries, text, sought.start as usize..sought.end as usize)
     }
 
+    /// Looks for a chunk everywhere.
     #[cold]
-    fn find_long(
+    fn find_further(
         &mut self,
         dictionaries: &Dictionaries,
         text: &str,
-        chunk: &Chunk,
-        key: Key,
+        chunk: Range<usize>,
     ) -> Meaning {
-        let raw = text.as_bytes().get(chunk.range.clone()).unwrap_or_default();
-        if let Some(Bucket(slots)) = self.buckets.get(key.bucket())
-            && let Some(slot) = slots.iter().find(|slot| self.is_long(slot, key, raw))
-        {
-            return slot.known.meaning();
+        let raw = text.as_bytes().get(chunk.clone()).unwrap_or_default();
+        let is_long = raw.len() > SHORT;
+        let key = if is_long { Key::long(raw) } else { Key::short(text.as_bytes(), chunk.clone()) };
+        let is_it =
+            |slot: &&Slot| if is_long { self.is_long(**slot, key, raw) } else { slot.is(key) };
+        let bucket = self.buckets.get((key.hash() >> BUCKET_SHIFT) as usize);
+        if let Some(slot) = bucket.and_then(|Bucket(slots)| slots.iter().find(is_it)) {
+            return slot.known().meaning();
         }
         self.learn(dictionaries, text, chunk, key)
     }
 
     /// Whether the slot is that of a long chunk with these bytes.
-    fn is_long(&self, slot: &Slot, key: Key, raw: &[u8]) -> bool {
-        slot.known.0 & Known::LONG != 0 && slot.key.low == key.low && {
-            let kept = self.bytes.get(slot.key.high as usize..).and_then(<[u8]>::split_first);
+    fn is_long(&self, slot: Slot, key: Key, raw: &[u8]) -> bool {
+        slot.known().is_long() && slot.low == key.low && {
+            let kept = self.bytes.get(slot.key().high as usize..).and_then(<[u8]>::split_first);
             kept.is_some_and(|(length, bytes)| {
                 usize::from(*length) == raw.len() && bytes.starts_with(raw)
             })
@@ -290,7 +271,7 @@ impl Interned {
         &mut self,
         dictionaries: &Dictionaries,
         text: &str,
-        chunk: &Chunk,
+        chunk: Range<usize>,
         mut key: Key,
     ) -> Meaning {
         let is_full = self.bytes.len() >= MOST_BYTES
@@ -299,40 +280,48 @@ impl Interned {
         if is_full || self.buckets.is_empty() {
             self.clear();
         }
+        let raw = text.as_bytes().get(chunk.clone()).unwrap_or_default();
         let meaning = self.understand(dictionaries, text, chunk);
-        let raw = text.as_bytes().get(chunk.range.clone()).unwrap_or_default();
         if raw.len() > LONGEST {
             return meaning;
         }
-        let Some(Bucket(slots)) = self.buckets.get_mut(key.bucket()) else { return meaning };
+        let Some(Bucket(slots)) = self.buckets.get_mut((key.hash() >> BUCKET_SHIFT) as usize)
+        else {
+            return meaning;
+        };
         let mut known = Known::new(meaning);
         if raw.len() > SHORT {
-            known.0 |= Known::LONG;
+            known = known.of_long();
             key.high = number(self.bytes.len());
             self.bytes.extend(u8::try_from(raw.len()));
             self.bytes.extend_from_slice(raw);
         }
         // With no free place the newcomer takes the last one: old words that matter come back.
-        let free = slots.iter().position(|slot| slot.key == Key::FREE).unwrap_or(PLACES - 1);
+        let free = slots.iter().position(|slot| slot.key() == Key::FREE).unwrap_or(PLACES - 1);
         if let Some(slot) = slots.get_mut(free) {
-            *slot = Slot { key, known };
+            *slot = Slot::new(key, known);
         }
         meaning
     }
 
-    fn understand(&mut self, dictionaries: &Dictionaries, text: &str, chunk: &Chunk) -> Meaning {
+    fn understand(
+        &mut self,
+        dictionaries: &Dictionaries,
+        text: &str,
+        chunk: Range<usize>,
+    ) -> Meaning {
         let (first, first_symbol) = (self.words.len(), self.symbols.len());
         let mut count = 0;
         let mut is_one = false;
-        words_of(text, chunk, |word| {
+        words_of(text, chunk.clone(), |word| {
             let symbols = self.symbols.len();
             dictionaries.vocabulary.symbols(&dictionaries.index, &word, &mut self.symbols);
             if self.symbols.len() > symbols {
-                is_one = word.range == chunk.range;
+                is_one = word.range == chunk;
                 self.words.push(KnownWord {
                     nth: count,
-                    start: number(word.range.start - chunk.range.start),
-                    end: number(word.range.end - chunk.range.start),
+                    start: number(word.range.start - chunk.start),
+                    end: number(word.range.end - chunk.start),
                     symbols: number(symbols),
                     count: number(self.symbols.len() - symbols),
                 });

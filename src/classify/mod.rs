@@ -17,6 +17,7 @@
 //! occurrence: the one that ends first, the longest of those. It knows the text of a mail and
 //! compiled dictionaries, nothing else of the mail.
 
+mod slot;
 mod intern;
 mod search;
 mod tally;

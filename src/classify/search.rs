@@ -3,18 +3,16 @@
 //! It knows streams of symbols and places in a text; it knows nothing of points.
 
 use crate::dictionary::automaton::{Automaton, Chain, Target};
+use crate::dictionary::chunks::chunks;
 use crate::dictionary::uses::Uses;
 use crate::dictionary::vocabulary::Symbol;
-use crate::dictionary::words::chunks;
 use crate::dictionary::{Alternative, Dictionaries, Version};
 use crate::mail::TextPlace;
 
 use super::hits::Found;
-use super::intern::{Interned, Meaning, Sought};
+use super::intern::Interned;
+use super::slot::Meaning;
 use super::tally::Tally;
-
-/// So many chunks of text are looked up together.
-const AHEAD: usize = 32;
 
 /// What is kept from one mail to the next: known words, and memory that is used again. It can be
 /// used with any dictionaries, one after the other; give each thread its own.
@@ -23,7 +21,6 @@ pub struct Scratch {
     /// The dictionaries that the known words belong to.
     version: Option<Version>,
     interned: Interned,
-    sought: Vec<Sought>,
     streams: Vec<Stream>,
     /// The number of the next word. Between two parts of a mail some numbers are left out, so
     /// that no phrase and no gap spans them.
@@ -146,18 +143,16 @@ impl Scratch {
         if place == TextPlace::Signature {
             return;
         }
+        let offset = u32::try_from(offset).unwrap_or(u32::MAX);
         let before = self.next;
         let mut chunks = chunks(text);
-        let mut sought = std::mem::take(&mut self.sought);
-        loop {
-            self.interned.seek(text, chunks.by_ref().take(AHEAD), &mut sought);
-            if sought.is_empty() {
-                break;
-            }
-            for sought in &sought {
-                let at = |byte: usize| u32::try_from(offset + byte).unwrap_or(u32::MAX);
-                let (start, end) = (at(sought.chunk.range.start), at(sought.chunk.range.end));
-                self.next += match self.interned.find(dictionaries, text, sought) {
+        while let Some(batch) = self.interned.seek(text, &mut chunks) {
+            for nth in 0..batch.sought {
+                let Some(sought) = self.interned.sought(nth) else { break };
+                let at = |byte: u32| offset.saturating_add(byte);
+                let (start, end) = (at(sought.start), at(sought.end));
+                self.next += sought.passed;
+                self.next += match self.interned.find(dictionaries, text, batch, sought) {
                     Meaning::Nothing(count) => count,
                     Meaning::Alone(code) => {
                         self.tally.add(code, place, start, end);
@@ -173,8 +168,8 @@ impl Scratch {
                     Meaning::Listed(entry) => self.take(dictionaries, place, entry, start),
                 };
             }
+            self.next += batch.passed;
         }
-        self.sought = sought;
         self.words += self.next - before;
         self.next += Alternative::GAP + 1;
     }

@@ -83,20 +83,31 @@ impl Language {
 }
 
 /// Languages whose stemmers leave the first three letters of a word as they are, or what is left
-/// of them, but for a `y` that becomes an `i`. A test tries them.
+/// of them, but for a `y` that becomes an `i`; and a first letter that is no Latin one. A test tries
+/// them.
 const KEEP_THE_BEGINNING: [&str; 7] = ["any", "de", "en", "es", "fr", "it", "pt"];
 
-/// How a word begins: its first three letters as a number of 15 bits, 0 where there is none. Some
-/// digits share a number.
+/// How a word begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Beginning(usize);
+pub(crate) enum Beginning {
+    /// Of a word of ASCII its first three letters as a number of 15 bits, 0 where there is none. Some
+    /// digits share a number.
+    Letters(usize),
+    /// A letter of another script than the Latin one, in six bits; others share them.
+    Foreign(u32),
+    /// In another way.
+    Other,
+}
 
 impl Beginning {
-    /// `None` if not all of them are lower-case letters and digits of ASCII, or further letters
-    /// are not ASCII.
-    pub(crate) fn of(word: &str) -> Option<Self> {
+    pub(crate) fn of(word: &str) -> Self {
+        // The letters with marks that a stemmer knows stand before this one.
+        const LATIN: char = '\u{250}';
         if !word.is_ascii() {
-            return None;
+            return match word.chars().next() {
+                Some(first) if first >= LATIN => Self::Foreign(u32::from(first) % u64::BITS),
+                Some(_) | None => Self::Other,
+            };
         }
         let mut place = 0;
         for at in 0..3 {
@@ -104,20 +115,28 @@ impl Beginning {
                 Some(b'y') => b'i' & 0x1f,
                 Some(letter @ b'a'..=b'z') => letter & 0x1f,
                 Some(digit @ b'0'..=b'9') => 27 + (digit & 0xf) / 2,
-                Some(_) => return None,
+                Some(_) => return Self::Other,
                 None => 0,
             };
             place = place << 5 | usize::from(letter);
         }
-        Some(Self(place))
+        Self::Letters(place)
     }
 }
 
 /// How the words begin that can have one of some stems: most words of a mail are told from them
 /// without being stemmed.
 pub(crate) struct Beginnings {
-    /// A bit for each beginning; `None` where the stemmer may change it.
-    known: Option<Box<[u64]>>,
+    /// `None` where the stemmer may change it.
+    known: Option<Known>,
+}
+
+/// The beginnings of stems.
+struct Known {
+    /// A bit for each [`Beginning::Letters`].
+    letters: Box<[u64]>,
+    /// A bit for each [`Beginning::Foreign`].
+    foreign: u64,
 }
 
 impl Beginnings {
@@ -126,32 +145,46 @@ impl Beginnings {
         if !KEEP_THE_BEGINNING.contains(&language.0) {
             return Self { known: None };
         }
-        let mut known = vec![0_u64; 1 << 9].into_boxed_slice();
+        let (mut letters, mut foreign) = (vec![0_u64; 1 << 9].into_boxed_slice(), 0);
         for stem in stems {
             // The third letter of a short stem may be one that the stemmer put there: `aging` is
             // `age`.
-            let stem = stem.get(..2).filter(|_| stem.len() == 3).unwrap_or(stem);
-            let Some(Beginning(place)) = Beginning::of(stem) else { continue };
+            let beginning = stem.get(..2).filter(|_| stem.len() == 3 && stem.is_ascii());
+            let beginning = beginning.unwrap_or(stem);
+            let place = match Beginning::of(beginning) {
+                Beginning::Letters(place) => place,
+                Beginning::Foreign(letter) => {
+                    foreign |= 1 << letter;
+                    continue;
+                }
+                Beginning::Other => continue,
+            };
             // The words of a short stem may go on with anything.
-            let further = match stem.len() {
+            let further = match beginning.len() {
                 1 => 1 << 10,
                 2 => 1 << 5,
                 _ => 1,
             };
             for place in place..place + further {
-                if let Some(bits) = known.get_mut(place >> 6) {
+                if let Some(bits) = letters.get_mut(place >> 6) {
                     *bits |= 1 << (place & 63);
                 }
             }
         }
-        Self { known: Some(known) }
+        Self { known: Some(Known { letters, foreign }) }
     }
 
     /// Whether a word that begins so can have one of the stems.
     #[inline]
-    pub(crate) fn fit(&self, beginning: Option<Beginning>) -> bool {
-        let (Some(known), Some(Beginning(place))) = (&self.known, beginning) else { return true };
-        known.get(place >> 6).is_some_and(|bits| bits & (1 << (place & 63)) != 0)
+    pub(crate) fn fit(&self, beginning: Beginning) -> bool {
+        let Some(known) = &self.known else { return true };
+        match beginning {
+            Beginning::Letters(place) => {
+                known.letters.get(place >> 6).is_some_and(|bits| bits & (1 << (place & 63)) != 0)
+            }
+            Beginning::Foreign(letter) => known.foreign >> letter & 1 != 0,
+            Beginning::Other => true,
+        }
     }
 }
 
@@ -191,7 +224,10 @@ mod tests {
         let longer = |word: &String| letters().map(|letter| format!("{word}{letter}")).collect();
         let two: Vec<String> = letters().flat_map(|word| -> Vec<_> { longer(&word) }).collect();
         let three: Vec<String> = two.iter().flat_map(|word| -> Vec<_> { longer(word) }).collect();
-        let roots = letters().chain(two).chain(three);
+        let foreign = ('\u{250}'..='\u{2fff}').step_by(7).chain(['電', '電', '한', 'ﬀ', 'ｱ']);
+        let foreign = foreign.filter(|c| c.is_alphabetic()).map(String::from);
+        let foreign: Vec<String> = foreign.flat_map(|root| [format!("{root}a"), root]).collect();
+        let roots = letters().chain(two).chain(three).chain(foreign);
         roots.flat_map(|root| ENDINGS.iter().map(move |ending| format!("{root}{ending}")))
     }
 

@@ -3,6 +3,7 @@
 //! It knows lines, words and teams. It knows nothing of mails, senders or where files are kept.
 
 mod language;
+pub(crate) mod chunks;
 pub(crate) mod words;
 pub mod format;
 mod rule;

@@ -87,8 +87,8 @@ impl Vocabulary {
             several = spellings(&word.folded);
             several.as_slice()
         };
-        // An ASCII word has one spelling, so it begins in one way.
-        let beginning = Beginning::of(&word.folded);
+        // Nearly every word has one spelling, so it begins in one way.
+        let beginning = if let [one] = spelled { Beginning::of(one) } else { Beginning::Other };
         for (layer, forms) in (0..).zip(&self.languages) {
             if !forms.beginnings.fit(beginning) {
                 continue;

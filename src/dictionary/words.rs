@@ -1,7 +1,7 @@
 //! What a word is: how a text falls into words, and which spellings are one word.
 //!
 //! Terms and mails are read by the same rules, so that a term finds itself. A text falls into
-//! *chunks* at ASCII punctuation and white space. A chunk of ASCII letters and digits is one word;
+//! *chunks* at ASCII punctuation and white space ([`super::chunks`]). A chunk of ASCII is one word;
 //! any other chunk is brought into normal form (Unicode NFKC, invisible characters dropped) and
 //! split by the word rules of UAX #29, with Han, Kana and Thai one word a character. An apostrophe
 //! inside a word belongs to it; a hyphen, a full stop or an underscore parts words.
@@ -9,11 +9,13 @@
 //! It knows characters; it knows nothing of languages, lines or places.
 
 use std::borrow::Cow;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 use unicode_segmentation::UnicodeSegmentation;
+
+use super::chunks::chunks;
 
 /// A word of a text, in normal form.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,18 +38,18 @@ pub(crate) fn words(text: &str) -> Vec<Word<'_>> {
 /// Hands out the words of a text, in order.
 pub(crate) fn each_word<'a>(text: &'a str, mut each: impl FnMut(Word<'a>)) {
     for chunk in chunks(text) {
-        words_of(text, &chunk, &mut each);
+        words_of(text, chunk, &mut each);
     }
 }
 
 /// Hands out the words of one chunk of `text`, in order.
-pub(crate) fn words_of<'a>(text: &'a str, chunk: &Chunk, mut each: impl FnMut(Word<'a>)) {
-    let Some(raw) = text.get(chunk.range.clone()) else { return };
-    if chunk.ascii {
+pub(crate) fn words_of<'a>(text: &'a str, chunk: Range<usize>, mut each: impl FnMut(Word<'a>)) {
+    let Some(raw) = text.get(chunk.clone()) else { return };
+    if raw.is_ascii() {
         // Most words are in lower case already.
         let is_folded = !raw.bytes().any(|byte| byte.is_ascii_uppercase());
         let folded = if is_folded { raw.into() } else { raw.to_ascii_lowercase().into() };
-        each(Word { range: chunk.range.clone(), exact: raw.into(), folded });
+        each(Word { range: chunk, exact: raw.into(), folded });
         return;
     }
     let normal = Normal::of(raw);
@@ -56,7 +58,7 @@ pub(crate) fn words_of<'a>(text: &'a str, chunk: &Chunk, mut each: impl FnMut(Wo
         for (at, word) in piece.unicode_word_indices() {
             let mut at = from + at;
             for word in one_by_one(word) {
-                let range = normal.original(at..at + word.len(), chunk.range.start);
+                let range = normal.original(at..at + word.len(), chunk.start);
                 let (exact, folded) = (word.to_owned().into(), fold(word).into());
                 each(Word { range, exact, folded });
                 at += word.len();
@@ -64,154 +66,6 @@ pub(crate) fn words_of<'a>(text: &'a str, chunk: &Chunk, mut each: impl FnMut(Wo
         }
         from += piece.len();
     }
-}
-
-// ------------------------------------------------------------------------------------ chunks --
-
-/// A stretch of text between ASCII separators.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Chunk {
-    /// Its bytes in the text; never empty.
-    pub(crate) range: Range<usize>,
-    /// Whether it is one word of ASCII letters, digits and inner apostrophes.
-    pub(crate) ascii: bool,
-}
-
-/// What a byte means for chunks.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
-    Separator,
-    Letter,
-    Apostrophe,
-    Beyond,
-}
-
-const CLASSES: [Class; 256] = {
-    let mut classes = [Class::Separator; 256];
-    let mut byte = 0_u8;
-    loop {
-        #[allow(clippy::indexing_slicing, reason = "256 classes, and a byte is below 256")]
-        let class = &mut classes[byte as usize];
-        *class = match byte {
-            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => Class::Letter,
-            b'\'' => Class::Apostrophe,
-            0x80.. => Class::Beyond,
-            _ => Class::Separator,
-        };
-        if byte == u8::MAX {
-            break classes;
-        }
-        byte += 1;
-    }
-};
-
-fn class(bytes: &[u8], at: usize) -> Class {
-    let byte = bytes.get(at).copied().unwrap_or(b' ');
-    CLASSES.get(usize::from(byte)).copied().unwrap_or(Class::Separator)
-}
-
-/// The chunks of a text, in order.
-pub(crate) fn chunks(text: &str) -> Chunks<'_> {
-    Chunks { bytes: text.as_bytes(), at: 0 }
-}
-
-/// Iterates over the chunks of a text.
-pub(crate) struct Chunks<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl Iterator for Chunks<'_> {
-    type Item = Chunk;
-
-    #[inline]
-    fn next(&mut self) -> Option<Chunk> {
-        let start = self.seek(self.at, |eight| eight.alphanumeric | eight.beyond);
-        let mut end = self.seek(start, |eight| !eight.alphanumeric & HIGH);
-        let mut ascii = true;
-        if !matches!(class(self.bytes, end), Class::Separator) {
-            (end, ascii) = self.rest(end);
-        }
-        self.at = end;
-        (end > start).then_some(Chunk { range: start..end, ascii })
-    }
-}
-
-impl Chunks<'_> {
-    /// The first byte from `at` on that `wanted` marks, or the end of the text.
-    #[inline]
-    fn seek(&self, mut at: usize, wanted: impl Fn(Eight) -> u64) -> usize {
-        while let Some(ahead) = self.bytes.get(at..).and_then(<[u8]>::first_chunk) {
-            let marked = wanted(Eight::of(*ahead));
-            if marked != 0 {
-                return at + first(marked);
-            }
-            at += 8;
-        }
-        let last = self.bytes.get(at..).unwrap_or_default();
-        let mut ahead = [0; 8];
-        ahead.iter_mut().zip(last).for_each(|(to, byte)| *to = *byte);
-        let marked = wanted(Eight::of(ahead));
-        at + if marked == 0 { last.len() } else { first(marked).min(last.len()) }
-    }
-
-    /// Where a chunk ends that has gone on to `end`, where a byte is that may belong to it, and
-    /// whether it is ASCII from there on.
-    #[cold]
-    fn rest(&self, mut end: usize) -> (usize, bool) {
-        let mut ascii = true;
-        loop {
-            match class(self.bytes, end) {
-                Class::Letter => end += 1,
-                Class::Beyond => {
-                    ascii = false;
-                    end += 1;
-                }
-                // Inside a word, as in "can't"; an apostrophe before white space is a quote.
-                Class::Apostrophe
-                    if matches!(class(self.bytes, end + 1), Class::Letter | Class::Beyond) =>
-                {
-                    end += 1;
-                }
-                Class::Apostrophe | Class::Separator => return (end, ascii),
-            }
-        }
-    }
-}
-
-/// The high bit of each byte.
-const HIGH: u64 = 0x8080_8080_8080_8080;
-/// The low bit of each byte.
-const LOW: u64 = 0x0101_0101_0101_0101;
-
-/// What eight bytes are, each by its high bit. Looking at them at once spares a guess a byte
-/// where the word ends.
-#[derive(Clone, Copy)]
-struct Eight {
-    alphanumeric: u64,
-    beyond: u64,
-}
-
-impl Eight {
-    #[inline]
-    fn of(bytes: [u8; 8]) -> Self {
-        let bytes = u64::from_le_bytes(bytes);
-        let beyond = bytes & HIGH;
-        // Below 0x80 and a number below 0x80 carry nothing into the next byte.
-        let low = bytes & !HIGH;
-        let from = |first: u8, bytes: u64| bytes + LOW * u64::from(0x80 - first);
-        // The letters' case is one bit; what it makes of other bytes is no letter's either.
-        let lower = low | (LOW * 0x20);
-        let letters = from(b'a', lower) & !from(b'z' + 1, lower);
-        let digits = from(b'0', low) & !from(b'9' + 1, low);
-        Self { alphanumeric: (letters | digits) & HIGH & !beyond, beyond }
-    }
-}
-
-/// Which byte is the first that has its high bit set.
-#[inline]
-fn first(marked: u64) -> usize {
-    marked.trailing_zeros() as usize / 8
 }
 
 // ------------------------------------------------------------------------------- normal form --
@@ -306,11 +160,14 @@ fn fold(word: &str) -> String {
     folded
 }
 
+/// Letters with no diacritic to leave out: Han, Kana, Hangul and what stands between them.
+const PLAIN: RangeInclusive<char> = '\u{3000}'..='\u{d7a3}';
+
 /// The spellings under which a folded word is known: as it is, without diacritics, and with
 /// umlauts written out (ä as ae).
 pub(crate) fn spellings(folded: &str) -> Vec<Cow<'_, str>> {
     let mut spellings = vec![Cow::Borrowed(folded)];
-    if folded.is_ascii() {
+    if folded.is_ascii() || folded.chars().all(|c| PLAIN.contains(&c)) {
         return spellings;
     }
     let bare: String =
@@ -383,33 +240,6 @@ mod tests {
     }
 
     #[test]
-    fn eight_bytes_at_once_are_what_each_is() {
-        for byte in 0..=u8::MAX {
-            for place in 0..8 {
-                let mut bytes = [b'a', b' ', 0xFF, b'9', 0, b'\'', b'Z', 0x80];
-                bytes[place] = byte;
-                let eight = Eight::of(bytes);
-                let is = |marks: u64| marks.to_le_bytes()[place] == 0x80;
-                assert_eq!(is(eight.alphanumeric), byte.is_ascii_alphanumeric(), "{byte}");
-                assert_eq!(is(eight.beyond), !byte.is_ascii(), "{byte}");
-            }
-        }
-    }
-
-    #[test]
-    fn chunks_end_where_they_should_at_any_place() {
-        for before in 0..20 {
-            for text in ["a", "it's", "abcdefgh", "abcdefghi", "stra\u{df}e", "a1b2c3d4e5f6g7h8i9"]
-            {
-                for after in ["", " ", "'", "' ", ".", "  x"] {
-                    let whole = format!("{}{text}{after}", " ".repeat(before));
-                    assert_eq!(texts(&whole).first(), Some(&text), "{whole:?}");
-                }
-            }
-        }
-    }
-
-    #[test]
     fn a_word_knows_its_place() {
         assert_eq!(texts("x u\u{308}ber y"), ["x", "u\u{308}ber", "y"]);
         assert_eq!(texts("ser\u{AD}ver!"), ["ser\u{AD}ver"]);
@@ -421,6 +251,18 @@ mod tests {
     fn spellings_are_tried() {
         assert_eq!(spellings("störung"), ["störung", "storung", "stoerung"]);
         assert_eq!(spellings("smørrebrød"), ["smørrebrød", "smorrebrod", "smoerrebroed"]);
+        assert_eq!(spellings("ế"), ["ế", "e"]);
         assert_eq!(spellings("plain"), ["plain"]);
+    }
+
+    #[test]
+    fn letters_of_the_far_east_have_one_spelling() {
+        for c in PLAIN.filter(|c| c.is_alphanumeric()) {
+            let folded = fold(&c.nfkc().collect::<String>());
+            if folded.chars().all(|c| PLAIN.contains(&c)) {
+                let bare: String = folded.nfd().filter(|c| !is_diacritic(*c)).nfc().collect();
+                assert_eq!(bare, folded, "{c}");
+            }
+        }
     }
 }

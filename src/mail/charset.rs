@@ -12,17 +12,18 @@ use mail_parser::decoders::quoted_printable::quoted_printable_decode;
 use mail_parser::{Encoding, MessagePart, MimeHeaders};
 use memchr::{memchr, memmem};
 
-use super::Oddity;
+use super::{Oddity, quoted};
 
 /// The text of a part, and what was odd about its bytes.
 pub(super) fn text_of<'a>(part: &'a MessagePart<'_>, raw: &[u8]) -> (Cow<'a, str>, Option<Oddity>) {
     let text = part.text_contents().unwrap_or_default();
     let charset = part.content_type().and_then(|content| content.attribute("charset"));
     let charset = charset.unwrap_or_default();
-    let escapes = memmem::find(text.as_bytes(), ISO_2022).is_some();
-    let is_wrong =
-        part.is_encoding_problem || escapes || text.contains(char::REPLACEMENT_CHARACTER);
-    let may_lie = is_single_byte(charset) && !text.is_ascii();
+    let escapes = has_escape(text.as_bytes());
+    let is_beyond = !text.is_ascii();
+    let lost = || memmem::find(text.as_bytes(), LOST.as_bytes()).is_some();
+    let is_wrong = part.is_encoding_problem || escapes || (is_beyond && lost());
+    let may_lie = is_beyond && is_single_byte(charset);
     if !is_wrong && !may_lie {
         return (Cow::Borrowed(text), is_unknown(charset).then_some(Oddity::CharsetMismatch));
     }
@@ -52,12 +53,23 @@ fn bytes_of<'a>(part: &MessagePart<'_>, raw: &'a [u8]) -> Option<Cow<'a, [u8]>> 
         }
         Encoding::None => Some(Cow::Borrowed(body)),
         Encoding::Base64 => base64(body).map(Cow::Owned),
-        Encoding::QuotedPrintable => quoted_printable_decode(body).map(Cow::Owned),
+        Encoding::QuotedPrintable => {
+            let plain = quoted::decode(body, false);
+            plain.or_else(|| quoted_printable_decode(body)).map(Cow::Owned)
+        }
     }
 }
 
 /// How ISO-2022-JP begins its Japanese; nothing else has it.
 const ISO_2022: &[u8] = b"\x1b$";
+
+/// Whether some bytes have [`ISO_2022`]; nearly none have even its first.
+fn has_escape(bytes: &[u8]) -> bool {
+    memchr(0x1b, bytes).is_some() && memmem::find(bytes, ISO_2022).is_some()
+}
+
+/// What stands for bytes that could not be decoded.
+const LOST: &str = "\u{FFFD}";
 
 /// Whether a charset has one byte a character, so that every sequence of bytes is a text in it.
 fn is_single_byte(charset: &str) -> bool {
@@ -95,7 +107,7 @@ fn base64(body: &[u8]) -> Option<Vec<u8>> {
 fn decode(charset: &str, bytes: &[u8]) -> (String, bool) {
     let is_utf8 = charset.is_empty() || charset.eq_ignore_ascii_case("utf-8");
     let one_byte = is_single_byte(charset);
-    let escapes = memmem::find(bytes, ISO_2022).is_some();
+    let escapes = has_escape(bytes);
     if let Ok(text) = std::str::from_utf8(bytes)
         && !escapes
         && (bytes.is_ascii() || is_utf8 || one_byte)
@@ -103,51 +115,87 @@ fn decode(charset: &str, bytes: &[u8]) -> (String, bool) {
         // No text of a charset with one byte a character is UTF-8 by chance.
         return (text.to_owned(), bytes.is_ascii() || is_utf8);
     }
-    let text = match charset_decoder(charset.as_bytes()) {
-        _ if escapes && (is_utf8 || one_byte) => return (guess(bytes), false),
-        Some(decoder) => decoder(bytes),
-        None if is_utf8 => String::from_utf8_lossy(bytes).into_owned(),
-        None => return (guess(bytes), false),
-    };
-    let lost = text.matches(char::REPLACEMENT_CHARACTER).count();
-    // A few characters that were cut or mistyped don't make it another charset.
-    let few = || text.chars().filter(|c| !c.is_ascii()).count() > lost * 4;
-    match lost {
-        0 => (text, true),
-        _ if few() => (text, false),
-        _ => (guess(bytes), false),
+    if escapes && (is_utf8 || one_byte) {
+        return (guess(bytes), false);
     }
+    match charset_decoder(charset.as_bytes()) {
+        Some(decoder) => {
+            let text = decoder(bytes);
+            match text.matches(char::REPLACEMENT_CHARACTER).count() {
+                0 => (text, true),
+                lost if few(lost, text.chars().filter(|c| !c.is_ascii()).count()) => (text, false),
+                _ => (guess(bytes), false),
+            }
+        }
+        None if is_utf8 && is_mostly_utf8(bytes) => {
+            (String::from_utf8_lossy(bytes).into_owned(), false)
+        }
+        None => (guess(bytes), false),
+    }
+}
+
+/// Whether so few characters of those beyond ASCII were lost that they were cut or mistyped: that
+/// doesn't make it another charset.
+fn few(lost: usize, beyond: usize) -> bool {
+    beyond > lost * 4
+}
+
+/// Whether reading bytes as UTF-8 loses few characters.
+fn is_mostly_utf8(bytes: &[u8]) -> bool {
+    let (mut lost, mut beyond) = (0, 0);
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars().filter(|c| !c.is_ascii()) {
+            lost += usize::from(c == char::REPLACEMENT_CHARACTER);
+            beyond += 1;
+        }
+        if !chunk.invalid().is_empty() {
+            lost += 1;
+            beyond += 1;
+        }
+    }
+    few(lost, beyond)
 }
 
 /// Bytes beyond this are not looked at for a guess.
 const GUESSED_BY: usize = 64 * 1024;
-/// More bytes in lines that tell something make no guess better.
-const ENOUGH: usize = 8 * 1024;
+/// So many bytes beyond ASCII, or so many in lines that have any, are enough for a guess.
+const ENOUGH_BEYOND: usize = 512;
+const ENOUGH: usize = 4 * 1024;
+/// So many bytes are looked at before it is asked whether that is enough.
+const PIECE: usize = 256;
 
 /// Bytes whose charset is unknown or wrong.
 pub(super) fn guess(bytes: &[u8]) -> String {
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
     let seen = bytes.get(..GUESSED_BY).unwrap_or(bytes);
-    // Unless an escape switches what bytes mean, lines of ASCII tell nothing, and looking at them
-    // is slow; the detector itself leaves out the first of them but for two bytes. What follows
-    // when enough was seen could only undo a good guess by a byte that is broken.
+    // Unless an escape switches what bytes mean, what is ASCII up to the end of its line tells
+    // nothing, and looking at it is slow; the detector itself leaves out the first of it but for
+    // two bytes. What follows when enough was seen could only undo a good guess by a byte that is
+    // broken.
     let has_escape = memchr(0x1b, seen).is_some();
-    let (mut at, mut fed, mut told) = (0_usize, 0_usize, 0_usize);
+    let (mut at, mut fed, mut told, mut beyond) = (0_usize, 0_usize, 0_usize, 0_usize);
+    let mut is_enough = false;
     for line in seen.split_inclusive(|byte| *byte == b'\n') {
-        let from = at.saturating_sub(2).max(fed);
+        let tells = if has_escape { Some(0) } else { line.iter().position(|b| !b.is_ascii()) };
+        let first = tells.map(|tells| (at + tells).saturating_sub(2).max(fed));
         at += line.len();
-        let tells = !line.is_ascii();
-        if tells {
-            told += line.len();
+        let Some(first) = first else { continue };
+        for piece in seen.get(first..at).unwrap_or_default().chunks(PIECE) {
+            is_enough = told >= ENOUGH || beyond >= ENOUGH_BEYOND;
+            if is_enough {
+                break;
+            }
+            detector.feed(piece, false);
+            told += piece.len();
+            beyond += piece.iter().filter(|byte| !byte.is_ascii()).count();
         }
-        let is_last = at == seen.len() || told >= ENOUGH;
-        if has_escape || tells || is_last {
-            detector.feed(seen.get(from..at).unwrap_or(line), is_last);
-            fed = at;
-        }
-        if is_last {
+        if is_enough {
             break;
         }
+        fed = at;
+    }
+    if !is_enough {
+        detector.feed(&[], true);
     }
     let encoding = detector.guess(None, Utf8Detection::Allow);
     encoding.decode_without_bom_handling(bytes).0.into_owned()
@@ -160,7 +208,7 @@ pub(super) fn guess(bytes: &[u8]) -> String {
 pub(super) fn mend_field(raw: &[u8], read: &str) -> Option<(String, bool)> {
     let lost = read.contains(char::REPLACEMENT_CHARACTER);
     let text = match std::str::from_utf8(raw) {
-        Ok(text) if memmem::find(raw, ISO_2022).is_none() => Cow::Borrowed(text),
+        Ok(text) if !has_escape(raw) => Cow::Borrowed(text),
         Err(_) if !lost => return None,
         Ok(_) | Err(_) => Cow::Owned(guess(raw)),
     };

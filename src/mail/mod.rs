@@ -15,6 +15,7 @@ mod closings;
 mod fields;
 mod html;
 pub mod kind;
+mod lines;
 mod mailboxes;
 pub mod mark;
 mod message;

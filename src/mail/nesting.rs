@@ -5,7 +5,7 @@
 //! so it can only overstate the depth.
 
 use mail_parser::decoders::base64::base64_decode;
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr, memchr_iter, memmem};
 
 use super::parse::MAX_NESTING;
 
@@ -23,10 +23,7 @@ fn count(raw: &[u8], encoded_levels: usize) -> usize {
     let mut found = 0;
     let mut holds_mail = false;
     let mut encoded = Vec::new();
-    // Most hyphens are told by the letter before them.
-    let has_t = |at: &usize| matches!(raw.get(at.wrapping_sub(1)), Some(b't' | b'T'));
-    let hyphens = memchr_iter(b'-', raw).filter(has_t);
-    for at in hyphens.filter(|at| follows(raw, *at, b"content")) {
+    for at in hyphens(raw) {
         let after = raw.get(at + 1..).unwrap_or_default();
         if let Some(value) = value_of(after, b"type") {
             if begins_with_letter(value, b'm') {
@@ -44,6 +41,21 @@ fn count(raw: &[u8], encoded_levels: usize) -> usize {
         }
     }
     if holds_mail && encoded_levels > 0 { found + within(&encoded, encoded_levels) } else { found }
+}
+
+/// Where the hyphens of `Content-`, in whatever case, are.
+fn hyphens(raw: &[u8]) -> Vec<usize> {
+    // Looking for two letters passes by all lines of hyphens.
+    let find = |two: &[u8]| {
+        let found = memmem::find_iter(raw, two).map(|at| at + 1);
+        found.filter(|at| follows(raw, *at, b"content")).collect::<Vec<usize>>()
+    };
+    let (mut hyphens, capitals) = (find(b"t-"), find(b"T-"));
+    if !capitals.is_empty() {
+        hyphens.extend(capitals);
+        hyphens.sort_unstable();
+    }
+    hyphens
 }
 
 /// How many of them stand in encoded parts; each slice begins with the name of the encoding and

@@ -4,42 +4,28 @@
 //! in doubt it says "new": a quoted line that counts too much does less harm than a question
 //! that doesn't count.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, MatchKind};
-use memchr::{memchr_iter, memchr2};
+use memchr::memchr2;
 
 use super::anycase::AnyCase;
-use super::closings::{
-    DISCLAIMER_HINTS, DISCLAIMER_WORDS, DISCLAIMERS, PHONE_SIGNATURES, SIGN_OFFS,
+use super::closings::{DISCLAIMER_HINTS, DISCLAIMER_WORDS, DISCLAIMERS, SIGN_OFFS};
+use super::lines::{
+    ANNOUNCEMENTS, LABELS, LONG_LINE, LONGEST_ANNOUNCEMENT, LONGEST_LABEL, Line, PHONES, which,
 };
-use super::phrases::{ATTRIBUTION_VERBS, FORWARDED, HEADER_LABELS, ORIGINAL};
+use super::phrases::ATTRIBUTION_VERBS;
 use super::{Text, TextPart, TextPlace};
 
 /// An attribution such as "On Monday … wrote:" wraps over at most this many lines.
 const ATTRIBUTION_LINES: usize = 3;
-/// A longer line than this is a paragraph and no attribution, label or sign-off.
-const LONG_LINE: usize = 250;
-/// Nothing in ORIGINAL or FORWARDED is longer than this many bytes, in whatever case.
-const LONGEST_ANNOUNCEMENT: usize = 48;
-/// No label of a header field is.
-const LONGEST_LABEL: usize = 40;
 /// No sign-off is, with the place that it greets from.
 const LONGEST_SIGN_OFF: usize = 64;
+/// No signature of a phone is.
+const LONGEST_PHONE_SIGNATURE: usize = 80;
 /// A signature below a sign-off has at most this many lines.
 const SIGNATURE_LINES: usize = 10;
-
-/// [`ORIGINAL`] and [`FORWARDED`].
-static ANNOUNCEMENTS: [AnyCase; 2] = [AnyCase::of(&ORIGINAL), AnyCase::of(&FORWARDED)];
-
-/// [`HEADER_LABELS`].
-static LABELS: [AnyCase; 5] = {
-    let [from, sent, to, cc, subject] = HEADER_LABELS;
-    let (from, sent, to) = (AnyCase::of(from), AnyCase::of(sent), AnyCase::of(to));
-    [from, sent, to, AnyCase::of(cc), AnyCase::of(subject)]
-};
 
 /// [`SIGN_OFFS`].
 static ENDINGS: AnyCase = AnyCase::of(&SIGN_OFFS);
@@ -54,7 +40,7 @@ static LEGAL_PHRASES: LazyLock<AhoCorasick> = LazyLock::new(|| small(DISCLAIMERS
 static LEGAL_HINTS: LazyLock<AhoCorasick> = LazyLock::new(|| small(DISCLAIMER_HINTS));
 
 /// So many different hints in one paragraph are no chance.
-const ENOUGH_HINTS: usize = 3;
+const ENOUGH_HINTS: u32 = 3;
 
 /// Finds [`DISCLAIMER_WORDS`].
 ///
@@ -93,8 +79,9 @@ pub(super) fn mark(body: String, marked: &[(Range<usize>, TextPlace)]) -> Text {
             }
         })
         .collect();
-    mark_attributions(&lines, &mut places);
-    if let Some(first) = rest_is_quoted_from(&lines, &places) {
+    let attributions = attributions(&lines);
+    mark_attributions(&attributions, &lines, &mut places);
+    if let Some(first) = rest_is_quoted_from(&attributions, &lines, &places) {
         fill(&mut places, first..lines.len(), TextPlace::Quoted);
     }
     mark_signatures(&lines, &mut places);
@@ -104,73 +91,35 @@ pub(super) fn mark(body: String, marked: &[(Range<usize>, TextPlace)]) -> Text {
     Text { body, parts }
 }
 
-/// A line with its place in the body, its end of line included.
-struct Line<'a> {
-    range: Range<usize>,
-    /// The line without white space at its ends.
-    text: &'a str,
+/// Lines such as "On Monday … wrote:".
+struct Attribution {
+    /// Its first line, and its last.
+    first: usize,
+    last: usize,
+    /// Whether it is one also where no `>` follows.
+    is_sure: bool,
 }
 
-impl<'a> Line<'a> {
-    fn split(body: &'a str) -> Vec<Self> {
-        let mut lines = Vec::with_capacity(body.len() / 32 + 1);
-        let mut start = 0;
-        for end in memchr_iter(b'\n', body.as_bytes()).map(|end| end + 1).chain([body.len()]) {
-            let text = trimmed(body.get(start..end).unwrap_or_default());
-            if start < end {
-                lines.push(Line { range: start..end, text });
-            }
-            start = end;
-        }
-        lines
-    }
-
-    /// `>` in front, but not the `>From ` that mbox files make of a line that begins with "From ".
-    fn is_quoted(&self) -> bool {
-        self.text.starts_with('>') && !self.text.starts_with(">From ")
-    }
-
-    fn is_blank(&self) -> bool {
-        self.text.is_empty()
-    }
+/// Every attribution, in order.
+fn attributions(lines: &[Line<'_>]) -> Vec<Attribution> {
+    which(lines, Line::ATTRIBUTION).filter_map(|last| attribution_ending_at(lines, last)).collect()
 }
 
-/// A line without white space at its ends. Most have none there but their end.
-fn trimmed(line: &str) -> &str {
-    let text = line.strip_suffix('\n').unwrap_or(line);
-    let text = text.strip_suffix('\r').unwrap_or(text);
-    match text.as_bytes() {
-        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
-        _ => line.trim(),
-    }
-}
-
-/// Marks "On … wrote:" before quoted lines as quoted too.
-fn mark_attributions(lines: &[Line<'_>], places: &mut [TextPlace]) {
-    for last in 0..lines.len() {
-        let Some(found) = attribution_ending_at(lines, last) else { continue };
+/// Marks those before quoted lines as quoted too.
+fn mark_attributions(attributions: &[Attribution], lines: &[Line<'_>], places: &mut [TextPlace]) {
+    for Attribution { first, last, .. } in attributions {
         let next = (last + 1..lines.len()).find(|n| lines.get(*n).is_some_and(|l| !l.is_blank()));
         let before_quote = next.and_then(|n| places.get(n)) == Some(&TextPlace::Quoted);
         if before_quote {
-            fill(places, found.first..last + 1, TextPlace::Quoted);
+            fill(places, *first..last + 1, TextPlace::Quoted);
         }
     }
-}
-
-/// Lines such as "On Monday … wrote:".
-struct Attribution {
-    /// Its first line.
-    first: usize,
-    /// Whether it is one also where no `>` follows.
-    is_sure: bool,
 }
 
 /// The attribution that ends with line `last`, if there is one.
 fn attribution_ending_at(lines: &[Line<'_>], last: usize) -> Option<Attribution> {
     let end = lines.get(last)?.text;
-    // The last byte of the full-width colon tells most lines apart from those with one.
-    let may_be = matches!(end.as_bytes().last(), Some(b':' | 0x9a));
-    if !may_be || !end.ends_with([':', '：']) || end.len() > LONG_LINE {
+    if !end.ends_with([':', '：']) || end.len() > LONG_LINE {
         return None;
     }
     // The verb, the date and the address stand on this line or on those just above:
@@ -188,16 +137,16 @@ fn attribution_ending_at(lines: &[Line<'_>], last: usize) -> Option<Attribution>
             dated = Some(first);
         }
         if verb && starts_like_attribution(line.text) {
-            return Some(Attribution { first, is_sure: true });
+            return Some(Attribution { first, last, is_sure: true });
         }
         // In some languages there is no verb, or one that we don't know: "… <ann@example.org>:".
         if year && address && (verb || end.contains('@')) {
             let is_sure = verb || end.trim_end_matches([':', '：']).ends_with('>');
-            return Some(Attribution { first, is_sure });
+            return Some(Attribution { first, last, is_sure });
         }
     }
     // "Ann Smith schrieb:" alone counts right before a quote only, which the caller checks.
-    verb.then(|| Attribution { first: dated.unwrap_or(last), is_sure: false })
+    verb.then(|| Attribution { first: dated.unwrap_or(last), last, is_sure: false })
 }
 
 /// Whether there is a year of our time in a text.
@@ -216,39 +165,39 @@ fn starts_like_attribution(text: &str) -> bool {
 
 /// Where everything that follows is an earlier mail: an "Original Message" line, a block of
 /// header fields, a forwarded mail, or an attribution without `>` behind it.
-fn rest_is_quoted_from(lines: &[Line<'_>], places: &[TextPlace]) -> Option<usize> {
+fn rest_is_quoted_from(
+    attributions: &[Attribution],
+    lines: &[Line<'_>],
+    places: &[TextPlace],
+) -> Option<usize> {
     let last_quoted = places.iter().rposition(|place| *place == TextPlace::Quoted);
-    (0..lines.len()).find_map(|n| {
-        let line = lines.get(n)?;
-        if is_announcement(line.text) || is_header_block(lines, n) {
-            return Some(n);
-        }
-        let quoted_below = last_quoted.is_some_and(|last| last > n);
-        let found = attribution_ending_at(lines, n).filter(|found| found.is_sure);
-        found.filter(|_| !quoted_below).map(|found| found.first)
-    })
+    // No quoted line is below it.
+    let mut sure = attributions.iter().filter(|found| found.is_sure);
+    let attribution = sure.find(|found| last_quoted.is_none_or(|last| last <= found.last));
+    let before = attribution.map_or(lines.len(), |found| found.last + 1);
+    let to_there = lines.get(..before).unwrap_or_default();
+    let begins = which(to_there, Line::ANNOUNCEMENT | Line::HEADER).find(|&n| {
+        lines.get(n).is_some_and(|line| {
+            (line.may_be(Line::ANNOUNCEMENT) && is_announcement(line.text))
+                || (line.may_be(Line::HEADER) && is_header_block(lines, n))
+        })
+    });
+    begins.or(attribution.map(|found| found.first))
 }
 
 /// A line that says that an earlier mail follows, mostly between dashes.
 fn is_announcement(text: &str) -> bool {
     const AROUND: [char; 5] = ['-', '_', ' ', '—', '*'];
-    // Most lines are ruled out by their length, which costs nothing.
-    let is_bare = match text.as_bytes() {
-        [first, .., last] => first.is_ascii_alphanumeric() && last.is_ascii_alphanumeric(),
-        _ => false,
-    };
-    let bare = if is_bare { text } else { text.trim_matches(AROUND) };
+    let bare = text.trim_matches(AROUND);
     bare.len() <= LONGEST_ANNOUNCEMENT && ANNOUNCEMENTS.iter().any(|phrases| phrases.has(bare))
 }
 
 /// "From: … Sent: … To: … Subject: …", as Outlook puts above the mail that it answers.
 fn is_header_block(lines: &[Line<'_>], first: usize) -> bool {
-    // The block begins with From; a rule of underscores above it is decoration. Most lines are
-    // told by their first letter.
+    // The block begins with From; a rule of underscores above it is decoration.
     let [from, ..] = &LABELS;
-    let begins = lines.get(first).and_then(|line| line.text.as_bytes().first());
-    let may_be = |byte: &u8| *byte == b'*' || from.may_begin(*byte);
-    if !begins.is_some_and(may_be) || lines.get(first).and_then(header_label) != Some(0) {
+    let may_be = |line: &&Line<'_>| line.text.starts_with('*') || from.may_begin_as(line.text);
+    if lines.get(first).filter(may_be).and_then(header_label) != Some(0) {
         return false;
     }
     let following = lines.get(first + 1..).unwrap_or_default().iter();
@@ -298,7 +247,8 @@ fn mark_signatures(lines: &[Line<'_>], places: &mut [TextPlace]) {
 /// The first line of the signature in a block of new text.
 fn signature_in(lines: &[Line<'_>], block: Range<usize>) -> Option<usize> {
     let text = |n: usize| lines.get(n).map_or("", |line| line.text);
-    let marker = block.clone().find(|&n| {
+    let within = lines.get(block.clone()).unwrap_or_default();
+    let marker = which(within, Line::MARKER).map(|n| block.start + n).find(|&n| {
         // RFC 3676 §4.3: "-- " alone on a line; many programs lose its space.
         text(n) == "--" || is_list_footer(lines, n) || is_phone_signature(text(n))
     });
@@ -317,8 +267,7 @@ fn signature_in(lines: &[Line<'_>], block: Range<usize>) -> Option<usize> {
 
 /// "Best regards,", "Viele Grüße aus Berlin".
 fn is_sign_off(text: &str) -> bool {
-    let may_be = text.as_bytes().first().is_some_and(|first| ENDINGS.may_begin(*first));
-    if !may_be || text.len() > LONGEST_SIGN_OFF {
+    if text.len() > LONGEST_SIGN_OFF || !ENDINGS.may_begin_as(text) {
         return false;
     }
     let words = text.trim_end_matches([',', '.', '!', ' ', '-', '–']).to_lowercase();
@@ -342,20 +291,7 @@ fn is_list_footer(lines: &[Line<'_>], n: usize) -> bool {
 }
 
 fn is_phone_signature(text: &str) -> bool {
-    let first = text.chars().next().map(|c| c.to_ascii_lowercase());
-    // The letters that PHONE_SIGNATURES begin with, which few lines do.
-    text.len() <= 80
-        && matches!(first, Some('s' | 'g' | 'v' | 'e' | 'i' | 'd' | 'о' | 'О'))
-        && if text.is_ascii() {
-            let begins = |start: &&str| {
-                let beginning = text.get(..start.len());
-                beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(start))
-            };
-            PHONE_SIGNATURES.iter().any(begins)
-        } else {
-            let lower = text.to_lowercase();
-            PHONE_SIGNATURES.iter().any(|start| lower.starts_with(start))
-        }
+    text.len() <= LONGEST_PHONE_SIGNATURE && PHONES.begins(text)
 }
 
 /// Marks legal text, wherever it stands: from the sentence that begins it to the end of its
@@ -375,8 +311,13 @@ fn mark_disclaimers(body: &str, lines: &[Line<'_>], places: &mut [TextPlace]) {
         let last = (at..lines.len()).take_while(|n| !line(*n).is_empty()).last().unwrap_or(at);
         next = last + 1;
         let words: Vec<&str> = (first..=last).map(line).collect();
-        let words = words.join(" ");
-        if words.len() <= LONGEST_DISCLAIMER && is_legal(&words.to_lowercase()) {
+        let mut words = words.join(" ");
+        if words.is_ascii() {
+            words.make_ascii_lowercase();
+        } else {
+            words = words.to_lowercase();
+        }
+        if words.len() <= LONGEST_DISCLAIMER && is_legal(&words) {
             for place in places.get_mut(first..=last).unwrap_or_default() {
                 if *place == TextPlace::New {
                     *place = TextPlace::Signature;
@@ -397,10 +338,13 @@ const LONGEST_DISCLAIMER: usize = 4_000;
 const LONGEST_LEAD: usize = 200;
 
 fn is_legal(words: &str) -> bool {
-    let hints: BTreeSet<_> = LEGAL_HINTS.find_iter(words).map(|hint| hint.pattern()).collect();
     let phrase = LEGAL_PHRASES.find(words);
-    let first = LEGAL_HINTS.find(words).into_iter().chain(phrase).map(|found| found.start()).min();
-    (hints.len() >= ENOUGH_HINTS || phrase.is_some())
+    let (mut hints, mut first) = (0_u32, phrase.map(|found| found.start()));
+    for hint in LEGAL_HINTS.find_iter(words) {
+        hints |= 1 << hint.pattern().as_u32();
+        first = Some(first.map_or(hint.start(), |first| first.min(hint.start())));
+    }
+    (hints.count_ones() >= ENOUGH_HINTS || phrase.is_some())
         && first.is_some_and(|first| first <= LONGEST_LEAD)
 }
 
@@ -433,15 +377,26 @@ fn parts(lines: &[Line<'_>], places: &[TextPlace]) -> Vec<TextPart> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mail::closings::PHONE_SIGNATURES;
+    use crate::mail::phrases::{FORWARDED, HEADER_LABELS, ORIGINAL};
 
     #[test]
     fn what_rules_lines_out_early_rules_out_no_phrase() {
+        let may_be = |line: &str, bits| Line::split(line).first().is_some_and(|l| l.may_be(bits));
+        for marker in ["--", "____________________", "--------------------"] {
+            assert!(may_be(marker, Line::MARKER), "{marker}");
+        }
+        for end in ["Ann wrote:", "安写道："] {
+            assert!(may_be(end, Line::ATTRIBUTION), "{end}");
+        }
         for phrase in DISCLAIMERS {
             assert!(LEGAL_WORDS.is_match(phrase), "{phrase}");
         }
         for phrase in ORIGINAL.into_iter().chain(FORWARDED) {
             assert!(phrase.to_uppercase().len() <= LONGEST_ANNOUNCEMENT, "{phrase}");
-            assert!(is_announcement(&format!("----- {phrase} -----")), "{phrase}");
+            for line in [phrase.to_owned(), phrase.to_uppercase(), format!("---- {phrase} ----")] {
+                assert!(may_be(&line, Line::ANNOUNCEMENT) && is_announcement(&line), "{line}");
+            }
         }
         for label in HEADER_LABELS.concat() {
             assert!(label.to_uppercase().len() <= LONGEST_LABEL, "{label}");
@@ -449,6 +404,7 @@ mod tests {
         for from in HEADER_LABELS[0] {
             for from in [from.to_string(), from.to_uppercase(), format!("*{from}*")] {
                 let block = format!("{from}: a\nTo: b\nSubject: c\n");
+                assert!(may_be(&block, Line::HEADER), "{from}");
                 assert!(is_header_block(&Line::split(&block), 0), "{from}");
             }
         }
@@ -456,8 +412,9 @@ mod tests {
             assert!(is_sign_off(phrase), "{phrase}");
         }
         for start in PHONE_SIGNATURES {
-            assert!(is_phone_signature(start), "{start}");
-            assert!(is_phone_signature(&start.to_uppercase()), "{start}");
+            for line in [format!("{start}x"), start.to_uppercase()] {
+                assert!(may_be(&line, Line::MARKER) && is_phone_signature(&line), "{line}");
+            }
         }
     }
 }
