@@ -34,11 +34,7 @@ use postroom::mail::trust::Door;
 use postroom::pipeline::{Arrival, Rules};
 use postroom::route::{Policy, Treatment, Treatments};
 
-use corpus::{median, seconds, shipped};
-
-/// What is compared takes turns after so many mails: a machine that is slow for a while is so for
-/// both.
-const TURN: usize = 100;
+use corpus::{TURN, median, seconds, shipped};
 
 fn main() {
     let rounds = std::env::args().find_map(|word| word.parse().ok()).unwrap_or(5);

@@ -20,7 +20,7 @@ mod corpus;
 use std::hint::black_box;
 use std::time::Instant;
 
-use corpus::{median, seconds};
+use corpus::{TURN, median, seconds};
 
 fn main() {
     let rounds = std::env::args().find_map(|word| word.parse().ok()).unwrap_or(15);
@@ -42,8 +42,10 @@ fn theirs(mail: &[u8]) {
 fn whole(mails: &[Vec<u8>], rounds: usize) {
     let (mut own, mut alone) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
-        alone.push(seconds(mails, theirs));
-        own.push(seconds(mails, ours));
+        let turns = mails.chunks(TURN).map(|mails| (seconds(mails, theirs), seconds(mails, ours)));
+        let (their, our) = turns.fold((0.0, 0.0), |sum, turn| (sum.0 + turn.0, sum.1 + turn.1));
+        alone.push(their);
+        own.push(our);
     }
     let ratio = median(own.iter().zip(&alone).map(|(own, alone)| own / alone).collect());
     let rate = |seconds: Vec<f64>| mails.len() as f64 / median(seconds);
