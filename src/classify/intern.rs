@@ -14,7 +14,7 @@ use crate::dictionary::words::words_of;
 
 use super::slot::{Key, Known, Meaning, SHORT, Slot};
 
-/// Slots for the chunks that are said most; a power of two. They fit in the nearest memory, and
+/// Slots for the chunks that are said most; a power of two. They fit in a processor's own cache, and
 /// four of five chunks are found there.
 const FRONT: usize = 1 << 13;
 /// Buckets of the table for all; a power of two.

@@ -212,7 +212,7 @@ fn is_header_block(lines: &[Line<'_>], first: usize) -> bool {
     seen.len() >= 2
 }
 
-/// Which of [`HEADER_LABELS`] a line begins with.
+/// Which of [`LABELS`] a line begins with.
 fn header_label(line: &Line<'_>) -> Option<usize> {
     let beginning = line.text.as_bytes();
     let beginning = beginning.get(..LONGEST_LABEL).unwrap_or(beginning);
