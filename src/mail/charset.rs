@@ -181,7 +181,7 @@ pub(super) fn guess(bytes: &[u8]) -> String {
         at += line.len();
         let Some(first) = first else { continue };
         for piece in seen.get(first..at).unwrap_or_default().chunks(PIECE) {
-            is_enough = told >= ENOUGH || beyond >= ENOUGH_BEYOND;
+            is_enough = (told >= ENOUGH && !has_escape) || beyond >= ENOUGH_BEYOND;
             if is_enough {
                 break;
             }
@@ -300,6 +300,11 @@ mod tests {
         {
             assert_eq!(guess(&cyrillic(text)), *text);
         }
+        let one_line = said.replace('\n', " ").repeat(20);
+        assert_eq!(guess(&cyrillic(&one_line)), one_line);
+        // ISO-2022-JP is ASCII to the eye, wherever it begins.
+        let japanese = [plain.repeat(5).as_bytes(), b"\x1b$BF|K\\\x1b(B\n"].concat();
+        assert!(guess(&japanese).ends_with("日本\n"));
         let mut broken = cyrillic(&said.repeat(10));
         broken.extend([0x98, 0xFF, 0x00]);
         assert!(guess(&broken).starts_with(&said), "what comes late changes nothing");
