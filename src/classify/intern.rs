@@ -258,12 +258,10 @@ impl Interned {
 
     /// Whether the slot is that of a long chunk with these bytes.
     fn is_long(&self, slot: Slot, key: Key, raw: &[u8]) -> bool {
-        slot.known().is_long() && slot.low == key.low && {
-            let kept = self.bytes.get(slot.key().high as usize..).and_then(<[u8]>::split_first);
-            kept.is_some_and(|(length, bytes)| {
-                usize::from(*length) == raw.len() && bytes.starts_with(raw)
-            })
-        }
+        let kept = slot.kept(key).and_then(|place| self.bytes.get(place..)?.split_first());
+        kept.is_some_and(|(length, bytes)| {
+            usize::from(*length) == raw.len() && bytes.starts_with(raw)
+        })
     }
 
     #[cold]
@@ -272,7 +270,7 @@ impl Interned {
         dictionaries: &Dictionaries,
         text: &str,
         chunk: Range<usize>,
-        mut key: Key,
+        key: Key,
     ) -> Meaning {
         let is_full = self.bytes.len() >= MOST_BYTES
             || self.words.len() >= MOST_WORDS
@@ -289,17 +287,19 @@ impl Interned {
         else {
             return meaning;
         };
-        let mut known = Known::new(meaning);
-        if raw.len() > SHORT {
-            known = known.of_long();
-            key.high = number(self.bytes.len());
+        let known = Known::new(meaning);
+        let new = if raw.len() > SHORT {
+            let place = number(self.bytes.len());
             self.bytes.extend(u8::try_from(raw.len()));
             self.bytes.extend_from_slice(raw);
-        }
+            Slot::long(key, known, place)
+        } else {
+            Slot::short(key, known)
+        };
         // With no free place the newcomer takes the last one: old words that matter come back.
-        let free = slots.iter().position(|slot| slot.key() == Key::FREE).unwrap_or(PLACES - 1);
+        let free = slots.iter().position(|slot| slot.is_free()).unwrap_or(PLACES - 1);
         if let Some(slot) = slots.get_mut(free) {
-            *slot = Slot::new(key, known);
+            *slot = new;
         }
         meaning
     }

@@ -46,15 +46,6 @@ impl Known {
         Self(number << 3 | tag)
     }
 
-    /// The same, of a long chunk.
-    pub(super) fn of_long(self) -> Self {
-        Self(self.0 | Self::LONG)
-    }
-
-    pub(super) fn is_long(self) -> bool {
-        self.0 & Self::LONG != 0
-    }
-
     /// How many words the chunk has if no line uses any.
     #[inline]
     pub(super) fn nothing(self) -> Option<u32> {
@@ -79,16 +70,32 @@ impl Known {
 /// A place in the table: a chunk's key, and what it is known as.
 #[derive(Clone, Copy)]
 pub(super) struct Slot {
-    pub(super) low: u64,
+    low: u64,
     /// The upper part of the key, and above it what is known.
-    pub(super) high: u64,
+    high: u64,
 }
 
 impl Slot {
     pub(super) const FREE: Self = Self { low: 0, high: 0 };
 
-    pub(super) fn new(key: Key, known: Known) -> Self {
+    /// That of a short chunk.
+    pub(super) fn short(key: Key, known: Known) -> Self {
         Self { low: key.low, high: u64::from(key.high) | u64::from(known.0) << u32::BITS }
+    }
+
+    /// That of a long chunk, whose bytes are kept at this place.
+    pub(super) fn long(key: Key, known: Known, place: u32) -> Self {
+        Self::short(Key { high: place, ..key }, Known(known.0 | Known::LONG))
+    }
+
+    pub(super) fn is_free(self) -> bool {
+        self.key() == Key::FREE
+    }
+
+    /// Where the bytes are kept of the long chunk that it is of, if that has this key.
+    pub(super) fn kept(self, key: Key) -> Option<usize> {
+        let is_it = self.known().0 & Known::LONG != 0 && self.low == key.low;
+        is_it.then(|| self.key().high as usize)
     }
 
     /// Whether it is that of a short chunk with this key.
@@ -100,7 +107,7 @@ impl Slot {
 
     #[inline]
     #[allow(clippy::cast_possible_truncation, reason = "the half is what is wanted")]
-    pub(super) fn key(self) -> Key {
+    fn key(self) -> Key {
         Key { low: self.low, high: self.high as u32 }
     }
 
@@ -115,8 +122,8 @@ impl Slot {
 /// a long one its hash and where its bytes are, which must be compared.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Key {
-    pub(super) low: u64,
-    pub(super) high: u32,
+    low: u64,
+    high: u32,
 }
 
 /// Which bytes of a key belong to a short chunk of each length.

@@ -102,10 +102,10 @@ pub(crate) enum Beginning {
 impl Beginning {
     pub(crate) fn of(word: &str) -> Self {
         // The letters with marks that a stemmer knows stand before this one.
-        const LATIN: char = '\u{250}';
+        const BEYOND_LATIN: char = '\u{250}';
         if !word.is_ascii() {
             return match word.chars().next() {
-                Some(first) if first >= LATIN => Self::Foreign(u32::from(first) % u64::BITS),
+                Some(first) if first >= BEYOND_LATIN => Self::Foreign(u32::from(first) % u64::BITS),
                 Some(_) | None => Self::Other,
             };
         }
@@ -224,7 +224,7 @@ mod tests {
         let longer = |word: &String| letters().map(|letter| format!("{word}{letter}")).collect();
         let two: Vec<String> = letters().flat_map(|word| -> Vec<_> { longer(&word) }).collect();
         let three: Vec<String> = two.iter().flat_map(|word| -> Vec<_> { longer(word) }).collect();
-        let foreign = ('\u{250}'..='\u{2fff}').step_by(7).chain(['電', '電', '한', 'ﬀ', 'ｱ']);
+        let foreign = ('\u{250}'..='\u{2fff}').step_by(7).chain(['電', '服', '한', 'ﬀ', 'ｱ']);
         let foreign = foreign.filter(|c| c.is_alphabetic()).map(String::from);
         let foreign: Vec<String> = foreign.flat_map(|root| [format!("{root}a"), root]).collect();
         let roots = letters().chain(two).chain(three).chain(foreign);

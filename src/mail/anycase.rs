@@ -9,20 +9,17 @@ pub(super) struct AnyCase {
     phrases: &'static [&'static str],
     /// Bit n is set if one has n bytes; none has more than 63.
     lengths: u64,
-    /// A bit for each first letter.
-    letters: u32,
     /// For each first letter a bit for each second one.
     pairs: [u32; 32],
 }
 
 impl AnyCase {
     pub(super) const fn of(phrases: &'static [&'static str]) -> Self {
-        let (mut lengths, mut letters, mut pairs) = (0, 0, [0; 32]);
+        let (mut lengths, mut pairs) = (0, [0; 32]);
         let mut rest = phrases;
         while let [phrase, others @ ..] = rest {
             lengths |= 1 << phrase.len();
             if let [first, second, ..] = phrase.as_bytes() {
-                letters |= 1 << (*first & 0x1f);
                 #[allow(clippy::indexing_slicing, reason = "five bits are below 32")]
                 {
                     pairs[(*first & 0x1f) as usize] |= 1 << (*second & 0x1f);
@@ -30,12 +27,14 @@ impl AnyCase {
             }
             rest = others;
         }
-        Self { phrases, lengths, letters, pairs }
+        Self { phrases, lengths, pairs }
     }
 
     /// Whether one of the phrases may begin with this byte, in whatever case.
     pub(super) const fn may_begin(&self, byte: u8) -> bool {
-        !byte.is_ascii() || self.letters >> (byte & 0x1f) & 1 != 0
+        #[allow(clippy::indexing_slicing, reason = "five bits are below 32")]
+        let seconds = self.pairs[(byte & 0x1f) as usize];
+        !byte.is_ascii() || seconds != 0
     }
 
     /// Whether one of the phrases may begin as this text does. Each has two bytes or more.

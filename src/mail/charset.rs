@@ -21,8 +21,8 @@ pub(super) fn text_of<'a>(part: &'a MessagePart<'_>, raw: &[u8]) -> (Cow<'a, str
     let charset = charset.unwrap_or_default();
     let escapes = has_escape(text.as_bytes());
     let is_beyond = !text.is_ascii();
-    let lost = || memmem::find(text.as_bytes(), LOST.as_bytes()).is_some();
-    let is_wrong = part.is_encoding_problem || escapes || (is_beyond && lost());
+    let is_lost = is_beyond && text.contains(char::REPLACEMENT_CHARACTER);
+    let is_wrong = part.is_encoding_problem || escapes || is_lost;
     let may_lie = is_beyond && is_single_byte(charset);
     if !is_wrong && !may_lie {
         return (Cow::Borrowed(text), is_unknown(charset).then_some(Oddity::CharsetMismatch));
@@ -67,9 +67,6 @@ const ISO_2022: &[u8] = b"\x1b$";
 fn has_escape(bytes: &[u8]) -> bool {
     memchr(0x1b, bytes).is_some() && memmem::find(bytes, ISO_2022).is_some()
 }
-
-/// What stands for bytes that could not be decoded.
-const LOST: &str = "\u{FFFD}";
 
 /// Whether a charset has one byte a character, so that every sequence of bytes is a text in it.
 fn is_single_byte(charset: &str) -> bool {
@@ -168,32 +165,26 @@ const PIECE: usize = 256;
 pub(super) fn guess(bytes: &[u8]) -> String {
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
     let seen = bytes.get(..GUESSED_BY).unwrap_or(bytes);
-    // Unless an escape switches what bytes mean, what is ASCII up to the end of its line tells
-    // nothing, and looking at it is slow; the detector itself leaves out the first of it but for
-    // two bytes. What follows when enough was seen could only undo a good guess by a byte that is
-    // broken.
-    let has_escape = memchr(0x1b, seen).is_some();
-    let (mut at, mut fed, mut told, mut beyond) = (0_usize, 0_usize, 0_usize, 0_usize);
+    // Unless an escape switches what bytes mean, what is ASCII tells nothing up to two bytes before
+    // the first that is not, and looking at it is slow.
+    let switches = memchr(0x1b, seen).is_some();
+    let telling = seen.split_inclusive(|byte| *byte == b'\n').filter_map(|line| {
+        let beyond = if switches { Some(0) } else { line.iter().position(|b| !b.is_ascii()) };
+        line.get(beyond?.saturating_sub(2)..)
+    });
+    let (mut told, mut beyond) = (0, 0);
     let mut is_enough = false;
-    for line in seen.split_inclusive(|byte| *byte == b'\n') {
-        let tells = if has_escape { Some(0) } else { line.iter().position(|b| !b.is_ascii()) };
-        let first = tells.map(|tells| (at + tells).saturating_sub(2).max(fed));
-        at += line.len();
-        let Some(first) = first else { continue };
-        for piece in seen.get(first..at).unwrap_or_default().chunks(PIECE) {
-            is_enough = (told >= ENOUGH && !has_escape) || beyond >= ENOUGH_BEYOND;
-            if is_enough {
-                break;
-            }
-            detector.feed(piece, false);
-            told += piece.len();
-            beyond += piece.iter().filter(|byte| !byte.is_ascii()).count();
-        }
+    for piece in telling.flat_map(|line| line.chunks(PIECE)) {
+        detector.feed(piece, false);
+        told += piece.len();
+        beyond += piece.iter().filter(|byte| !byte.is_ascii()).count();
+        is_enough = (told >= ENOUGH && !switches) || beyond >= ENOUGH_BEYOND;
         if is_enough {
             break;
         }
-        fed = at;
     }
+    // What follows when enough was seen could only undo a good guess by a byte that is broken; a
+    // character that is cut where all ends counts against a charset.
     if !is_enough {
         detector.feed(&[], true);
     }

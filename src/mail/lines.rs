@@ -88,6 +88,10 @@ impl<'a> Line<'a> {
         if text.len() > LONGEST_ANNOUNCEMENT {
             may_be &= !Self::ANNOUNCEMENT;
         }
+        let [from, ..] = &LABELS;
+        if *first != b'*' && !from.may_begin_as(text) {
+            may_be &= !Self::HEADER;
+        }
         // The first and the last byte of what may stand around an announcement.
         if matches!(first, b'-' | b'_' | b'*' | 0xe2) || matches!(last, b'-' | b'_' | b'*' | 0x94) {
             may_be |= Self::ANNOUNCEMENT;

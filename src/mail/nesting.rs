@@ -43,19 +43,19 @@ fn count(raw: &[u8], encoded_levels: usize) -> usize {
     if holds_mail && encoded_levels > 0 { found + within(&encoded, encoded_levels) } else { found }
 }
 
-/// Where the hyphens of `Content-`, in whatever case, are.
-fn hyphens(raw: &[u8]) -> Vec<usize> {
+/// Where the hyphens of `Content-`, in whatever case, are, in order.
+fn hyphens(raw: &[u8]) -> impl Iterator<Item = usize> {
     // Looking for two letters passes by all lines of hyphens.
-    let find = |two: &[u8]| {
+    let find = |two| {
         let found = memmem::find_iter(raw, two).map(|at| at + 1);
-        found.filter(|at| follows(raw, *at, b"content")).collect::<Vec<usize>>()
+        found.filter(|at| follows(raw, *at, b"content")).peekable()
     };
-    let (mut hyphens, capitals) = (find(b"t-"), find(b"T-"));
-    if !capitals.is_empty() {
-        hyphens.extend(capitals);
-        hyphens.sort_unstable();
-    }
-    hyphens
+    let (mut small, mut capital) = (find(b"t-"), find(b"T-"));
+    std::iter::from_fn(move || match (small.peek(), capital.peek()) {
+        (Some(one), Some(other)) if other < one => capital.next(),
+        (None, _) => capital.next(),
+        (Some(_), _) => small.next(),
+    })
 }
 
 /// How many of them stand in encoded parts; each slice begins with the name of the encoding and

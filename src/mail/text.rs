@@ -195,9 +195,7 @@ fn is_announcement(text: &str) -> bool {
 /// "From: … Sent: … To: … Subject: …", as Outlook puts above the mail that it answers.
 fn is_header_block(lines: &[Line<'_>], first: usize) -> bool {
     // The block begins with From; a rule of underscores above it is decoration.
-    let [from, ..] = &LABELS;
-    let may_be = |line: &&Line<'_>| line.text.starts_with('*') || from.may_begin_as(line.text);
-    if lines.get(first).filter(may_be).and_then(header_label) != Some(0) {
+    if lines.get(first).and_then(header_label) != Some(0) {
         return false;
     }
     let following = lines.get(first + 1..).unwrap_or_default().iter();
