@@ -8,6 +8,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+/// That of the `postroom` command, for all that is measured.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What is compared takes turns after so many mails: a machine that is slow for a while is so for
 /// all of it.
 pub(crate) const TURN: usize = 100;

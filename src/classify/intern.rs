@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use crate::dictionary::Dictionaries;
-use crate::dictionary::chunks::Chunks;
+use crate::dictionary::chunks::{Chunks, Edges};
 use crate::dictionary::uses::Uses;
 use crate::dictionary::vocabulary::Symbol;
 use crate::dictionary::words::words_of;
@@ -28,8 +28,6 @@ const PLACES: usize = 4;
 const MOST_BYTES: usize = 1 << 21;
 /// More words with symbols, or symbols, than this, and the table starts anew.
 const MOST_WORDS: usize = 1 << 17;
-/// So many chunks are looked up together.
-const AHEAD: usize = 128;
 /// Longer chunks are not kept: they hardly come again.
 const LONGEST: usize = 64;
 
@@ -83,14 +81,22 @@ pub(super) struct Interned {
 /// Room for the chunks that are looked up together.
 #[derive(Default)]
 struct Desk {
+    edges: Edges,
     asked: Vec<Asked>,
-    /// The slots in front in which they may be.
-    slots: Vec<Slot>,
+    /// What they are known as in front.
+    knowns: Vec<Known>,
+    sought: Vec<Sought>,
     /// Those that are not in front, by their number, and their places among those that are sought.
-    missed: Vec<(usize, usize)>,
+    missed: Vec<(u32, u32)>,
     /// The first slots of the buckets of these.
     firsts: Vec<Slot>,
-    sought: Vec<Sought>,
+}
+
+/// A chunk that is asked for.
+#[derive(Clone, Copy)]
+struct Asked {
+    key: Key,
+    hash: u32,
 }
 
 /// The places that a chunk may have. They fill a line of the cache, so that a word that was not
@@ -98,15 +104,6 @@ struct Desk {
 #[derive(Clone, Copy)]
 #[repr(align(64))]
 struct Bucket([Slot; PLACES]);
-
-/// A chunk that is asked for.
-#[derive(Clone, Copy)]
-struct Asked {
-    start: u32,
-    end: u32,
-    key: Key,
-    hash: u32,
-}
 
 /// A chunk that some line may use a word of.
 #[derive(Clone, Copy)]
@@ -149,41 +146,45 @@ impl Interned {
     /// Nothing in the loops that read the tables waits for what they read, so that the waits for
     /// memory overlap.
     pub(super) fn seek(&mut self, text: &str, chunks: &mut Chunks<'_>) -> Option<Batch> {
-        let Desk { asked, slots, missed, sought, .. } = &mut self.desk;
-        asked.clear();
-        asked.extend(chunks.take(AHEAD).map(|chunk| {
-            let (start, end) = (number(chunk.start), number(chunk.end));
-            let key = Key::short(text.as_bytes(), chunk);
-            Asked { start, end, key, hash: key.hash() }
-        }));
-        if asked.is_empty() {
+        let Desk { edges, asked, knowns, sought, missed, .. } = &mut self.desk;
+        let count = chunks.take_edges(edges);
+        if count == 0 {
             return None;
         }
-        slots.clear();
-        let front = |asked: &Asked| self.front.get(asked.hash as usize % FRONT).copied();
-        slots.extend(asked.iter().map(|asked| front(asked).unwrap_or(Slot::FREE)));
+        let pairs = edges.pairs(count);
+        asked.resize(Edges::MOST_CHUNKS, Asked { key: Key::FREE, hash: 0 });
+        for (asked, &[start, end]) in asked.iter_mut().zip(pairs) {
+            let key = Key::short(text.as_bytes(), start as usize..end as usize);
+            *asked = Asked { key, hash: key.hash() };
+        }
+        let asked = asked.get(..pairs.len()).unwrap_or_default();
+        knowns.resize(Edges::MOST_CHUNKS, Known::MISSED);
+        for (known, Asked { key, hash }) in knowns.iter_mut().zip(asked) {
+            let slot = self.front.get(*hash as usize % FRONT).copied().unwrap_or(Slot::FREE);
+            *known = if slot.is(*key) { slot.known() } else { Known::MISSED };
+        }
         let nowhere = Sought { start: 0, end: 0, passed: 0, known: Known::MISSED };
-        sought.resize(AHEAD, nowhere);
-        missed.resize(AHEAD, (0, 0));
-        let (mut count, mut absent, mut passed) = (0, 0, 0);
-        for (nth, (&Asked { start, end, key, .. }, slot)) in asked.iter().zip(slots).enumerate() {
+        sought.resize(Edges::MOST_CHUNKS, nowhere);
+        missed.resize(Edges::MOST_CHUNKS, (0, 0));
+        let (mut place, mut absent, mut passed) = (0, 0, 0);
+        for ((nth, &[start, end]), known) in (0..).zip(pairs).zip(knowns) {
             let is_short = end - start <= number(SHORT);
-            let known = if is_short && slot.is(key) { slot.known() } else { Known::MISSED };
+            let known = if is_short { *known } else { Known::MISSED };
             // Most words are used by no line. They are counted, and the next one takes their
             // place, without a guess at which it will be.
-            if let Some(place) = sought.get_mut(count) {
-                *place = Sought { start, end, passed, known };
+            if let Some(sought) = sought.get_mut(place as usize) {
+                *sought = Sought { start, end, passed, known };
             }
-            if let Some(place) = missed.get_mut(absent) {
-                *place = (nth, count);
+            if let Some(missed) = missed.get_mut(absent) {
+                *missed = (nth, place);
             }
             absent += usize::from(is_short && known == Known::MISSED);
             let nothing = known.nothing();
             passed = nothing.map_or(0, |count| passed + count);
-            count += usize::from(nothing.is_none());
+            place += u32::from(nothing.is_none());
         }
         self.seek_further(absent);
-        Some(Batch { sought: count, passed, beginning: self.beginning })
+        Some(Batch { sought: place as usize, passed, beginning: self.beginning })
     }
 
     /// Looks in the buckets for what is not in front, and puts there what it finds.
@@ -191,13 +192,14 @@ impl Interned {
         let Self { front, buckets, desk, .. } = self;
         let Desk { asked, missed, firsts, sought, .. } = desk;
         let missed = missed.get(..absent).unwrap_or_default();
-        let missed = || missed.iter().filter_map(|(nth, place)| Some((asked.get(*nth)?, *place)));
+        let missed =
+            || missed.iter().filter_map(|(nth, place)| Some((asked.get(*nth as usize)?, *place)));
         firsts.clear();
         firsts.extend(missed().map(|(asked, _)| {
             let bucket = buckets.get((asked.hash >> BUCKET_SHIFT) as usize);
             bucket.map_or(Slot::FREE, |Bucket([first, ..])| *first)
         }));
-        for ((&Asked { key, hash, .. }, place), first) in missed().zip(firsts) {
+        for ((&Asked { key, hash }, place), first) in missed().zip(firsts) {
             let found = if first.is(key) {
                 Some(*first)
             } else {
@@ -205,7 +207,7 @@ impl Interned {
                 bucket.and_then(|Bucket(slots)| slots.iter().find(|slot| slot.is(key)).copied())
             };
             if let Some(slot) = found
-                && let Some(sought) = sought.get_mut(place)
+                && let Some(sought) = sought.get_mut(place as usize)
                 && let Some(front) = front.get_mut(hash as usize % FRONT)
             {
                 sought.known = slot.known();
@@ -249,9 +251,11 @@ impl Interned {
         let key = if is_long { Key::long(raw) } else { Key::short(text.as_bytes(), chunk.clone()) };
         let is_it =
             |slot: &&Slot| if is_long { self.is_long(**slot, key, raw) } else { slot.is(key) };
-        let bucket = self.buckets.get((key.hash() >> BUCKET_SHIFT) as usize);
-        if let Some(slot) = bucket.and_then(|Bucket(slots)| slots.iter().find(is_it)) {
-            return slot.known().meaning();
+        for place in places(key.hash()) {
+            let bucket = self.buckets.get(place);
+            if let Some(slot) = bucket.and_then(|Bucket(slots)| slots.iter().find(is_it)) {
+                return slot.known().meaning();
+            }
         }
         self.learn(dictionaries, text, chunk, key)
     }
@@ -283,10 +287,6 @@ impl Interned {
         if raw.len() > LONGEST {
             return meaning;
         }
-        let Some(Bucket(slots)) = self.buckets.get_mut((key.hash() >> BUCKET_SHIFT) as usize)
-        else {
-            return meaning;
-        };
         let known = Known::new(meaning);
         let new = if raw.len() > SHORT {
             let place = number(self.bytes.len());
@@ -297,8 +297,15 @@ impl Interned {
             Slot::short(key, known)
         };
         // With no free place the newcomer takes the last one: old words that matter come back.
-        let free = slots.iter().position(|slot| slot.is_free()).unwrap_or(PLACES - 1);
-        if let Some(slot) = slots.get_mut(free) {
+        let [first, other] = places(key.hash());
+        let free = |place: usize| self.buckets.get(place)?.0.iter().position(|slot| slot.is_free());
+        let (place, free) = match (free(first), free(other)) {
+            (Some(free), _) => (first, free),
+            (None, Some(free)) => (other, free),
+            (None, None) => (first, PLACES - 1),
+        };
+        let bucket = self.buckets.get_mut(place);
+        if let Some(slot) = bucket.and_then(|Bucket(slots)| slots.get_mut(free)) {
             *slot = new;
         }
         meaning
@@ -365,6 +372,12 @@ impl Interned {
     pub(super) fn symbol(&self, number: u32) -> Option<Symbol> {
         self.symbols.get(number as usize).copied()
     }
+}
+
+/// The buckets where the chunks with a hash may be: the second one where the first is full.
+fn places(hash: u32) -> [usize; 2] {
+    let first = (hash >> BUCKET_SHIFT) as usize;
+    [first, first ^ 1]
 }
 
 /// A length as it is kept; text and table are far smaller.

@@ -10,7 +10,28 @@ use std::ops::Range;
 
 /// The chunks of a text by their bytes in it, in order; none is empty.
 pub(crate) fn chunks(text: &str) -> Chunks<'_> {
-    Chunks { bytes: text.as_bytes(), block: 0, next: 0, edges: 0, inside: 0 }
+    Chunks { bytes: text.as_bytes(), block: 0, next: 0, edges: 0, inside: 0, begun: None }
+}
+
+/// Room for the edges of some chunks.
+pub(crate) struct Edges([u32; Self::ENOUGH + BLOCK + 8]);
+
+impl Edges {
+    /// With more than so many edges, no other block is read.
+    const ENOUGH: usize = 192;
+    /// They are those of at most so many chunks.
+    pub(crate) const MOST_CHUNKS: usize = usize::midpoint(Self::ENOUGH, BLOCK);
+
+    /// Where chunks begin and end, the first `count` numbers.
+    pub(crate) fn pairs(&self, count: usize) -> &[[u32; 2]] {
+        self.0.get(..count).unwrap_or_default().as_chunks().0
+    }
+}
+
+impl Default for Edges {
+    fn default() -> Self {
+        Self([0; Self::ENOUGH + BLOCK + 8])
+    }
 }
 
 /// Iterates over the chunks of a text.
@@ -24,6 +45,8 @@ pub(crate) struct Chunks<'a> {
     edges: u64,
     /// 1 if the last byte of the block belongs to a chunk, else 0.
     inside: u64,
+    /// Where a chunk begins whose end was not handed out with it.
+    begun: Option<u32>,
 }
 
 impl Iterator for Chunks<'_> {
@@ -50,6 +73,52 @@ impl Chunks<'_> {
         let edge = self.block + self.edges.trailing_zeros() as usize;
         self.edges &= self.edges - 1;
         Some(edge)
+    }
+
+    /// Writes where the next chunks begin and end, in turns, to `edges`; says how many numbers these
+    /// are, which is 0 at the end of the text.
+    ///
+    /// All edges of a block are handed out together, so that there is one guess a block and not one
+    /// a chunk.
+    pub(crate) fn take_edges(&mut self, edges: &mut Edges) -> usize {
+        let mut count = usize::from(self.begun.is_some());
+        if let (Some(start), Some(place)) = (self.begun.take(), edges.0.first_mut()) {
+            *place = start;
+        }
+        while count <= Edges::ENOUGH {
+            if self.edges == 0 {
+                if self.next >= self.bytes.len() {
+                    if count % 2 == 1
+                        && let Some(place) = edges.0.get_mut(count)
+                    {
+                        *place = number(self.bytes.len());
+                        count += 1;
+                    }
+                    return count;
+                }
+                self.read_block();
+            }
+            let (block, mut left) = (number(self.block), self.edges);
+            let further = left.count_ones() as usize;
+            for eight in edges.0.get_mut(count..).unwrap_or_default().as_chunks_mut::<8>().0 {
+                // Behind the last one stand numbers that nobody reads.
+                for edge in eight {
+                    *edge = block + left.trailing_zeros();
+                    left &= left.wrapping_sub(1);
+                }
+                if left == 0 {
+                    break;
+                }
+            }
+            self.edges = 0;
+            count += further;
+        }
+        // A chunk that is not at its end here is handed out with the next ones.
+        if count % 2 == 1 {
+            count -= 1;
+            self.begun = edges.0.get(count).copied();
+        }
+        count
     }
 
     #[inline]
@@ -86,6 +155,11 @@ const BLOCK: usize = 64;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 /// The low bit of each byte.
 const LOW: u64 = 0x0101_0101_0101_0101;
+
+/// A place in a text as it is kept; texts are far smaller.
+fn number(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
+}
 
 /// Whether a byte belongs to a chunk wherever it stands.
 fn is_word(byte: u8) -> bool {
@@ -136,6 +210,35 @@ mod tests {
         chunks(text).filter_map(|range| text.get(range)).collect()
     }
 
+    /// The same with many at once.
+    fn found_in_blocks(text: &str) -> Vec<&str> {
+        let (mut chunks, mut edges, mut found) = (chunks(text), Edges::default(), Vec::new());
+        loop {
+            match chunks.take_edges(&mut edges) {
+                0 => break found,
+                count => {
+                    let pairs = edges.pairs(count);
+                    assert!(pairs.len() <= Edges::MOST_CHUNKS, "{}", pairs.len());
+                    let range = |[start, end]: &[u32; 2]| *start as usize..*end as usize;
+                    found.extend(pairs.iter().filter_map(|pair| text.get(range(pair))));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn chunks_are_the_same_one_by_one_and_many_at_once() {
+        let long = "x".repeat(1_000);
+        for text in ["a b", "a ", " a", "it's", &"a ".repeat(500), &"ab, ".repeat(999), &long] {
+            for before in 0..70 {
+                for after in ["", " ", "b", &long] {
+                    let text = format!("{}{text}{after}", " ".repeat(before));
+                    assert_eq!(found_in_blocks(&text), found(&text), "{text:?}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn bytes_of_a_block_are_what_each_is() {
         for byte in 0..=u8::MAX {
@@ -164,6 +267,7 @@ mod tests {
             }
         }
         assert_eq!(found(""), [""; 0]);
+        assert_eq!(found_in_blocks(""), [""; 0]);
         assert_eq!(found("''' - '"), [""; 0]);
         assert_eq!(found(&"a ".repeat(100)), ["a"; 100]);
     }

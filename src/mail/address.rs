@@ -46,6 +46,11 @@ impl EmailAddress {
         if text.len() > 254 {
             return Err(AddressError::TooLong(text.len()));
         }
+        Self::plain(text).map_or_else(|| Self::of_any(text), Ok)
+    }
+
+    /// Reads any address, without white space around it.
+    fn of_any(text: &str) -> Result<Self, AddressError> {
         let (local, domain) = text
             .rsplit_once('@')
             .map(|(local, domain)| (without_route(local), domain))
@@ -57,6 +62,34 @@ impl EmailAddress {
             normal_domain(domain).ok_or_else(|| AddressError::BadDomain(text.to_owned()))?;
         let at = u32::try_from(local.len()).map_err(|_| AddressError::TooLong(local.len()))?;
         Ok(Self { text: [&local, "@", &domain].concat().into(), at })
+    }
+
+    /// Reads an address as nearly all are: letters, digits and what needs no quotes on both sides of
+    /// one `@`, and no label of the domain in Punycode. `None` says nothing.
+    fn plain(text: &str) -> Option<Self> {
+        let is_plain = |byte: u8| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'+' | b'=' | b'@')
+        };
+        if !text.bytes().all(is_plain) {
+            return None;
+        }
+        let (local, domain) = text.split_once('@')?;
+        let is_label = |label: &[u8]| {
+            let ends_in_letters = |(first, last): (&u8, &u8)| {
+                first.is_ascii_alphanumeric() && last.is_ascii_alphanumeric()
+            };
+            // The third and fourth letter of Punycode are hyphens.
+            label.first().zip(label.last()).is_some_and(ends_in_letters)
+                && label.get(2..4) != Some(b"--")
+                && label.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+        };
+        let is_domain = domain.len() < 64 && domain.as_bytes().split(|b| *b == b'.').all(is_label);
+        // A domain that ends in a number may be an IPv4 address.
+        let is_name = domain.bytes().next_back().is_some_and(|last| last.is_ascii_alphabetic());
+        (is_domain && is_name && !local.is_empty()).then(|| Self {
+            text: text.to_ascii_lowercase().into(),
+            at: u32::try_from(local.len()).unwrap_or(u32::MAX),
+        })
     }
 
     /// The whole address in normal form.
@@ -192,6 +225,27 @@ impl From<EmailAddress> for String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn plain_addresses_are_read_as_all_are() {
+        const LOCAL: [&str; 6] = ["a", "A.b+c_D=9-", ".x.", "", "ü", "a b"];
+        const LABELS: [&str; 12] =
+            ["b", "B-c9", "-b", "b-", "xn--mller-kva", "ab--c", "1", "", "b_c", "ß", "b@c", "[1]"];
+        let mut plain = 0;
+        for local in LOCAL {
+            for (one, other) in LABELS.iter().flat_map(|one| LABELS.map(|other| (*one, other))) {
+                for text in [format!("{local}@{one}.{other}"), format!("{local}@{one}{other}")] {
+                    if let Some(address) = EmailAddress::plain(&text) {
+                        assert_eq!(EmailAddress::of_any(&text), Ok(address), "{text}");
+                        plain += 1;
+                    }
+                }
+            }
+        }
+        assert!(plain > 10, "{plain}");
+        let long = format!("a@{}.{}", "b".repeat(60), "c".repeat(60));
+        assert_eq!(EmailAddress::plain(&long), None);
+    }
 
     #[test]
     fn an_address_has_one_normal_form() {

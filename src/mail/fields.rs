@@ -18,7 +18,7 @@ pub(super) struct Fields<'a> {
     pub(super) end: usize,
     /// A bit for each name, which other names may share: most names that are asked for are told
     /// to be missing by it.
-    names: u64,
+    names: u128,
     /// Whether every line is a field or the rest of one, and a blank line ends them: no two
     /// readers can see different fields then.
     pub(super) is_regular: bool,
@@ -120,10 +120,12 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The bit of a name in [`Fields::names`], whatever its case: of its length and its last letter.
-fn bit(name: &[u8]) -> u64 {
-    let last = name.last().map_or(0, |last| usize::from(last & 0x1f));
-    1 << ((name.len() * 5 + last * 3) & 63)
+/// The bit of a name in [`Fields::names`], whatever its case: of its length, and its first and last
+/// letter.
+fn bit(name: &[u8]) -> u128 {
+    let letter = |letter: Option<&u8>| letter.map_or(0, |letter| usize::from(letter & 0x1f));
+    let (first, last) = (letter(name.first()), letter(name.last()));
+    1 << ((name.len() * 5 + first * 11 + last * 3) % 128)
 }
 
 /// Whether the header is larger than is read, or has so many parameter segments (RFC 2231) that

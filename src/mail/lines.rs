@@ -49,6 +49,9 @@ static BY_FIRST: [u8; 256] = {
         if matches!(byte, b'-' | b'_' | b'=') || PHONES.may_begin(byte) {
             bits |= Line::MARKER;
         }
+        if byte == b'>' {
+            bits |= Line::QUOTED;
+        }
         #[allow(clippy::indexing_slicing, reason = "a byte has its place among 256")]
         {
             may_be[byte as usize] = bits;
@@ -79,6 +82,8 @@ impl<'a> Line<'a> {
     pub(super) const ATTRIBUTION: u8 = 4;
     /// It begins a signature by itself.
     pub(super) const MARKER: u8 = 8;
+    /// It has `>` in front.
+    const QUOTED: u8 = 16;
 
     fn new(range: Range<usize>, text: &'a str) -> Self {
         let (Some(first), Some(last)) = (text.as_bytes().first(), text.as_bytes().last()) else {
@@ -123,7 +128,7 @@ impl<'a> Line<'a> {
 
     /// `>` in front, but not the `>From ` that mbox files make of a line that begins with "From ".
     pub(super) fn is_quoted(&self) -> bool {
-        self.text.starts_with('>') && !self.text.starts_with(">From ")
+        self.may_be(Self::QUOTED) && !self.text.starts_with(">From ")
     }
 
     pub(super) fn is_blank(&self) -> bool {
@@ -131,10 +136,9 @@ impl<'a> Line<'a> {
     }
 }
 
-/// A line without white space at its ends. Most have none there but their end.
+/// A line without white space at its ends. Most have only ASCII there.
 fn trimmed(line: &str) -> &str {
-    let text = line.strip_suffix('\n').unwrap_or(line);
-    let text = text.strip_suffix('\r').unwrap_or(text);
+    let text = line.trim_ascii();
     match text.as_bytes() {
         [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
         _ => line.trim(),

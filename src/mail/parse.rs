@@ -6,7 +6,9 @@
 
 use std::collections::BTreeSet;
 
-use mail_parser::{Address, DateTime, HeaderName, HeaderValue, Message, MessagePart, MimeHeaders};
+use mail_parser::{
+    Address, DateTime, Header, HeaderName, HeaderValue, Message, MessagePart, MimeHeaders,
+};
 use memchr::{memchr, memchr_iter, memmem};
 use sha2::{Digest, Sha256};
 
@@ -182,23 +184,53 @@ fn note_absences(fields: &Fields<'_>, mail: &mut Mail) {
 }
 
 fn read_header(message: &Message<'_>, fields: &Fields<'_>, mail: &mut Mail) {
-    let first = |name| message.header_values(name).next();
+    let named = Named::of(message);
     mail.message_id = thread::message_id(fields);
     mail.answers = thread::answers(fields, mail.message_id.as_deref());
-    read_senders(message, mail);
-    mail.reply_to = message.reply_to().and_then(first_address);
-    mail.recipients = recipients(message);
-    let text = |name| first(name).and_then(HeaderValue::as_text);
-    mail.subject = one_line(text(HeaderName::Subject).unwrap_or_default());
-    let date = text(HeaderName::Date).and_then(DateTime::parse_rfc822);
+    read_senders(&named, mail);
+    mail.reply_to = named.reply_to.and_then(first_address);
+    mail.recipients = recipients(message, fields, &named);
+    mail.subject = one_line(named.subject.and_then(HeaderValue::as_text).unwrap_or_default());
+    let date = named.date.and_then(HeaderValue::as_text).and_then(DateTime::parse_rfc822);
     mail.date = date.map(|date| date.to_timestamp().saturating_mul(1000));
+}
+
+/// What is read of a header, gathered in one pass: to look for each name costs one.
+#[derive(Default)]
+struct Named<'a, 'x> {
+    from: Vec<&'a Address<'x>>,
+    to: Vec<&'a Address<'x>>,
+    cc: Vec<&'a Address<'x>>,
+    /// The last one, if it has addresses.
+    reply_to: Option<&'a Address<'x>>,
+    /// The first ones.
+    subject: Option<&'a HeaderValue<'x>>,
+    date: Option<&'a HeaderValue<'x>>,
+}
+
+impl<'a, 'x> Named<'a, 'x> {
+    fn of(message: &'a Message<'x>) -> Self {
+        let mut named = Self::default();
+        for Header { name, value, .. } in message.headers() {
+            #[expect(clippy::wildcard_enum_match_arm, reason = "a few of a hundred names are read")]
+            match name {
+                HeaderName::From => named.from.extend(value.as_address()),
+                HeaderName::To => named.to.extend(value.as_address()),
+                HeaderName::Cc => named.cc.extend(value.as_address()),
+                HeaderName::ReplyTo => named.reply_to = value.as_address(),
+                HeaderName::Subject => named.subject = named.subject.or(Some(value)),
+                HeaderName::Date => named.date = named.date.or(Some(value)),
+                _ => {}
+            }
+        }
+        named
+    }
 }
 
 /// The first mailbox in From that has an address. A comma in a name that is not quoted makes two
 /// mailboxes of one, of which only the last has an address.
-fn read_senders(message: &Message<'_>, mail: &mut Mail) {
-    let fields = message.header_values(HeaderName::From).filter_map(HeaderValue::as_address);
-    let mailboxes = fields.flat_map(Address::iter).take(MAX_RECIPIENTS);
+fn read_senders(named: &Named<'_, '_>, mail: &mut Mail) {
+    let mailboxes = named.from.iter().flat_map(|from| from.iter()).take(MAX_RECIPIENTS);
     let mut senders = mailboxes.filter_map(|from| {
         let address = EmailAddress::parse(from.address()?).ok()?;
         Some((address, from.name().map(one_line)))
@@ -231,16 +263,22 @@ fn mend_sender(fields: &Fields<'_>, mail: &mut Mail) {
     }
 }
 
-fn recipients(message: &Message<'_>) -> Vec<EmailAddress> {
+fn recipients(
+    message: &Message<'_>,
+    fields: &Fields<'_>,
+    named: &Named<'_, '_>,
+) -> Vec<EmailAddress> {
     let mut recipients: Vec<EmailAddress> = Vec::new();
-    let noted = ["X-Original-To", "Envelope-To", "X-Envelope-To", "Delivered-To", "X-Delivered-To"];
-    let names = noted.map(|name| match name {
-        "Delivered-To" => HeaderName::DeliveredTo,
+    let noted = ["x-original-to", "envelope-to", "x-envelope-to", "delivered-to", "x-delivered-to"];
+    // Few mails have more than one of these; which, is told faster by the fields.
+    let noted = noted.into_iter().filter(|name| fields.has(name)).map(|name| match name {
+        "delivered-to" => HeaderName::DeliveredTo,
         name => HeaderName::Other(name.into()),
     });
-    let values = names.into_iter().chain([HeaderName::To, HeaderName::Cc]).flat_map(|name| {
-        message.header_values(name).filter_map(HeaderValue::as_address).flat_map(Address::iter)
-    });
+    let noted = noted.flat_map(|name| message.header_values(name));
+    let noted = noted.filter_map(HeaderValue::as_address);
+    let all = noted.chain(named.to.iter().copied()).chain(named.cc.iter().copied());
+    let values = all.flat_map(Address::iter);
     for address in values.filter_map(mail_parser::Addr::address).take(MAX_RECIPIENTS) {
         match EmailAddress::parse(address) {
             Ok(address) if !recipients.contains(&address) => recipients.push(address),

@@ -66,19 +66,14 @@ fn small(phrases: impl IntoIterator<Item: AsRef<[u8]>>) -> AhoCorasick {
 /// or a signature, in order.
 pub(super) fn mark(body: String, marked: &[(Range<usize>, TextPlace)]) -> Text {
     let lines = Line::split(&body);
-    let mut marked = marked.iter().peekable();
-    let mut places: Vec<TextPlace> = lines
-        .iter()
-        .map(|line| {
-            let start = line.range.start;
-            while marked.next_if(|(range, _)| range.end <= start).is_some() {}
-            match marked.peek() {
-                Some((range, place)) if range.start <= start => *place,
-                _ if line.is_quoted() => TextPlace::Quoted,
-                _ => TextPlace::New,
-            }
-        })
-        .collect();
+    let place = |line: &Line<'_>| {
+        if line.is_quoted() { TextPlace::Quoted } else { TextPlace::New }
+    };
+    let mut places: Vec<TextPlace> = lines.iter().map(place).collect();
+    for (range, place) in marked {
+        let line = |at: usize| lines.partition_point(|line| line.range.start < at);
+        fill(&mut places, line(range.start)..line(range.end), *place);
+    }
     let attributions = attributions(&lines);
     mark_attributions(&attributions, &lines, &mut places);
     if let Some(first) = rest_is_quoted_from(&attributions, &lines, &places) {

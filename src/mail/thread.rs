@@ -3,6 +3,8 @@
 //! Read leniently, since programs write them in every way: folded, with blanks inside, without
 //! brackets, or a thousand of them. It knows nothing of tickets.
 
+use std::borrow::Cow;
+
 use super::fields::Fields;
 
 /// More ids of mails that are answered than this are not kept.
@@ -34,7 +36,7 @@ pub(super) fn answers(fields: &Fields<'_>, own: Option<&str>) -> Vec<String> {
 
 /// The ids in a field's value, in order.
 pub(super) fn ids(value: &[u8]) -> Vec<String> {
-    let text = String::from_utf8_lossy(value);
+    let text = str::from_utf8(value).map_or_else(|_| String::from_utf8_lossy(value), Cow::Borrowed);
     let bracketed: Vec<String> = text
         .split('<')
         .skip(1)
@@ -55,7 +57,11 @@ pub(super) fn ids(value: &[u8]) -> Vec<String> {
 
 /// An id without blanks and control characters, which folding and careless programs leave in it.
 fn plain(id: &str) -> Option<String> {
-    let id: String = id.chars().filter(|c| !c.is_control() && !c.is_whitespace()).collect();
+    let id: String = if id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        id.to_owned()
+    } else {
+        id.chars().filter(|c| !c.is_control() && !c.is_whitespace()).collect()
+    };
     (!id.is_empty() && id.len() <= MAX_ID).then_some(id)
 }
 
