@@ -7,7 +7,7 @@
 //! It knows lines and occurrences; it knows nothing of how they were found.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -19,7 +19,12 @@ use super::{Hit, Span};
 #[derive(Clone, Default)]
 pub struct Hits {
     lines: Arc<Lines>,
+    /// As they were found.
     found: Vec<Found>,
+    /// The teams in the order of the ranking, by their numbers among the owners of the lines.
+    ranking: Vec<usize>,
+    /// In order, once somebody asked for that: most mail is decided without.
+    ordered: OnceLock<Vec<Found>>,
     findings: Vec<Finding>,
     spans: Vec<Span>,
 }
@@ -45,10 +50,25 @@ impl Hits {
     pub(super) fn new(
         lines: Arc<Lines>,
         found: Vec<Found>,
+        ranking: Vec<usize>,
         findings: Vec<Finding>,
         spans: Vec<Span>,
     ) -> Self {
-        Self { lines, found, findings, spans }
+        Self { lines, found, ranking, ordered: OnceLock::new(), findings, spans }
+    }
+
+    fn ordered(&self) -> &[Found] {
+        self.ordered.get_or_init(|| {
+            let mut found = self.found.clone();
+            sort_by_line(&mut found);
+            let mut ordered = Vec::with_capacity(found.len());
+            for owner in self.ranking.iter().filter_map(|team| self.lines.owners().get(*team)) {
+                let at = |line: u32| found.partition_point(|found| found.line < line);
+                let theirs = found.get(at(owner.lines.start)..at(owner.lines.end));
+                ordered.extend_from_slice(theirs.unwrap_or_default());
+            }
+            ordered
+        })
     }
 
     /// How many lines matched.
@@ -66,7 +86,7 @@ impl Hits {
     /// The hits in order, each made as it is asked for.
     #[must_use]
     pub fn iter(&self) -> Iter<'_> {
-        Iter { hits: self, found: self.found.iter() }
+        Iter { hits: self, found: self.ordered().iter() }
     }
 
     /// The hits as numbers: the number of the line among all lines, and its strength.
@@ -76,7 +96,7 @@ impl Hits {
 
     /// The same with how many occurrences there are.
     pub(crate) fn counted(&self) -> impl Iterator<Item = (u32, f64, u32)> + '_ {
-        self.found.iter().filter_map(|found| {
+        self.ordered().iter().filter_map(|found| {
             let finding = self.findings.get(found.finding as usize)?;
             Some((found.line, finding.strength, finding.occurrences))
         })
@@ -104,6 +124,44 @@ impl Hits {
             spans: spans.to_vec(),
             occurrences: finding.occurrences,
         })
+    }
+}
+
+/// Sorts what was found, in which no line is twice.
+fn sort_by_line(found: &mut Vec<Found>) {
+    /// So many bits of the numbers of lines are sorted by at once.
+    const BITS: u32 = 9;
+    if found.len() < 64 {
+        found.sort_unstable_by_key(|found| found.line);
+        return;
+    }
+    // A large dictionary finds hundreds of lines. Counting how many go where needs no guess at
+    // which of two comes first.
+    let mut spare = vec![Found { line: 0, finding: 0 }; found.len()];
+    let last = found.iter().map(|found| found.line).max().unwrap_or_default();
+    let mut shift = 0;
+    while shift < u32::BITS && last >> shift > 0 {
+        let digit = |found: &Found| (found.line >> shift) as usize % (1 << BITS);
+        let mut places = [0_usize; 1 << BITS];
+        for found in &*found {
+            if let Some(count) = places.get_mut(digit(found)) {
+                *count += 1;
+            }
+        }
+        let mut begin = 0;
+        for place in &mut places {
+            begin += std::mem::replace(place, begin);
+        }
+        for found in &*found {
+            if let Some(place) = places.get_mut(digit(found))
+                && let Some(slot) = spare.get_mut(*place)
+            {
+                *slot = *found;
+                *place += 1;
+            }
+        }
+        std::mem::swap(found, &mut spare);
+        shift += BITS;
     }
 }
 
@@ -161,6 +219,7 @@ impl FromIterator<Hit> for Hits {
             made.spans.extend(hit.spans);
         }
         made.lines = Arc::new(lines);
+        made.ordered = OnceLock::from(made.found.clone());
         made
     }
 }
@@ -192,5 +251,24 @@ impl Serialize for Hits {
 impl<'de> Deserialize<'de> for Hits {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Vec::deserialize(deserializer).map(Self::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_lines_come_in_order_as_few_do() {
+        for count in [0_u32, 1, 63, 64, 65, 700] {
+            for factor in [1, 7_919, 3_000_017] {
+                let found = |n: u32| Found { line: n.wrapping_mul(factor), finding: n };
+                let mut made: Vec<Found> = (0..count).rev().map(found).collect();
+                let mut sorted = made.clone();
+                sorted.sort_unstable_by_key(|found| found.line);
+                sort_by_line(&mut made);
+                assert_eq!(made, sorted, "{count} × {factor}");
+            }
+        }
     }
 }

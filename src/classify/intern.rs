@@ -14,9 +14,9 @@ use crate::dictionary::words::words_of;
 
 use super::slot::{Key, Known, Meaning, SHORT, Slot};
 
-/// Slots for the chunks that are said most; a power of two. They fit in a processor's own cache, and
-/// four of five chunks are found there.
-const FRONT: usize = 1 << 13;
+/// Slots for the chunks that are said most; a power of two. They leave room in a processor's own
+/// cache for what else a mail needs, and most chunks are found there.
+const FRONT: usize = 1 << 12;
 /// Buckets of the table for all; a power of two.
 const BUCKETS: usize = 1 << 16;
 /// The high bits of a hash of 32 say which bucket it is.
@@ -339,16 +339,14 @@ impl Interned {
         if listed == 0 {
             return Meaning::Nothing(count);
         }
-        if let [Symbol { layer, code, uses }] =
-            *self.symbols.get(first_symbol..).unwrap_or_default()
+        if let [symbol] = *self.symbols.get(first_symbol..).unwrap_or_default()
             && is_one
-            && layer < 1 << 5
-            && code < 1 << Known::CODE_BITS
+            && Known::has_room(symbol)
         {
             self.words.truncate(first);
             self.symbols.truncate(first_symbol);
-            let is_alone = uses == Uses::ALONE;
-            return if is_alone { Meaning::Alone(code) } else { Meaning::One(layer, code) };
+            let is_alone = symbol.uses == Uses::ALONE;
+            return if is_alone { Meaning::Alone(symbol.code) } else { Meaning::One(symbol) };
         }
         self.entries.push(Entry { count, first: number(first), listed });
         Meaning::Listed(number(self.entries.len() - 1))

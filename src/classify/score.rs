@@ -1,11 +1,13 @@
 //! From what the lines found to the sum that a person can redo.
 //!
-//! It knows points, strengths and the formula of [`super`]; sums run in the order of the lines, so
-//! that the same mail gives the same bits.
+//! It knows points, strengths and the formula of [`super`]. Strengths are rounded so that their sums
+//! are exact: in whatever order they are added, the same mail gives the same bits.
 
 use std::sync::Arc;
 
 use crate::dictionary::Dictionaries;
+use crate::dictionary::lines::Worth;
+use crate::dictionary::uses::Alone;
 use crate::mail::TextPlace;
 
 use super::hits::{Finding, Found, Hits};
@@ -25,9 +27,15 @@ pub(crate) fn weight(place: TextPlace) -> f64 {
 
 /// The strength of a line whose occurrences count `t`: saying a word five times is not five times
 /// the evidence.
+///
+/// It is a multiple of 2⁻⁴³, as the halves are that occurrences are counted in. The 53 bits of a
+/// number then hold a sum of points times strengths to the last bit as long as it stays below a
+/// thousand, which is far more than a mail brings together for a team.
 pub(crate) fn strength(t: f64) -> f64 {
+    /// 2⁴³.
+    const STEPS: f64 = 8_796_093_022_208.0;
     // Most lines match once; the logarithm of that is 0.
-    if t <= 1.0 { t } else { 1.0 + t.ln() }
+    if t <= 1.0 { t } else { 1.0 + (t.ln() * STEPS).round() / STEPS }
 }
 
 /// What every point is multiplied with in a mail of so many words: where much is said, each word
@@ -46,11 +54,11 @@ pub(super) fn verdict(dictionaries: &Dictionaries, scratch: &mut Scratch) -> Ver
     let words = f64::from(scratch.words);
     let length_factor = length_factor(words);
     let findings = find(dictionaries, scratch);
-    let ranked = rank(dictionaries, &scratch.found, &findings.all, length_factor);
-    let mut found = Vec::with_capacity(scratch.found.len());
+    let ranked = rank(dictionaries, &scratch.sums, length_factor);
+    let mut order = Vec::with_capacity(ranked.len());
     let mut ranking = Vec::with_capacity(ranked.len());
-    for Ranked { score, team, from, to } in ranked {
-        found.extend_from_slice(scratch.found.get(from..to).unwrap_or_default());
+    for Ranked { score, team } in ranked {
+        order.push(team);
         let file = dictionaries.files().get(team);
         ranking.extend(file.map(|f| TeamScore { team: f.team.clone(), base: f.base, score }));
     }
@@ -62,7 +70,7 @@ pub(super) fn verdict(dictionaries: &Dictionaries, scratch: &mut Scratch) -> Ver
         ranking,
         confidence: 0.0,
         calibrated: dictionaries.calibration().is_fitted(),
-        hits: Hits::new(lines, found, findings.all, findings.spans),
+        hits: Hits::new(lines, scratch.found.clone(), order, findings.all, findings.spans),
     };
     if let Some(best) = verdict.best() {
         verdict.confidence = dictionaries.calibration().confidence(&best.team, verdict.margin());
@@ -70,78 +78,44 @@ pub(super) fn verdict(dictionaries: &Dictionaries, scratch: &mut Scratch) -> Ver
     verdict
 }
 
-/// Fills `scratch.found` with every line that matched, in the order of the lines.
+/// Fills `scratch.found` with every line that matched, and `scratch.sums` with what they add to each
+/// team.
 fn find(dictionaries: &Dictionaries, scratch: &mut Scratch) -> Findings {
-    let Scratch { tally, matches, found, spare, .. } = scratch;
-    let expected = tally.words() + matches.len();
-    let mut findings = Findings { all: Vec::with_capacity(expected), spans: Vec::new() };
+    let Scratch { tally, matches, found, sums, .. } = scratch;
+    let mut findings = Findings { all: Vec::new(), spans: Vec::new() };
     found.clear();
-    // Where the lines of all words are listed is looked up before any list is read, so that the
-    // waits for memory overlap.
-    let mut lists = Vec::with_capacity(tally.words());
-    tally.finish(&mut findings.all, &mut findings.spans, |code, finding| {
-        lists.push((dictionaries.index.alone(code), finding));
+    sums.clear();
+    sums.resize(dictionaries.files().len(), 0.0);
+    let mut add = |worth: Worth, strength: f64| {
+        if let Some(sum) = sums.get_mut(worth.team()) {
+            *sum += worth.points() * strength;
+        }
+    };
+    let alone = dictionaries.index.alone().items();
+    tally.finish(alone, &mut findings.all, &mut findings.spans, |lines, strength, finding| {
+        for &Alone { line, worth } in lines {
+            add(worth, strength);
+            found.push(Found { line, finding });
+        }
     });
-    for (lines, finding) in lists {
-        found.extend(lines.iter().map(|&line| Found { line, finding }));
-    }
     matches.retain(|found| {
         let line = dictionaries.lines().get(found.line);
         line.is_some_and(|line| !line.subject_only || found.at.place == TextPlace::Subject)
     });
     matches.sort_unstable_by_key(|found| (found.line, found.at.last, found.at.first));
     for same in matches.chunk_by(|one, other| one.line == other.line) {
-        let Some(Match { line, .. }) = same.first() else { continue };
+        let Some(&Match { line, .. }) = same.first() else { continue };
         let finding = u32::try_from(findings.all.len()).unwrap_or(u32::MAX);
-        findings.add(same);
-        found.push(Found { line: *line, finding });
+        let strength = findings.add(same);
+        add(dictionaries.lines().worth(line), strength);
+        found.push(Found { line, finding });
     }
-    sort_by_line(found, spare);
     findings
 }
 
-/// Sorts what was found, in which no line is twice.
-fn sort_by_line(found: &mut Vec<Found>, spare: &mut Vec<Found>) {
-    /// So many bits of the numbers of lines are sorted by at once.
-    const BITS: u32 = 9;
-    if found.len() < 64 {
-        found.sort_unstable_by_key(|found| found.line);
-        return;
-    }
-    // A large dictionary finds hundreds of lines. Counting how many go where needs no guess at
-    // which of two comes first.
-    let last = found.iter().map(|found| found.line).max().unwrap_or_default();
-    let mut shift = 0;
-    while shift < u32::BITS && last >> shift > 0 {
-        let digit = |found: &Found| (found.line >> shift) as usize % (1 << BITS);
-        let mut places = [0_usize; 1 << BITS];
-        for found in &*found {
-            if let Some(count) = places.get_mut(digit(found)) {
-                *count += 1;
-            }
-        }
-        let mut begin = 0;
-        for place in &mut places {
-            begin += std::mem::replace(place, begin);
-        }
-        spare.clear();
-        spare.resize(found.len(), Found { line: 0, finding: 0 });
-        for found in &*found {
-            if let Some(place) = places.get_mut(digit(found))
-                && let Some(slot) = spare.get_mut(*place)
-            {
-                *slot = *found;
-                *place += 1;
-            }
-        }
-        std::mem::swap(found, spare);
-        shift += BITS;
-    }
-}
-
 impl Findings {
-    /// Adds what one line found, which is sorted.
-    fn add(&mut self, found: &[Match]) {
+    /// Adds what one line found, which is sorted, and says how strong it is.
+    fn add(&mut self, found: &[Match]) -> f64 {
         let mut t = 0.0;
         let mut occurrences = 0;
         let mut taken_to = None;
@@ -159,48 +133,26 @@ impl Findings {
             }
         }
         let number = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
-        self.all.push(Finding {
-            strength: strength(t),
-            occurrences,
-            first: number(first),
-            listed: number(self.spans.len() - first),
-        });
+        let strength = strength(t);
+        let listed = number(self.spans.len() - first);
+        self.all.push(Finding { strength, occurrences, first: number(first), listed });
+        strength
     }
 }
 
-/// A team's score, and which of the found lines are its.
+/// A team's score.
 struct Ranked {
     score: f64,
     /// Which team it is, in the order of their names.
     team: usize,
-    from: usize,
-    to: usize,
 }
 
 /// Every team, best first.
-fn rank(
-    dictionaries: &Dictionaries,
-    found: &[Found],
-    findings: &[Finding],
-    length_factor: f64,
-) -> Vec<Ranked> {
-    let mut ranked = Vec::with_capacity(dictionaries.files().len());
-    let mut from = 0;
-    let teams = dictionaries.files().iter().zip(dictionaries.lines().owners());
-    for (team, (file, owner)) in teams.enumerate() {
-        let mut sum = 0.0;
-        let mut to = from;
-        while let Some(found) = found.get(to)
-            && found.line < owner.lines.end
-        {
-            let strength = findings.get(found.finding as usize).map_or(0.0, |f| f.strength);
-            sum += dictionaries.lines().points(found.line) * strength;
-            to += 1;
-        }
-        let score = f64::from(file.base) + length_factor * sum;
-        ranked.push(Ranked { score, team, from, to });
-        from = to;
-    }
+fn rank(dictionaries: &Dictionaries, sums: &[f64], length_factor: f64) -> Vec<Ranked> {
+    let teams = dictionaries.files().iter().zip(sums).enumerate();
+    let score = |base: i32, sum: f64| f64::from(base) + length_factor * sum;
+    let ranked = teams.map(|(team, (file, sum))| Ranked { score: score(file.base, *sum), team });
+    let mut ranked: Vec<Ranked> = ranked.collect();
     // Equals stay in the order of their names.
     ranked.sort_unstable_by(|one, other| {
         other.score.total_cmp(&one.score).then_with(|| one.team.cmp(&other.team))
@@ -213,16 +165,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn many_lines_come_in_order_as_few_do() {
-        for count in [0_u32, 1, 63, 64, 65, 700] {
-            for factor in [1, 7_919, 3_000_017] {
-                let found = |n: u32| Found { line: n.wrapping_mul(factor), finding: n };
-                let mut made: Vec<Found> = (0..count).rev().map(found).collect();
-                let mut sorted = made.clone();
-                sorted.sort_unstable_by_key(|found| found.line);
-                sort_by_line(&mut made, &mut Vec::new());
-                assert_eq!(made, sorted, "{count} × {factor}");
-            }
+    fn sums_of_strengths_are_the_same_in_every_order() {
+        let strengths: Vec<f64> = (1..30).map(|t| strength(f64::from(t) / 2.0)).collect();
+        let forwards: f64 = strengths.iter().map(|strength| strength * 11.0).sum();
+        let backwards: f64 = strengths.iter().rev().map(|strength| strength * 11.0).sum();
+        assert_eq!(forwards.to_bits(), backwards.to_bits());
+        assert!(forwards > 500.0, "{forwards}");
+        for t in [0.5, 1.0, 1.5, 2.0, 5.0, 100.0] {
+            let exact = if t <= 1.0 { t } else { 1.0 + f64::ln(t) };
+            assert!((strength(t) - exact).abs() < 1e-13, "{t}");
         }
     }
 }

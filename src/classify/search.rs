@@ -32,9 +32,9 @@ pub struct Scratch {
     /// What other lines found, in no order.
     pub(super) matches: Vec<Match>,
     pieces: Vec<Piece>,
-    /// The lines that matched, and room to sort them.
+    /// The lines that matched, and what they add to each team.
     pub(super) found: Vec<Found>,
-    pub(super) spare: Vec<Found>,
+    pub(super) sums: Vec<f64>,
 }
 
 /// A match of a line, before overlaps are sorted out.
@@ -71,8 +71,8 @@ struct Stream {
     bytes: Vec<u8>,
     /// For each symbol its word; for a 0 anything.
     words: Vec<Stretch>,
-    /// The last word of a phrase, the number of the word that would be next to it, and whether it
-    /// was written.
+    /// The last word of a phrase, if one can follow it, the number of the word that would be next to
+    /// it, and whether it was written.
     last: Option<(u32, Stretch)>,
     next: u32,
     is_written: bool,
@@ -90,10 +90,11 @@ impl Stream {
     /// Adds a word that stands in some phrase. It is written only beside one that it may stand
     /// beside in a phrase.
     #[inline]
-    fn add(&mut self, automaton: &Automaton, code: u32, at: Stretch) {
-        let before = self
-            .last
-            .filter(|(before, _)| self.next == at.first && automaton.may_pair(*before, code));
+    fn add(&mut self, automaton: &Automaton, code: u32, uses: Uses, at: Stretch) {
+        // Which pairs there are is looked up last: it is a wait for memory.
+        let before = self.last.filter(|(before, _)| {
+            self.next == at.first && uses.has(Uses::FOLLOWS) && automaton.may_pair(*before, code)
+        });
         if let Some((before, stretch)) = before {
             if !self.is_written {
                 self.write(automaton, 0, stretch);
@@ -102,7 +103,7 @@ impl Stream {
             self.write(automaton, code, at);
         }
         self.is_written = before.is_some();
-        self.last = Some((code, at));
+        self.last = uses.has(Uses::BEGINS).then_some((code, at));
         self.next = at.first + 1;
     }
 
@@ -117,6 +118,7 @@ impl Scratch {
     pub(super) fn prepare(&mut self, dictionaries: &Dictionaries) {
         if self.version.as_ref() != Some(dictionaries.version()) {
             self.version = Some(dictionaries.version().clone());
+            self.tally.renew(dictionaries.index.alone().begins());
             self.interned.clear();
             self.streams.clear();
             self.streams.resize_with(dictionaries.vocabulary.layers(), Stream::default);
@@ -124,7 +126,7 @@ impl Scratch {
         for stream in &mut self.streams {
             stream.clear();
         }
-        self.tally.prepare(dictionaries.index.codes());
+        self.tally.prepare();
         self.next = 0;
         self.words = 0;
         self.matches.clear();
@@ -158,11 +160,10 @@ impl Scratch {
                         self.tally.add(code, place, start, end);
                         1
                     }
-                    Meaning::One(layer, code) => {
-                        let uses = dictionaries.index.uses(code);
+                    Meaning::One(symbol) => {
                         let (first, last) = (self.next, self.next);
                         let at = Stretch { first, last, start, end, place };
-                        self.take_symbol(dictionaries, Symbol { layer, uses, code }, at);
+                        self.take_symbol(dictionaries, symbol, at);
                         1
                     }
                     Meaning::Listed(entry) => self.take(dictionaries, place, entry, start),
@@ -212,7 +213,7 @@ impl Scratch {
         if uses.has(Uses::PHRASE)
             && let Some(stream) = self.streams.get_mut(usize::from(layer))
         {
-            stream.add(&dictionaries.automaton, code, at);
+            stream.add(&dictionaries.automaton, code, uses, at);
         }
     }
 

@@ -6,6 +6,8 @@
 use std::ops::Range;
 
 use crate::dictionary::quick::{FACTOR, hash};
+use crate::dictionary::uses::Uses;
+use crate::dictionary::vocabulary::Symbol;
 
 /// Up to so many bytes a chunk is its own key.
 pub(super) const SHORT: usize = 12;
@@ -23,16 +25,18 @@ pub(super) enum Meaning {
     /// One word with one symbol, which has this code and is looked for alone and nowhere else: as
     /// most words are that any line uses.
     Alone(u32),
-    /// One word with one symbol, in this layer and with this code.
-    One(u8, u32),
+    /// One word with one symbol.
+    One(Symbol),
     /// Words with symbols; which ones says this entry.
     Listed(u32),
 }
 
 impl Known {
     const LONG: u32 = 1;
-    /// Of the 29 bits of a number, those that hold a code; the others hold a layer.
-    pub(super) const CODE_BITS: u32 = 24;
+    /// Of the 29 bits of a number, those that hold a code, and a layer; the others hold what the
+    /// code is used for, which would cost a look at another place.
+    const CODE_BITS: u32 = 20;
+    const LAYER_BITS: u32 = 5;
     /// That of a chunk which is not where it was looked for at first.
     pub(super) const MISSED: Self = Self(u32::MAX);
 
@@ -40,10 +44,19 @@ impl Known {
         let (tag, number) = match meaning {
             Meaning::Nothing(count) => (0, count),
             Meaning::Alone(code) => (2, code),
-            Meaning::One(layer, code) => (4, u32::from(layer) << Self::CODE_BITS | code),
+            Meaning::One(Symbol { layer, code, uses }) => {
+                let above = u32::from(uses.bits()) << Self::LAYER_BITS | u32::from(layer);
+                (4, above << Self::CODE_BITS | code)
+            }
             Meaning::Listed(entry) => (6, entry),
         };
         Self(number << 3 | tag)
+    }
+
+    /// Whether there is room for this symbol.
+    pub(super) fn has_room(symbol: Symbol) -> bool {
+        const { assert!(Self::CODE_BITS + Self::LAYER_BITS + Uses::BITS <= 29, "29 bits there are") }
+        symbol.code < 1 << Self::CODE_BITS && symbol.layer < 1 << Self::LAYER_BITS
     }
 
     /// How many words the chunk has if no line uses any.
@@ -59,8 +72,13 @@ impl Known {
             0 => Meaning::Nothing(number),
             2 => Meaning::Alone(number),
             4 => {
-                let layer = u8::try_from(number >> Self::CODE_BITS).unwrap_or_default();
-                Meaning::One(layer, number & ((1 << Self::CODE_BITS) - 1))
+                let [above, ..] = (number >> Self::CODE_BITS).to_le_bytes();
+                let [.., uses] = (number >> Self::CODE_BITS >> Self::LAYER_BITS).to_be_bytes();
+                Meaning::One(Symbol {
+                    layer: above & ((1 << Self::LAYER_BITS) - 1),
+                    uses: Uses::from_bits(uses),
+                    code: number & ((1 << Self::CODE_BITS) - 1),
+                })
             }
             _ => Meaning::Listed(number),
         }

@@ -11,6 +11,7 @@
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
+use super::lines::Lines;
 use super::quick::{FACTOR, QuickMap};
 use super::rule::Alternative;
 use super::uses::{Index, IndexBuilder};
@@ -218,6 +219,7 @@ pub(crate) enum Step {
 /// Builds the automaton and the index of single words.
 pub(crate) fn build(
     wants: &Wants,
+    lines: &Lines,
     last_code: u32,
 ) -> Result<(Automaton, Index), aho_corasick::BuildError> {
     let mut builder = Builder::default();
@@ -243,8 +245,8 @@ pub(crate) fn build(
     for (number, phrase) in builder.phrases.iter().enumerate() {
         for code in *phrase {
             automaton.write(*code, &mut bytes);
-            index.in_phrase(*code);
         }
+        index.phrase(phrase);
         ends.push(bytes.len());
         pairs.extend(phrase.iter().copied().zip(phrase.iter().copied().skip(1)));
         let from = u32::try_from(automaton.targets.len()).unwrap_or(u32::MAX);
@@ -264,7 +266,7 @@ pub(crate) fn build(
             .build(patterns)?;
         automaton.search = Some(search);
     }
-    Ok((automaton, index.finish(last_code)))
+    Ok((automaton, index.finish(last_code, lines)))
 }
 
 /// What all lines want, sorted into single words and phrases.

@@ -185,7 +185,7 @@ fn compile(
     let (vocabulary, codes) = vocabulary.finish();
     wants.encode(&codes);
     find_repeats(&teams, &wants, found);
-    match automaton::build(&wants, vocabulary.last_code) {
+    match automaton::build(&wants, &lines, vocabulary.last_code) {
         Ok((automaton, index)) => {
             let lines = Arc::new(lines);
             let files = teams;

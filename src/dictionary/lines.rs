@@ -31,8 +31,32 @@ pub(crate) struct Owner {
 pub(crate) struct Lines {
     owners: Vec<Owner>,
     all: Vec<Line>,
-    /// Points and nothing else, close together: every match needs them, the rest is for evidence.
-    points: Vec<i8>,
+    /// Close together: every match needs them, the rest is for evidence.
+    worths: Vec<Worth>,
+}
+
+/// What a match of a line adds, and to the score of which team, in 32 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) struct Worth(u32);
+
+impl Worth {
+    /// Points are from -15 to +15, and there are fewer teams than lines.
+    fn new(team: usize, points: i32) -> Self {
+        let points = i8::try_from(points).unwrap_or_default();
+        Self(u32::try_from(team).unwrap_or_default() << 8 | u32::from(points.cast_unsigned()))
+    }
+
+    /// The team by its number, in the order of [`Lines::owners`].
+    #[inline]
+    pub(crate) fn team(self) -> usize {
+        (self.0 >> 8) as usize
+    }
+
+    #[inline]
+    pub(crate) fn points(self) -> f64 {
+        let [points, ..] = self.0.to_le_bytes();
+        f64::from(points.cast_signed())
+    }
 }
 
 impl Lines {
@@ -45,8 +69,7 @@ impl Lines {
     /// Adds a line of the last team, and returns its number.
     pub(crate) fn add(&mut self, line: Line) -> u32 {
         let number = self.next();
-        // Points are from -15 to +15.
-        self.points.push(i8::try_from(line.points).unwrap_or_default());
+        self.worths.push(Worth::new(self.owners.len().saturating_sub(1), line.points));
         self.all.push(line);
         if let Some(owner) = self.owners.last_mut() {
             owner.lines.end = number + 1;
@@ -73,10 +96,10 @@ impl Lines {
         self.all.get(number as usize)
     }
 
-    /// What the line with this number adds.
+    /// What a match of the line with this number adds, and to which team.
     #[inline]
-    pub(crate) fn points(&self, number: u32) -> f64 {
-        f64::from(self.points.get(number as usize).copied().unwrap_or_default())
+    pub(crate) fn worth(&self, number: u32) -> Worth {
+        self.worths.get(number as usize).copied().unwrap_or_default()
     }
 
     /// Whose the line with this number is.

@@ -119,7 +119,7 @@ impl<'a> Counts<'a> {
             // Hits come team by team.
             let same = owner.filter(|owner| owner.lines.contains(&line));
             owner = same.or_else(|| lines.owner(line));
-            let (team, points) = (&owner?.team, lines.points(line));
+            let (team, points) = (&owner?.team, lines.worth(line).points());
             Some(Seen { line, team, points, strength, occurrences })
         });
         self.add_seen(verdict, label, seen);

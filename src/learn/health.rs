@@ -188,7 +188,7 @@ impl Twins {
     fn of(dictionaries: &Dictionaries) -> Self {
         let sought = Sought::of(dictionaries.files());
         let lines = dictionaries.lines();
-        let adds = |line: u32| lines.points(line) > 0.0;
+        let adds = |line: u32| lines.worth(line).points() > 0.0;
         let mut by_words: BTreeMap<&Key, Vec<u32>> = BTreeMap::new();
         for (line, key) in sought.all().iter().filter(|(line, _)| adds(*line)) {
             by_words.entry(key).or_default().push(*line);
