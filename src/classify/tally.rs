@@ -13,18 +13,24 @@ use super::{Hit, Span};
 /// More words than these bits can number has no mail.
 const NUMBER_BITS: u32 = 20;
 
+/// So many words are counted at once: a few mails' worth, and few bytes where a mail is huge.
+const MOST_SAID: usize = 1 << 12;
+
 /// What is counted of one mail, in memory that is used again for the next.
 #[derive(Default)]
 pub(super) struct Tally {
+    /// By the codes of the words.
     codes: Vec<Code>,
     /// The number of the mail, above [`NUMBER_BITS`].
     mail: u32,
-    /// Every word that lines look for alone as it was said, in reading order.
+    /// Words that lines look for alone, as they were said, in reading order: those that are not
+    /// counted yet.
     said: Vec<(u32, Span)>,
-    /// What [`Self::codes`] had of each of these before it was counted.
+    /// What [`Self::codes`] had of each of these before it was counted. Nobody needs it: reading it
+    /// brings it near.
     before: Vec<Code>,
     words: Vec<Said>,
-    /// The first line of each of these.
+    /// The first line of each of these, read for the same reason.
     firsts: Vec<Option<Alone>>,
     /// Occurrences in reading order, with the number of their word.
     occurrences: Vec<(u32, Span)>,
@@ -76,21 +82,25 @@ impl Tally {
     #[inline]
     pub(super) fn add(&mut self, code: u32, place: TextPlace, start: u32, end: u32) {
         self.said.push((code, Span { place, start, end }));
+        if self.said.len() == MOST_SAID {
+            self.count();
+        }
     }
 
-    /// Counts what was said.
+    /// Counts what was said and not counted yet.
     ///
     /// What is kept of a word is a wait for memory each; all are read once before any is needed, so
     /// that the waits overlap.
     fn count(&mut self) {
         let nothing = Code { met: 0, begin: 0 };
-        let said = std::mem::take(&mut self.said);
+        let mut said = std::mem::take(&mut self.said);
         let code = |(code, _): &(u32, Span)| self.codes.get(*code as usize).copied();
         self.before.clear();
         self.before.extend(said.iter().map(|said| code(said).unwrap_or(nothing)));
         for (code, span) in &said {
             self.count_one(*code, *span);
         }
+        said.clear();
         self.said = said;
     }
 

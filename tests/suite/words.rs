@@ -279,6 +279,17 @@ fn the_sum_is_the_one_in_the_book() {
     assert_eq!(teams, ["one", "other"]);
 }
 
+#[test]
+fn a_word_that_is_said_ten_thousand_times_is_counted_so() {
+    let dictionaries = build(&[("one", "[terms]\nserver +5\ndown +1\n")]);
+    let verdict = read(&dictionaries, &Letter::body(&"server down server ".repeat(5_000)));
+    let hits = verdict.hits.to_vec();
+    let counts: Vec<_> = hits.iter().map(|hit| (hit.term.as_str(), hit.occurrences)).collect();
+    assert_eq!(counts, [("server", 10_000), ("down", 5_000)]);
+    close("strength", hits[0].strength, 1.0 + 10_000_f64.ln());
+    assert_eq!(hits[1].spans[0].start, 7);
+}
+
 fn close(what: &str, found: f64, expected: f64) {
     assert!((found - expected).abs() < 1e-12, "{what}: {found} is not {expected}");
 }
