@@ -125,7 +125,7 @@ fn decide_beside_bogofilter(files: &[PathBuf], mails: &[Vec<u8>], rounds: usize)
     }
     let rules = rules(&shipped());
     let mut scratch = Scratch::default();
-    // The first mails fill what both read from: a cache of words here, of a file there.
+    // Both have seen the mails once when it begins: bogofilter in training.
     decide(&rules, &mut scratch, mails);
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..rounds {

@@ -218,8 +218,9 @@ impl FromIterator<Hit> for Hits {
             });
             made.spans.extend(hit.spans);
         }
+        // They come in order.
+        made.ranking = (0..lines.owners().len()).collect();
         made.lines = Arc::new(lines);
-        made.ordered = OnceLock::from(made.found.clone());
         made
     }
 }

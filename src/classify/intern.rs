@@ -99,8 +99,8 @@ struct Asked {
     hash: u32,
 }
 
-/// The places that a chunk may have. They fill a line of the cache, so that a word that was not
-/// met lately costs one wait for memory.
+/// The places that a chunk may have, but for those in the bucket beside it. They fill a line of the
+/// cache, so that nearly every word that was not met lately costs one wait for memory.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
 struct Bucket([Slot; PLACES]);
@@ -147,17 +147,16 @@ impl Interned {
     /// memory overlap.
     pub(super) fn seek(&mut self, text: &str, chunks: &mut Chunks<'_>) -> Option<Batch> {
         let Desk { edges, asked, knowns, sought, missed, .. } = &mut self.desk;
-        let count = chunks.take_edges(edges);
-        if count == 0 {
+        let found = chunks.take(edges);
+        if found.is_empty() {
             return None;
         }
-        let pairs = edges.pairs(count);
         asked.resize(Edges::MOST_CHUNKS, Asked { key: Key::FREE, hash: 0 });
-        for (asked, &[start, end]) in asked.iter_mut().zip(pairs) {
+        for (asked, &[start, end]) in asked.iter_mut().zip(found) {
             let key = Key::short(text.as_bytes(), start as usize..end as usize);
             *asked = Asked { key, hash: key.hash() };
         }
-        let asked = asked.get(..pairs.len()).unwrap_or_default();
+        let asked = asked.get(..found.len()).unwrap_or_default();
         knowns.resize(Edges::MOST_CHUNKS, Known::MISSED);
         for (known, Asked { key, hash }) in knowns.iter_mut().zip(asked) {
             let slot = self.front.get(*hash as usize % FRONT).copied().unwrap_or(Slot::FREE);
@@ -167,7 +166,7 @@ impl Interned {
         sought.resize(Edges::MOST_CHUNKS, nowhere);
         missed.resize(Edges::MOST_CHUNKS, (0, 0));
         let (mut place, mut absent, mut passed) = (0, 0, 0);
-        for ((nth, &[start, end]), known) in (0..).zip(pairs).zip(knowns) {
+        for ((nth, &[start, end]), known) in (0..).zip(found).zip(knowns) {
             let is_short = end - start <= number(SHORT);
             let known = if is_short { *known } else { Known::MISSED };
             // Most words are used by no line. They are counted, and the next one takes their
@@ -251,8 +250,8 @@ impl Interned {
         let key = if is_long { Key::long(raw) } else { Key::short(text.as_bytes(), chunk.clone()) };
         let is_it =
             |slot: &&Slot| if is_long { self.is_long(**slot, key, raw) } else { slot.is(key) };
-        for place in places(key.hash()) {
-            let bucket = self.buckets.get(place);
+        for bucket in buckets_of(key.hash()) {
+            let bucket = self.buckets.get(bucket);
             if let Some(slot) = bucket.and_then(|Bucket(slots)| slots.iter().find(is_it)) {
                 return slot.known().meaning();
             }
@@ -297,14 +296,13 @@ impl Interned {
             Slot::short(key, known)
         };
         // With no free place the newcomer takes the last one: old words that matter come back.
-        let [first, other] = places(key.hash());
-        let free = |place: usize| self.buckets.get(place)?.0.iter().position(|slot| slot.is_free());
-        let (place, free) = match (free(first), free(other)) {
-            (Some(free), _) => (first, free),
-            (None, Some(free)) => (other, free),
-            (None, None) => (first, PLACES - 1),
+        let [first, other] = buckets_of(key.hash());
+        let free = |bucket: usize| {
+            let Bucket(slots) = self.buckets.get(bucket)?;
+            Some((bucket, slots.iter().position(|slot| slot.is_free())?))
         };
-        let bucket = self.buckets.get_mut(place);
+        let (bucket, free) = free(first).or_else(|| free(other)).unwrap_or((first, PLACES - 1));
+        let bucket = self.buckets.get_mut(bucket);
         if let Some(slot) = bucket.and_then(|Bucket(slots)| slots.get_mut(free)) {
             *slot = new;
         }
@@ -372,8 +370,8 @@ impl Interned {
     }
 }
 
-/// The buckets where the chunks with a hash may be: the second one where the first is full.
-fn places(hash: u32) -> [usize; 2] {
+/// The buckets where the chunks with a hash may be: in the second one where the first is full.
+fn buckets_of(hash: u32) -> [usize; 2] {
     let first = (hash >> BUCKET_SHIFT) as usize;
     [first, first ^ 1]
 }

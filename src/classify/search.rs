@@ -3,7 +3,7 @@
 //! It knows streams of symbols and places in a text; it knows nothing of points.
 
 use crate::dictionary::automaton::{Automaton, Chain, Target};
-use crate::dictionary::chunks::chunks;
+use crate::dictionary::chunks::Chunks;
 use crate::dictionary::uses::Uses;
 use crate::dictionary::vocabulary::Symbol;
 use crate::dictionary::{Alternative, Dictionaries, Version};
@@ -147,7 +147,7 @@ impl Scratch {
         }
         let offset = u32::try_from(offset).unwrap_or(u32::MAX);
         let before = self.next;
-        let mut chunks = chunks(text);
+        let mut chunks = Chunks::of(text);
         while let Some(batch) = self.interned.seek(text, &mut chunks) {
             for nth in 0..batch.sought {
                 let Some(sought) = self.interned.sought(nth) else { break };

@@ -72,12 +72,12 @@ impl Known {
             0 => Meaning::Nothing(number),
             2 => Meaning::Alone(number),
             4 => {
-                let [above, ..] = (number >> Self::CODE_BITS).to_le_bytes();
-                let [.., uses] = (number >> Self::CODE_BITS >> Self::LAYER_BITS).to_be_bytes();
+                let byte = |above: u32| u8::try_from(above).unwrap_or_default();
+                let above = number >> Self::CODE_BITS;
                 Meaning::One(Symbol {
-                    layer: above & ((1 << Self::LAYER_BITS) - 1),
-                    uses: Uses::from_bits(uses),
-                    code: number & ((1 << Self::CODE_BITS) - 1),
+                    layer: byte(above % (1 << Self::LAYER_BITS)),
+                    uses: Uses::from_bits(byte(above >> Self::LAYER_BITS)),
+                    code: number % (1 << Self::CODE_BITS),
                 })
             }
             _ => Meaning::Listed(number),

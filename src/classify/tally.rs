@@ -1,7 +1,7 @@
 //! How often the words were said that lines look for alone.
 //!
 //! Lines of many teams look for the same word; its occurrences are counted once, and all of them
-//! share the finding. It knows codes and places; it knows nothing of lines or points.
+//! share the finding. It knows codes, places and which lines a code has; it knows nothing of points.
 
 use crate::dictionary::uses::Alone;
 use crate::mail::TextPlace;

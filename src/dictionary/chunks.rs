@@ -8,24 +8,36 @@
 
 use std::ops::Range;
 
-/// The chunks of a text by their bytes in it, in order; none is empty.
-pub(crate) fn chunks(text: &str) -> Chunks<'_> {
-    Chunks { bytes: text.as_bytes(), block: 0, next: 0, edges: 0, inside: 0, begun: None }
+/// Hands out the chunks of a text by their bytes in it, in order; none is empty.
+pub(crate) fn each_chunk(text: &str, mut each: impl FnMut(Range<usize>)) {
+    let mut chunks = Chunks::of(text);
+    let mut begun = None;
+    while chunks.next < text.len() {
+        let block = chunks.next;
+        let mut left = chunks.read_block();
+        while left != 0 {
+            let edge = block + left.trailing_zeros() as usize;
+            left &= left - 1;
+            match begun.take() {
+                Some(start) => each(start..edge),
+                None => begun = Some(edge),
+            }
+        }
+    }
+    if let Some(start) = begun {
+        each(start..text.len());
+    }
 }
 
-/// Room for the edges of some chunks.
+/// Room for the edges of some chunks: the bytes at which they begin and before which they end, in
+/// turns.
 pub(crate) struct Edges([u32; Self::ENOUGH + BLOCK + 8]);
 
 impl Edges {
-    /// With more than so many edges, no other block is read.
+    /// With more than so many, no other block is read.
     const ENOUGH: usize = 192;
     /// They are those of at most so many chunks.
     pub(crate) const MOST_CHUNKS: usize = usize::midpoint(Self::ENOUGH, BLOCK);
-
-    /// Where chunks begin and end, the first `count` numbers.
-    pub(crate) fn pairs(&self, count: usize) -> &[[u32; 2]] {
-        self.0.get(..count).unwrap_or_default().as_chunks().0
-    }
 }
 
 impl Default for Edges {
@@ -34,73 +46,37 @@ impl Default for Edges {
     }
 }
 
-/// Iterates over the chunks of a text.
+/// The chunks of a text that were not taken yet, to be taken many at a time.
 pub(crate) struct Chunks<'a> {
     bytes: &'a [u8],
-    /// Where the block begins that is being read, and the next one.
-    block: usize,
+    /// Where the next block begins.
     next: usize,
-    /// The bytes of the block at which chunks begin and before which they end, in turns, as far as
-    /// they were not handed out.
-    edges: u64,
-    /// 1 if the last byte of the block belongs to a chunk, else 0.
+    /// 1 if the last byte before it belongs to a chunk, else 0.
     inside: u64,
-    /// Where a chunk begins whose end was not handed out with it.
+    /// Where a chunk begins whose end was not found together with it.
     begun: Option<u32>,
 }
 
-impl Iterator for Chunks<'_> {
-    type Item = Range<usize>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Range<usize>> {
-        let start = self.edge()?;
-        let end = self.edge().unwrap_or(self.bytes.len());
-        Some(start..end)
-    }
-}
-
-impl Chunks<'_> {
-    /// Where the next chunk begins, or ends if one was begun; `None` at the end of the text.
-    #[inline]
-    fn edge(&mut self) -> Option<usize> {
-        while self.edges == 0 {
-            if self.next >= self.bytes.len() {
-                return None;
-            }
-            self.read_block();
-        }
-        let edge = self.block + self.edges.trailing_zeros() as usize;
-        self.edges &= self.edges - 1;
-        Some(edge)
+impl<'a> Chunks<'a> {
+    pub(crate) fn of(text: &'a str) -> Self {
+        Self { bytes: text.as_bytes(), next: 0, inside: 0, begun: None }
     }
 
-    /// Writes where the next chunks begin and end, in turns, to `edges`; says how many numbers these
-    /// are, which is 0 at the end of the text.
+    /// Where the next chunks begin and end; none is left if there are none.
     ///
-    /// All edges of a block are handed out together, so that there is one guess a block and not one
-    /// a chunk.
-    pub(crate) fn take_edges(&mut self, edges: &mut Edges) -> usize {
-        let mut count = usize::from(self.begun.is_some());
-        if let (Some(start), Some(place)) = (self.begun.take(), edges.0.first_mut()) {
+    /// All edges of a block are found together, so that there is one guess a block and not one a
+    /// chunk.
+    pub(crate) fn take<'e>(&mut self, Edges(edges): &'e mut Edges) -> &'e [[u32; 2]] {
+        let mut count = 0;
+        if let (Some(start), Some(place)) = (self.begun.take(), edges.first_mut()) {
             *place = start;
+            count = 1;
         }
-        while count <= Edges::ENOUGH {
-            if self.edges == 0 {
-                if self.next >= self.bytes.len() {
-                    if count % 2 == 1
-                        && let Some(place) = edges.0.get_mut(count)
-                    {
-                        *place = number(self.bytes.len());
-                        count += 1;
-                    }
-                    return count;
-                }
-                self.read_block();
-            }
-            let (block, mut left) = (number(self.block), self.edges);
+        while count <= Edges::ENOUGH && self.next < self.bytes.len() {
+            let block = number(self.next);
+            let mut left = self.read_block();
             let further = left.count_ones() as usize;
-            for eight in edges.0.get_mut(count..).unwrap_or_default().as_chunks_mut::<8>().0 {
+            for eight in edges.get_mut(count..).unwrap_or_default().as_chunks_mut::<8>().0 {
                 // Behind the last one stand numbers that nobody reads.
                 for edge in eight {
                     *edge = block + left.trailing_zeros();
@@ -110,22 +86,27 @@ impl Chunks<'_> {
                     break;
                 }
             }
-            self.edges = 0;
             count += further;
         }
-        // A chunk that is not at its end here is handed out with the next ones.
-        if count % 2 == 1 {
-            count -= 1;
-            self.begun = edges.0.get(count).copied();
+        if let Some(edge) = edges.get_mut(count)
+            && self.next >= self.bytes.len()
+        {
+            // Whatever is begun ends with the text.
+            *edge = number(self.bytes.len());
+            count += count % 2;
+        } else if count % 2 == 1 {
+            // It is handed out with what follows.
+            self.begun = edges.get(count - 1).copied();
         }
-        count
+        edges.get(..count).unwrap_or_default().as_chunks().0
     }
 
+    /// The bytes of the next block at which chunks begin and before which they end, a bit for each.
     #[inline]
-    fn read_block(&mut self) {
-        self.block = self.next;
+    fn read_block(&mut self) -> u64 {
+        let begin = self.next;
         self.next += BLOCK;
-        let rest = self.bytes.get(self.block..).unwrap_or_default();
+        let rest = self.bytes.get(begin..).unwrap_or_default();
         let Marks { word, apostrophe } = if let Some(block) = rest.first_chunk() {
             Marks::of(block)
         } else {
@@ -139,12 +120,13 @@ impl Chunks<'_> {
             let is_word = |at: Option<usize>| {
                 u64::from(at.and_then(|at| self.bytes.get(at)).is_some_and(|byte| is_word(*byte)))
             };
-            let before = word << 1 | is_word(self.block.checked_sub(1));
+            let before = word << 1 | is_word(begin.checked_sub(1));
             let after = word >> 1 | is_word(Some(self.next)) << 63;
             chunk |= apostrophe & before & after;
         }
-        self.edges = chunk ^ (chunk << 1 | self.inside);
+        let edges = chunk ^ (chunk << 1 | self.inside);
         self.inside = chunk >> 63;
+        edges
     }
 }
 
@@ -207,33 +189,48 @@ mod tests {
     use super::*;
 
     fn found(text: &str) -> Vec<&str> {
-        chunks(text).filter_map(|range| text.get(range)).collect()
+        let mut found = Vec::new();
+        each_chunk(text, |chunk| found.extend(text.get(chunk)));
+        found
     }
 
-    /// The same with many at once.
-    fn found_in_blocks(text: &str) -> Vec<&str> {
-        let (mut chunks, mut edges, mut found) = (chunks(text), Edges::default(), Vec::new());
+    fn taken(text: &str) -> Vec<&str> {
+        let (mut chunks, mut edges, mut taken) = (Chunks::of(text), Edges::default(), Vec::new());
         loop {
-            match chunks.take_edges(&mut edges) {
-                0 => break found,
-                count => {
-                    let pairs = edges.pairs(count);
-                    assert!(pairs.len() <= Edges::MOST_CHUNKS, "{}", pairs.len());
-                    let range = |[start, end]: &[u32; 2]| *start as usize..*end as usize;
-                    found.extend(pairs.iter().filter_map(|pair| text.get(range(pair))));
-                }
+            let found = chunks.take(&mut edges);
+            if found.is_empty() {
+                return taken;
             }
+            assert!(found.len() <= Edges::MOST_CHUNKS, "{}", found.len());
+            let chunk = |&[start, end]: &[u32; 2]| text.get(start as usize..end as usize);
+            taken.extend(found.iter().filter_map(chunk));
         }
     }
 
+    /// The same byte by byte.
+    fn found_slowly(text: &str) -> Vec<&str> {
+        let bytes = text.as_bytes();
+        let is_word =
+            |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(|byte| is_word(*byte));
+        let is_in = |at: usize| {
+            let joins = bytes[at] == b'\'' && is_word(at.checked_sub(1)) && is_word(Some(at + 1));
+            is_word(Some(at)) || joins
+        };
+        let places: Vec<usize> = (0..bytes.len()).filter(|at| is_in(*at)).collect();
+        let runs = places.chunk_by(|one, next| one + 1 == *next);
+        runs.filter_map(|run| text.get(*run.first()?..=*run.last()?)).collect()
+    }
+
     #[test]
-    fn chunks_are_the_same_one_by_one_and_many_at_once() {
+    fn chunks_are_the_same_as_byte_by_byte() {
         let long = "x".repeat(1_000);
         for text in ["a b", "a ", " a", "it's", &"a ".repeat(500), &"ab, ".repeat(999), &long] {
             for before in 0..70 {
                 for after in ["", " ", "b", &long] {
                     let text = format!("{}{text}{after}", " ".repeat(before));
-                    assert_eq!(found_in_blocks(&text), found(&text), "{text:?}");
+                    let expected = found_slowly(&text);
+                    assert_eq!(found(&text), expected, "{text:?}");
+                    assert_eq!(taken(&text), expected, "{text:?}");
                 }
             }
         }
@@ -267,7 +264,7 @@ mod tests {
             }
         }
         assert_eq!(found(""), [""; 0]);
-        assert_eq!(found_in_blocks(""), [""; 0]);
+        assert_eq!(taken(""), [""; 0]);
         assert_eq!(found("''' - '"), [""; 0]);
         assert_eq!(found(&"a ".repeat(100)), ["a"; 100]);
     }

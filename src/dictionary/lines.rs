@@ -40,7 +40,7 @@ pub(crate) struct Lines {
 pub(crate) struct Worth(u32);
 
 impl Worth {
-    /// Points are from -15 to +15, and there are fewer teams than lines.
+    /// Points are from -15 to +15, and 24 bits can number more teams than there will be.
     fn new(team: usize, points: i32) -> Self {
         let points = i8::try_from(points).unwrap_or_default();
         Self(u32::try_from(team).unwrap_or_default() << 8 | u32::from(points.cast_unsigned()))

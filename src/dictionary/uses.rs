@@ -1,6 +1,6 @@
 //! What the lines want of each word by itself: most terms are one word, and need no search.
 //!
-//! It knows codes and numbers of lines; it knows nothing of words or points.
+//! It knows codes, numbers of lines and what these are worth; it knows nothing of words.
 
 use super::automaton::Target;
 use super::lines::{Lines, Worth};

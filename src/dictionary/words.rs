@@ -15,7 +15,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::chunks::chunks;
+use super::chunks::each_chunk;
 
 /// A word of a text, in normal form.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,9 +37,7 @@ pub(crate) fn words(text: &str) -> Vec<Word<'_>> {
 
 /// Hands out the words of a text, in order.
 pub(crate) fn each_word<'a>(text: &'a str, mut each: impl FnMut(Word<'a>)) {
-    for chunk in chunks(text) {
-        words_of(text, chunk, &mut each);
-    }
+    each_chunk(text, |chunk| words_of(text, chunk, &mut each));
 }
 
 /// Hands out the words of one chunk of `text`, in order.

@@ -83,6 +83,7 @@ impl EmailAddress {
                 && label.get(2..4) != Some(b"--")
                 && label.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
         };
+        // No label of so short a domain is longer than the 63 bytes that one may have.
         let is_domain = domain.len() < 64 && domain.as_bytes().split(|b| *b == b'.').all(is_label);
         // A domain that ends in a number may be an IPv4 address.
         let is_name = domain.bytes().next_back().is_some_and(|last| last.is_ascii_alphabetic());

@@ -60,6 +60,12 @@ fn bytes_of<'a>(part: &MessagePart<'_>, raw: &'a [u8]) -> Option<Cow<'a, [u8]>> 
     }
 }
 
+/// The text that bytes stand for in UTF-8, as far as they do. Nearly always they do, and checking that
+/// is much faster than reading leniently.
+pub(super) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
+}
+
 /// How ISO-2022-JP begins its Japanese; nothing else has it.
 const ISO_2022: &[u8] = b"\x1b$";
 

@@ -17,6 +17,7 @@ use mail_parser::{
     ContentType, Encoding, GetHeader, Header, HeaderName, HeaderValue, Message, MessageParser,
 };
 
+use super::charset::lossy;
 use super::fields::Fields;
 use super::parts;
 
@@ -176,12 +177,8 @@ pub(super) fn text<'x>(bytes: Cow<'x, [u8]>, content: Option<&ContentType<'_>>) 
             return Cow::Owned(decoded_in_runs(&bytes, decode));
         }
     }
-    // Checking for UTF-8 first is much faster than reading leniently.
     match bytes {
-        Cow::Borrowed(bytes) => match str::from_utf8(bytes) {
-            Ok(text) => Cow::Borrowed(text),
-            Err(_) => String::from_utf8_lossy(bytes),
-        },
+        Cow::Borrowed(bytes) => lossy(bytes),
         Cow::Owned(bytes) => Cow::Owned(
             String::from_utf8(bytes)
                 .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),

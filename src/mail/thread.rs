@@ -3,8 +3,7 @@
 //! Read leniently, since programs write them in every way: folded, with blanks inside, without
 //! brackets, or a thousand of them. It knows nothing of tickets.
 
-use std::borrow::Cow;
-
+use super::charset::lossy;
 use super::fields::Fields;
 
 /// More ids of mails that are answered than this are not kept.
@@ -36,7 +35,7 @@ pub(super) fn answers(fields: &Fields<'_>, own: Option<&str>) -> Vec<String> {
 
 /// The ids in a field's value, in order.
 pub(super) fn ids(value: &[u8]) -> Vec<String> {
-    let text = str::from_utf8(value).map_or_else(|_| String::from_utf8_lossy(value), Cow::Borrowed);
+    let text = lossy(value);
     let bracketed: Vec<String> = text
         .split('<')
         .skip(1)

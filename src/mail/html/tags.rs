@@ -7,6 +7,7 @@ use html5gum::emitters::{Emitter, naive_next_state};
 use html5gum::{Error, State, Tokenizer};
 
 use super::Page;
+use crate::mail::charset::lossy;
 
 /// A tag, with the attributes that can matter.
 #[derive(Debug, Default)]
@@ -84,11 +85,7 @@ impl Emitter for Reader<'_> {
     }
 
     fn emit_string(&mut self, text: &[u8]) {
-        // What comes from a string is one; checking that is faster than reading it leniently.
-        match str::from_utf8(text) {
-            Ok(text) => self.page.write(text),
-            Err(_) => self.page.write(&String::from_utf8_lossy(text)),
-        }
+        self.page.write(&lossy(text));
     }
 
     fn init_start_tag(&mut self) {
