@@ -33,5 +33,7 @@ pub mod pipeline;
 pub mod config;
 pub mod serve;
 pub mod rim;
+pub mod cli;
 
+mod workers;
 mod killpoint;

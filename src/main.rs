@@ -1,7 +1,5 @@
 //! The `postroom` command.
 
-mod cli;
-
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -12,5 +10,5 @@ fn main() -> ExitCode {
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         return ExitCode::FAILURE;
     }
-    cli::run()
+    postroom::cli::run()
 }

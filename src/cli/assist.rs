@@ -1,19 +1,19 @@
 //! `postroom assist`: the questions that wait for a person, listed, answered, taken back.
 
-use clap::Subcommand;
-use postroom::assist::{self, Answer, Refused};
-use postroom::config::Config;
-use postroom::diagnostic::nearest;
-use postroom::dictionary::TeamId;
-use postroom::directory::Present;
-use postroom::mail::EmailAddress;
-use postroom::rim::clock::SystemClock;
-use postroom::route::{Decision, Reason, Target};
-use postroom::seams::{
+use crate::assist::{self, Answer, Refused};
+use crate::config::Config;
+use crate::diagnostic::nearest;
+use crate::dictionary::TeamId;
+use crate::directory::Present;
+use crate::mail::EmailAddress;
+use crate::rim::clock::SystemClock;
+use crate::route::{Decision, Reason, Target};
+use crate::seams::{
     Amendment, Clock, Evidence, Progress, Store, Ticket, TicketDetail, TicketFilter, TicketId,
 };
-use postroom::serve::along::{self, Moved};
-use postroom::serve::rules;
+use crate::serve::along::{self, Moved};
+use crate::serve::rules;
+use clap::Subcommand;
 use tokio::runtime::Runtime;
 
 use super::explain::{self, Telling};

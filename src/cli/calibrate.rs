@@ -3,16 +3,16 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use crate::classify::Scratch;
+use crate::dictionary::{Calibration, Dictionaries};
+use crate::learn::calibrating::{ENOUGH, calibrate};
+use crate::learn::measure::evaluate;
+use crate::learn::what_if::judge as judge_past;
+use crate::learn::{Labelled, judge, teams_of};
+use crate::rim::ledger::past;
+use crate::route::{Policy, Target};
 use clap::Args;
 use jiff::SignedDuration;
-use postroom::classify::Scratch;
-use postroom::dictionary::{Calibration, Dictionaries};
-use postroom::learn::calibrating::{ENOUGH, calibrate};
-use postroom::learn::measure::evaluate;
-use postroom::learn::what_if::judge as judge_past;
-use postroom::learn::{Labelled, judge, teams_of};
-use postroom::rim::ledger::past;
-use postroom::route::{Policy, Target};
 
 use super::labelled::{From, read_answers, read_files, tell_unknown};
 use super::output::{count, json_line, progress, row, table, text};
@@ -168,7 +168,7 @@ fn of_ledger(
 }
 
 fn sum(
-    evaluation: &postroom::learn::measure::Evaluation,
+    evaluation: &crate::learn::measure::Evaluation,
     weekly: Option<&Weekly>,
     answers: usize,
 ) -> String {

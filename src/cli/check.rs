@@ -5,14 +5,14 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+use crate::config::{self, Access, Config, Mailbox};
+use crate::diagnostic::Diagnostic;
+use crate::pipeline::Rules;
+use crate::rim;
+use crate::rim::directory::Service;
+use crate::rim::{Report, terminal};
+use crate::serve::rules;
 use clap::Args;
-use postroom::config::{self, Access, Config, Mailbox};
-use postroom::diagnostic::Diagnostic;
-use postroom::pipeline::Rules;
-use postroom::rim;
-use postroom::rim::directory::Service;
-use postroom::rim::{Report, terminal};
-use postroom::serve::rules;
 use tokio::runtime::Runtime;
 
 use super::output::{count, drawn, json_line, text};

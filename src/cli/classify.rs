@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
+use crate::classify::{Hit, Span};
+use crate::dictionary::TeamId;
+use crate::directory::Party;
+use crate::mail::trust::Trust;
+use crate::mail::{EmailAddress, TextPlace};
+use crate::pipeline::Judgement;
+use crate::rim::archive;
+use crate::route::{CameTo, Forward};
 use clap::Args;
-use postroom::classify::{Hit, Span};
-use postroom::dictionary::TeamId;
-use postroom::directory::Party;
-use postroom::mail::trust::Trust;
-use postroom::mail::{EmailAddress, TextPlace};
-use postroom::pipeline::Judgement;
-use postroom::rim::archive;
-use postroom::route::{CameTo, Forward};
 use serde::Serialize;
 
 use super::moment::When;
@@ -43,7 +43,7 @@ struct Answer<'a> {
     sender: Option<&'a EmailAddress>,
     subject: &'a str,
     kind: &'static str,
-    oddities: Vec<postroom::mail::Oddity>,
+    oddities: Vec<crate::mail::Oddity>,
     decision: &'static str,
     to: Option<&'a str>,
     reason: &'static str,

@@ -3,19 +3,19 @@
 
 use std::fmt::Write as _;
 
+use crate::config::Config;
+use crate::diagnostic::Diagnostic;
+use crate::dictionary::Dictionaries;
+use crate::directory::near::{Near, Nearness};
+use crate::directory::{Directory, Party, SourceText};
+use crate::mail::EmailAddress;
+use crate::rim::clock::SystemClock;
+use crate::rim::directory::Calendars;
+use crate::rim::watch::{read_dictionaries, read_directory};
+use crate::seams::Clock;
+use crate::serve::teams;
 use clap::Subcommand;
 use jiff::Timestamp;
-use postroom::config::Config;
-use postroom::diagnostic::Diagnostic;
-use postroom::dictionary::Dictionaries;
-use postroom::directory::near::{Near, Nearness};
-use postroom::directory::{Directory, Party, SourceText};
-use postroom::mail::EmailAddress;
-use postroom::rim::clock::SystemClock;
-use postroom::rim::directory::Calendars;
-use postroom::rim::watch::{read_dictionaries, read_directory};
-use postroom::seams::Clock;
-use postroom::serve::teams;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
@@ -197,7 +197,7 @@ fn unreadable_calendars(
 ) -> Result<Vec<Diagnostic>, Failure> {
     let mut calendars = Calendars::new(config.directory.calendars.clone());
     Runtime::new()?.block_on(calendars.refresh(directory, SystemClock.now()));
-    let finding = |trouble: postroom::rim::directory::Trouble| {
+    let finding = |trouble: crate::rim::directory::Trouble| {
         let message =
             format!("the calendar of `{}` can't be read: {}", trouble.person, trouble.why);
         let line = directory.line_of(&trouble.person).unwrap_or_default();

@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use crate::dictionary::{Dictionaries, TeamId};
+use crate::learn::health::{LineHealth, judge_with_lines};
+use crate::learn::measure::{Evaluation, Measured, evaluate};
+use crate::rim::clock::SystemClock;
+use crate::rim::report;
+use crate::seams::Clock as _;
 use clap::Args;
-use postroom::dictionary::{Dictionaries, TeamId};
-use postroom::learn::health::{LineHealth, judge_with_lines};
-use postroom::learn::measure::{Evaluation, Measured, evaluate};
-use postroom::rim::clock::SystemClock;
-use postroom::rim::report;
-use postroom::seams::Clock as _;
 use serde::Serialize;
 
 use super::labelled::{From, read_mail, tell_unknown};

@@ -3,20 +3,20 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use crate::classify::explain::{explain, render};
+use crate::config::Config;
+use crate::dictionary::{Calibration, Dictionaries};
+use crate::directory::{MatchedBy, NoMatch, Party, Receipt, Rung, Skipped};
+use crate::mail::address::in_unicode;
+use crate::mail::{EmailAddress, Kind, Text};
+use crate::pipeline::{Judgement, Rules};
+use crate::rim::archive;
+use crate::route::{Decision, Reason, Target};
+use crate::seams::{Evidence, Store, StoreError, TicketId};
 use clap::Args;
 use jiff::Zoned;
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
-use postroom::classify::explain::{explain, render};
-use postroom::config::Config;
-use postroom::dictionary::{Calibration, Dictionaries};
-use postroom::directory::{MatchedBy, NoMatch, Party, Receipt, Rung, Skipped};
-use postroom::mail::address::in_unicode;
-use postroom::mail::{EmailAddress, Kind, Text};
-use postroom::pipeline::{Judgement, Rules};
-use postroom::rim::archive;
-use postroom::route::{Decision, Reason, Target};
-use postroom::seams::{Evidence, Store, StoreError, TicketId};
 use serde::Serialize;
 
 use super::moment::When;

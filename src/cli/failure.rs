@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use postroom::diagnostic::Diagnostic;
-use postroom::rim::terminal;
+use crate::diagnostic::Diagnostic;
+use crate::rim::terminal;
 
 /// Why a command did not do what was asked.
 #[derive(Debug)]
@@ -54,9 +54,9 @@ impl From<anyhow::Error> for Failure {
     }
 }
 
-impl From<postroom::seams::StoreError> for Failure {
-    fn from(failure: postroom::seams::StoreError) -> Self {
-        use postroom::seams::StoreError as E;
+impl From<crate::seams::StoreError> for Failure {
+    fn from(failure: crate::seams::StoreError) -> Self {
+        use crate::seams::StoreError as E;
         match failure {
             E::NoSuchTicket(_) | E::Conflict { .. } => Self::input(failure),
             E::Transient(_) | E::Fenced(_) | E::Broken(_) => Self::Failed(failure.into()),

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
+use crate::diagnostic::nearest;
+use crate::dictionary::{Dictionaries, TeamId};
+use crate::learn::Labelled;
+use crate::rim::labelled;
+use crate::rim::ledger::{Answers, answers};
 use clap::Args;
-use postroom::diagnostic::nearest;
-use postroom::dictionary::{Dictionaries, TeamId};
-use postroom::learn::Labelled;
-use postroom::rim::labelled;
-use postroom::rim::ledger::{Answers, answers};
 
 use super::output::{count, progress};
 use super::{Failure, Global};

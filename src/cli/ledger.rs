@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 
+use crate::dictionary::Calibration;
+use crate::rim::clock::SystemClock;
+use crate::seams::{
+    Clock, Event, Happening, Progress, Store, TicketDetail, TicketFilter, TicketId,
+};
 use clap::Subcommand;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use postroom::dictionary::Calibration;
-use postroom::rim::clock::SystemClock;
-use postroom::seams::{
-    Clock, Event, Happening, Progress, Store, TicketDetail, TicketFilter, TicketId,
-};
 
 use super::explain::{self, Telling};
 use super::output::{json_line, row, short, table, text};
@@ -170,7 +170,7 @@ fn indented(body: &str, lines: usize) -> String {
 }
 
 fn happened(event: &Event, zone: &TimeZone) -> String {
-    let goes = |decision: &postroom::route::Decision| {
+    let goes = |decision: &crate::route::Decision| {
         let to = decision.target.to().unwrap_or(decision.target.name());
         format!("{to} ({})", decision.reason.name().replace('_', " "))
     };
@@ -187,7 +187,7 @@ fn happened(event: &Event, zone: &TimeZone) -> String {
             format!("found again after {} / {} was renumbered", place.source, place.folder)
         }
         Happening::Delivered { action, proof } => {
-            use postroom::seams::{Action, Proof};
+            use crate::seams::{Action, Proof};
             let done = match action {
                 Action::Move { folder } => format!("moved to {folder}"),
                 Action::Mark { keyword } => format!("marked {keyword}"),

@@ -2,10 +2,10 @@
 
 use std::io;
 
+use crate::rim::terminal;
 use clap::ValueEnum;
-use postroom::rim::terminal;
 use tracing::{Level, Metadata};
-use tracing_subscriber::filter::{EnvFilter, LevelFilter, filter_fn};
+use tracing_subscriber::filter::{LevelFilter, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, registry};
@@ -23,11 +23,12 @@ pub(crate) enum Format {
 
 /// Starts logging, at this level unless somebody asks for another.
 pub(crate) fn start(global: &Global, level: LevelFilter) -> Result<(), Failure> {
-    let asked = global.log.as_deref().unwrap_or_default();
-    let filter = EnvFilter::builder()
-        .with_default_directive(level.into())
-        .parse(asked)
-        .map_err(|failure| Failure::input(format!("`{asked}` is not a log filter: {failure}")))?;
+    let filter = match global.log.as_deref().map(str::trim) {
+        None | Some("") => Targets::new().with_default(level),
+        Some(asked) => asked.parse().map_err(|failure| {
+            Failure::input(format!("`{asked}` is not a log filter: {failure}"))
+        })?,
+    };
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     let lines = match global.log_format {
         Format::Pretty => {

@@ -252,7 +252,8 @@ whose team a person named, it says what is right or wrong; of any other mail, on
 }
 
 /// Runs the command and says how it went.
-pub(crate) fn run() -> ExitCode {
+#[must_use]
+pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let level = match cli.command {
         Command::Serve(_) => LevelFilter::INFO,

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
+use crate::diagnostic::Diagnostic;
+use crate::rim::terminal;
 use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Row, Table, TableStyle};
 use indicatif::{ProgressBar, ProgressStyle};
-use postroom::diagnostic::Diagnostic;
-use postroom::rim::terminal;
 use serde::Serialize;
 
 use super::Failure;

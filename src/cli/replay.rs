@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use postroom::classify::Scratch;
-use postroom::dictionary::{Dictionaries, Version};
-use postroom::pipeline::replay;
-use postroom::rim::ledger::Pages;
-use postroom::route::Policy;
-use postroom::seams::{Store, StoreError, TicketDetail, TicketFilter, TicketId};
+use crate::classify::Scratch;
+use crate::dictionary::{Dictionaries, Version};
+use crate::pipeline::replay;
+use crate::rim::ledger::Pages;
+use crate::route::Policy;
+use crate::seams::{Store, StoreError, TicketDetail, TicketFilter, TicketId};
 
 use super::Failure;
 use super::output::{count, text};

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use crate::config::Config;
+use crate::diagnostic::Diagnostic;
+use crate::serve::{ServeError, Service, rules};
 use clap::Args;
-use postroom::config::Config;
-use postroom::diagnostic::Diagnostic;
-use postroom::serve::{ServeError, Service, rules};
 use sd_notify::NotifyState;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use postroom::directory::{Party, Rung};
-use postroom::mail::trust::{Doubt, Method, Trust, TrustPolicy, TrustVerdict};
-use postroom::route::Signs;
-use postroom::route::follow::{Outcome, Thread, Tie};
+use crate::directory::{Party, Rung};
+use crate::mail::trust::{Doubt, Method, Trust, TrustPolicy, TrustVerdict};
+use crate::route::Signs;
+use crate::route::follow::{Outcome, Thread, Tie};
 
 /// The signs, a line each.
 pub(super) fn lines(party: &Party, signs: &Signs) -> String {

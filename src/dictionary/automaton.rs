@@ -9,12 +9,13 @@
 //!
 //! It knows codes and numbers of lines; it knows nothing of words or points.
 
+use std::cmp::Reverse;
+
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
-use super::lines::Lines;
 use super::quick::{FACTOR, QuickMap};
 use super::rule::Alternative;
-use super::uses::{Index, IndexBuilder};
+use super::uses::IndexBuilder;
 
 /// What a phrase is a match for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -185,6 +186,18 @@ impl Wants {
         }
     }
 
+    /// Adds what others want: their lines are numbered on from `lines`, their handles from `handles`.
+    pub(crate) fn append(&mut self, other: Self, lines: u32, handles: u32) {
+        self.all.extend(other.all.into_iter().map(|want| Want { line: lines + want.line, ..want }));
+        self.pieces.extend(other.pieces);
+        self.words.extend(other.words.into_iter().map(|handle| handles + handle));
+    }
+
+    /// The words of all lines: their handles, or their codes when these are known.
+    pub(crate) fn words(&self) -> &[u32] {
+        &self.words
+    }
+
     /// Puts codes in the place of handles; `codes` has the code of each handle.
     pub(crate) fn encode(&mut self, codes: &[u32]) {
         for word in &mut self.words {
@@ -216,57 +229,73 @@ pub(crate) enum Step {
     Gap,
 }
 
-/// Builds the automaton and the index of single words.
-pub(crate) fn build(
-    wants: &Wants,
-    lines: &Lines,
-    last_code: u32,
-) -> Result<(Automaton, Index), aho_corasick::BuildError> {
-    let mut builder = Builder::default();
-    for wanted in wants.iter() {
-        builder.add(&wanted);
-    }
-    let mut automaton = Automaton {
-        search: None,
-        width: if last_code > u32::from(u16::MAX) { 3 } else { 2 },
-        phrases: Vec::with_capacity(builder.phrases.len()),
-        targets: Vec::with_capacity(builder.targets.len()),
-        pairs: Pairs::default(),
-        chains: builder.chains,
-    };
-    let mut index = builder.index;
-    let mut pairs = Vec::new();
-    // A stable sort leaves the targets of a phrase in the order of the lines.
-    builder.targets.sort_by_key(|(phrase, _)| *phrase);
-    builder.targets.dedup();
-    let mut targets = builder.targets.iter().peekable();
-    let mut bytes = Vec::new();
-    let mut ends = Vec::with_capacity(builder.phrases.len());
-    for (number, phrase) in builder.phrases.iter().enumerate() {
-        for code in *phrase {
-            automaton.write(*code, &mut bytes);
+/// The phrases of all lines, ready to be built into an automaton.
+pub(crate) struct Phrases {
+    /// All but the search.
+    automaton: Automaton,
+    /// What each phrase is to the search, one behind the other, and where each ends.
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Phrases {
+    /// Gathers the phrases of all lines, and what each word is used for.
+    pub(crate) fn gather(wants: &Wants, last_code: u32) -> (Self, IndexBuilder) {
+        let mut builder = Builder::default();
+        for wanted in wants.iter() {
+            builder.add(&wanted);
         }
-        index.phrase(phrase);
-        ends.push(bytes.len());
-        pairs.extend(phrase.iter().copied().zip(phrase.iter().copied().skip(1)));
-        let from = u32::try_from(automaton.targets.len()).unwrap_or(u32::MAX);
-        automaton.phrases.push((u32::try_from(phrase.len()).unwrap_or(u32::MAX), from));
-        while let Some((_, target)) = targets.next_if(|(phrase, _)| *phrase == number) {
-            automaton.targets.push(*target);
+        builder.sort();
+        let mut automaton = Automaton {
+            search: None,
+            width: if last_code > u32::from(u16::MAX) { 3 } else { 2 },
+            phrases: Vec::with_capacity(builder.phrases.len()),
+            targets: Vec::with_capacity(builder.targets.len()),
+            pairs: Pairs::default(),
+            chains: builder.chains,
+        };
+        let mut index = builder.index;
+        let mut pairs = Vec::new();
+        let mut targets = builder.targets.iter().peekable();
+        let mut bytes = Vec::new();
+        let mut ends = Vec::with_capacity(builder.phrases.len());
+        for (number, phrase) in builder.phrases.iter().enumerate() {
+            for code in *phrase {
+                automaton.write(*code, &mut bytes);
+            }
+            index.phrase(phrase);
+            ends.push(bytes.len());
+            pairs.extend(phrase.iter().copied().zip(phrase.iter().copied().skip(1)));
+            let from = u32::try_from(automaton.targets.len()).unwrap_or(u32::MAX);
+            automaton.phrases.push((u32::try_from(phrase.len()).unwrap_or(u32::MAX), from));
+            while let Some((_, target)) = targets.next_if(|(phrase, _)| *phrase == number) {
+                automaton.targets.push(*target);
+            }
         }
+        if !pairs.is_empty() {
+            automaton.pairs = Pairs::of(&pairs);
+        }
+        (Self { automaton, bytes, ends }, index)
     }
-    if !ends.is_empty() {
-        automaton.pairs = Pairs::of(&pairs);
-        let begins = std::iter::once(0).chain(ends.iter().copied());
-        let patterns = begins.zip(&ends).map(|(from, to)| bytes.get(from..*to).unwrap_or_default());
-        let search = AhoCorasick::builder()
-            .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::ContiguousNFA))
-            .prefilter(false)
-            .build(patterns)?;
-        automaton.search = Some(search);
+
+    /// Builds the automaton.
+    pub(crate) fn build(self) -> Result<Automaton, aho_corasick::BuildError> {
+        let Self { mut automaton, bytes, ends } = self;
+        if !ends.is_empty() {
+            let begins = std::iter::once(0).chain(ends.iter().copied());
+            let patterns =
+                begins.zip(&ends).map(|(from, to)| bytes.get(from..*to).unwrap_or_default());
+            let search = AhoCorasick::builder()
+                .match_kind(MatchKind::Standard)
+                .kind(Some(AhoCorasickKind::ContiguousNFA))
+                .prefilter(false)
+                // What begins a word is a table, what it goes on with is few enough for a list.
+                .dense_depth(2)
+                .build(patterns)?;
+            automaton.search = Some(search);
+        }
+        Ok(automaton)
     }
-    Ok((automaton, index.finish(last_code, lines)))
 }
 
 /// What all lines want, sorted into single words and phrases.
@@ -311,5 +340,31 @@ impl<'a> Builder<'a> {
             self.phrases.len() - 1
         });
         self.targets.push((number, target));
+    }
+
+    /// Numbers the phrases by their words, highest first: what the search already has of a phrase it
+    /// then finds at once, at the beginning of a list, and builds in half the time.
+    fn sort(&mut self) {
+        let begin = |phrase: &[u32]| match phrase {
+            [one, next, ..] => u64::from(*one) << 32 | u64::from(*next),
+            _ => 0,
+        };
+        let phrases = std::mem::take(&mut self.phrases);
+        let mut order: Vec<(u64, usize)> =
+            phrases.iter().enumerate().map(|(number, phrase)| (begin(phrase), number)).collect();
+        order.sort_unstable_by_key(|place| Reverse(*place));
+        let mut numbers = vec![0; phrases.len()];
+        for (number, (_, before)) in order.iter().enumerate() {
+            self.phrases.extend(phrases.get(*before));
+            if let Some(place) = numbers.get_mut(*before) {
+                *place = number;
+            }
+        }
+        for (phrase, _) in &mut self.targets {
+            *phrase = numbers.get(*phrase).copied().unwrap_or_default();
+        }
+        // A stable sort leaves the targets of a phrase in the order of the lines.
+        self.targets.sort_by_key(|(phrase, _)| *phrase);
+        self.targets.dedup();
     }
 }

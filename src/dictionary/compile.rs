@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::automaton::{self, Automaton, Piece, Wants};
+use super::automaton::{Automaton, Phrases, Piece, Wants};
 use super::calibration::Calibration;
 use super::format::{self, TeamFile};
 use super::lines::{Line, Lines};
@@ -21,6 +21,7 @@ use super::uses::Index;
 use super::vocabulary::{Vocabulary, VocabularyBuilder};
 use super::{TeamId, Version, examples};
 use crate::diagnostic::Diagnostic;
+use crate::workers::{both, each};
 
 /// The dictionaries of all teams, ready to classify with.
 pub struct Dictionaries {
@@ -47,6 +48,7 @@ impl Dictionaries {
         let mut found = Vec::new();
         let mut teams = Vec::new();
         let mut calibration = Calibration::default();
+        let mut sources = Vec::new();
         for (name, text) in files {
             if name == Calibration::FILE {
                 match Calibration::parse(name, text) {
@@ -54,13 +56,17 @@ impl Dictionaries {
                     Err(error) => found.push(error),
                 }
             } else if Path::new(name).extension().is_some_and(|end| end == "dict") {
-                let (team, findings) = format::parse(name, text);
-                teams.extend(team);
-                found.extend(findings);
+                sources.push((name, text));
             } else {
                 let message = "the file is not read: a dictionary's name ends in `.dict`";
                 found.push(Diagnostic::error(name, "unknown-file", message).warning());
             }
+        }
+        let read =
+            |number: usize| sources.get(number).map(|(name, text)| format::parse(name, text));
+        for (team, findings) in each(sources.len(), read).into_iter().flatten() {
+            teams.extend(team);
+            found.extend(findings);
         }
         check_teams(&teams, &calibration, &mut found);
         if teams.iter().all(|team| team.team.as_str() != TeamId::OTHER) {
@@ -168,26 +174,21 @@ fn compile(
     version: Version,
     found: &mut Vec<Diagnostic>,
 ) -> Option<Dictionaries> {
-    let mut lines = Lines::default();
-    for team in &teams {
-        lines.add_team(&team.team, &team.file);
-        for (_, rule) in team.rules() {
-            lines.add(Line {
-                number: rule.line,
-                term: rule.term.as_str().into(),
-                points: rule.points,
-                subject_only: rule.subject_only,
-            });
-        }
-    }
     let mut vocabulary = VocabularyBuilder::default();
     let mut wants = sought::wants(&teams, &mut vocabulary);
-    let (vocabulary, codes) = vocabulary.finish();
+    let (vocabulary, codes) = vocabulary.finish(wants.words());
     wants.encode(&codes);
-    find_repeats(&teams, &wants, found);
-    match automaton::build(&wants, &lines, vocabulary.last_code) {
-        Ok((automaton, index)) => {
-            let lines = Arc::new(lines);
+    let (phrases, index) = Phrases::gather(&wants, vocabulary.last_code);
+    // The search takes longest to build: all that can be done beside it is.
+    let beside = || {
+        let lines = number(&teams);
+        let index = index.finish(vocabulary.last_code, &lines);
+        (Arc::new(lines), index, find_repeats(&teams, &wants))
+    };
+    let (automaton, (lines, index, repeats)) = both(|| phrases.build(), beside);
+    found.extend(repeats);
+    match automaton {
+        Ok(automaton) => {
             let files = teams;
             Some(Dictionaries { version, files, lines, vocabulary, index, automaton, calibration })
         }
@@ -199,8 +200,26 @@ fn compile(
     }
 }
 
+/// The lines of all teams, numbered.
+fn number(teams: &[TeamFile]) -> Lines {
+    let mut lines = Lines::default();
+    for team in teams {
+        lines.add_team(&team.team, &team.file);
+        for (_, rule) in team.rules() {
+            lines.add(Line {
+                number: rule.line,
+                term: rule.term.as_str().into(),
+                points: rule.points,
+                subject_only: rule.subject_only,
+            });
+        }
+    }
+    lines
+}
+
 /// Warns of lines of one file that find the same words.
-fn find_repeats(teams: &[TeamFile], wants: &Wants, found: &mut Vec<Diagnostic>) {
+fn find_repeats(teams: &[TeamFile], wants: &Wants) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
     let mut wanted = wants.iter();
     for team in teams {
         // What an alternative looks for, and whether only in the subject.
@@ -222,4 +241,5 @@ fn find_repeats(teams: &[TeamFile], wants: &Wants, found: &mut Vec<Diagnostic>) 
             }
         }
     }
+    found
 }

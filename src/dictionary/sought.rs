@@ -9,6 +9,7 @@ use super::language::Language;
 use super::rule::{Alternative, Element, Star};
 use super::vocabulary::VocabularyBuilder;
 use super::words::{each_word, words};
+use crate::workers::{cores, each};
 
 /// What the lines of some files look for. Lines have the numbers that they have in the
 /// dictionaries made of the files.
@@ -25,7 +26,7 @@ impl Sought {
     pub(crate) fn of(files: &[TeamFile]) -> Self {
         let mut vocabulary = VocabularyBuilder::default();
         let mut wants = wants(files, &mut vocabulary);
-        let (_, codes) = vocabulary.finish();
+        let (_, codes) = vocabulary.finish(wants.words());
         wants.encode(&codes);
         Self { all: wants.iter().map(|wanted| (wanted.line, key(&wanted))).collect() }
     }
@@ -37,17 +38,58 @@ impl Sought {
 }
 
 /// What every line looks for, in the order of the lines' numbers.
+///
+/// Most of the time goes into word forms, so each core finds those of some files.
 pub(super) fn wants<'a>(files: &'a [TeamFile], vocabulary: &mut VocabularyBuilder<'a>) -> Wants {
+    wants_in(&shares(files, cores()), vocabulary)
+}
+
+fn wants_in<'a>(shares: &[&'a [TeamFile]], vocabulary: &mut VocabularyBuilder<'a>) -> Wants {
     let mut wants = Wants::default();
-    let rules = files.iter().flat_map(TeamFile::rules);
-    for (line, (section, rule)) in (0..).zip(rules) {
-        let is_all = rule.alternatives.len() == 1 && !rule.subject_only;
-        for alternative in &rule.alternatives {
-            wants.begin(line, is_all);
-            want(vocabulary, section.language, alternative, &mut wants);
-        }
+    let mut lines = 0;
+    for own in each(shares.len(), |number| shares.get(number).map(|files| Own::of(files))) {
+        let Some(own) = own else { continue };
+        let handles = vocabulary.absorb(own.vocabulary);
+        wants.append(own.wants, lines, handles);
+        lines += own.lines;
     }
     wants
+}
+
+/// Cuts files into at most `count` rows of about as many lines.
+fn shares(files: &[TeamFile], count: usize) -> Vec<&[TeamFile]> {
+    let all: usize = files.iter().map(|file| file.rules().count()).sum();
+    let mut seen = 0;
+    let mut row = 0;
+    let rows = files.chunk_by(|file, _| {
+        seen += file.rules().count();
+        let before = std::mem::replace(&mut row, seen * count / (all + 1));
+        before == row
+    });
+    rows.collect()
+}
+
+/// What the lines of some files look for; they are numbered from 0.
+struct Own<'a> {
+    wants: Wants,
+    vocabulary: VocabularyBuilder<'a>,
+    lines: u32,
+}
+
+impl<'a> Own<'a> {
+    fn of(files: &'a [TeamFile]) -> Self {
+        let mut own =
+            Self { wants: Wants::default(), vocabulary: VocabularyBuilder::default(), lines: 0 };
+        for (section, rule) in files.iter().flat_map(TeamFile::rules) {
+            let is_all = rule.alternatives.len() == 1 && !rule.subject_only;
+            for alternative in &rule.alternatives {
+                own.wants.begin(own.lines, is_all);
+                want(&mut own.vocabulary, section.language, alternative, &mut own.wants);
+            }
+            own.lines += 1;
+        }
+        own
+    }
 }
 
 /// Adds what an alternative looks for, as handles of the vocabulary.
@@ -98,4 +140,44 @@ fn key(wanted: &Wanted<'_>) -> Key {
         key.extend(words.by_ref().take(piece.words));
     }
     key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dictionary::format::parse;
+
+    #[test]
+    fn what_is_the_same_word_is_so_in_however_many_shares() {
+        let files: Vec<TeamFile> = [
+            "team a\n[terms]\ncalls dropping\nlines ~ drop\n[terms de]\nStraße\nMuller\n=DNS\n",
+            "team b\n[terms]\ncall dropped\nbackup*\n[terms de]\nMüller\nStrasse\n",
+            "team c\n[terms]\nline ~ drops\nbackup*\n=DNS\n[terms de]\nMueller\n",
+            "team d\n[terms]\ndrop\n[terms de]\nStrassen\n",
+        ]
+        .iter()
+        .map(|text| parse("x.dict", text).0.unwrap())
+        .collect();
+        // For each alternative the first one that looks for the same, and its line.
+        let classes = |count| {
+            let shares = shares(&files, count);
+            assert!((1..=count).contains(&shares.len()), "{count}");
+            assert_eq!(shares.concat(), files, "{count}");
+            let mut vocabulary = VocabularyBuilder::default();
+            let mut wants = wants_in(&shares, &mut vocabulary);
+            let (_, codes) = vocabulary.finish(wants.words());
+            wants.encode(&codes);
+            let keys: Vec<Key> = wants.iter().map(|wanted| key(&wanted)).collect();
+            let first = |key| keys.iter().position(|known| known == key).unwrap();
+            let firsts: Vec<usize> = keys.iter().map(first).collect();
+            let lines: Vec<u32> = wants.iter().map(|wanted| wanted.line).collect();
+            (firsts, lines)
+        };
+        let (firsts, lines) = classes(1);
+        assert_eq!(firsts, [0, 1, 2, 3, 4, 0, 6, 3, 2, 1, 6, 4, 3, 13, 2]);
+        assert_eq!(lines, (0..15).collect::<Vec<_>>());
+        for count in 2..6 {
+            assert_eq!(classes(count), (firsts.clone(), lines.clone()), "{count} shares");
+        }
+    }
 }

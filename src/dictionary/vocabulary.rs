@@ -8,7 +8,10 @@
 //! It knows words and languages; it knows nothing of lines, points or mails.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
 
 use super::language::{Beginning, Beginnings, Language, Stems};
 use super::quick::QuickMap;
@@ -139,14 +142,16 @@ struct FormsBuilder<'a> {
     seen: QuickMap<Cow<'a, str>, u32>,
 }
 
+impl FormsBuilder<'_> {
+    fn of(language: Language) -> Self {
+        Self { stems: Stems::of(language), stemmed: QuickMap::default(), seen: QuickMap::default() }
+    }
+}
+
 impl<'a> VocabularyBuilder<'a> {
     /// The handle of a word in any of its forms.
     pub(crate) fn word(&mut self, language: Language, folded: Cow<'a, str>) -> u32 {
-        let forms = self.languages.entry(language).or_insert_with(|| FormsBuilder {
-            stems: Stems::of(language),
-            stemmed: QuickMap::default(),
-            seen: QuickMap::default(),
-        });
+        let forms = self.languages.entry(language).or_insert_with(|| FormsBuilder::of(language));
         if let Some(&handle) = forms.seen.get(&folded) {
             return handle;
         }
@@ -181,21 +186,46 @@ impl<'a> VocabularyBuilder<'a> {
         *self.open.entry((star, folded.to_owned())).or_insert_with(|| new_handle(same))
     }
 
-    /// The vocabulary, and for each handle its code.
-    pub(crate) fn finish(mut self) -> (Vocabulary, Vec<u32>) {
-        let mut codes = vec![0; self.same.len()];
+    /// Takes over the words of another builder. Its handles, plus the number that comes back, are
+    /// handles here.
+    pub(crate) fn absorb(&mut self, other: Self) -> u32 {
+        let base = u32::try_from(self.same.len()).unwrap_or(u32::MAX);
+        self.same.extend(other.same.into_iter().map(|handle| base + handle));
+        for (language, theirs) in other.languages {
+            let ours = self.languages.entry(language).or_insert_with(|| FormsBuilder::of(language));
+            take_over(&mut ours.stemmed, theirs.stemmed, base, &mut self.same);
+        }
+        take_over(&mut self.exact, other.exact, base, &mut self.same);
+        take_over(&mut self.open, other.open, base, &mut self.same);
+        base
+    }
+
+    /// The vocabulary, and for each handle its code. Words that are `used` more often have lower
+    /// codes, so that tables have together what is read together.
+    pub(crate) fn finish(mut self, used: &[u32]) -> (Vocabulary, Vec<u32>) {
+        let handles = u32::try_from(self.same.len()).unwrap_or(u32::MAX);
+        let firsts: Vec<u32> = (0..handles).map(|h| first_of(&mut self.same, h)).collect();
+        let mut counted: Vec<(u32, u32)> = (0..handles).map(|handle| (0, handle)).collect();
+        for handle in used {
+            let first =
+                firsts.get(*handle as usize).and_then(|&first| counted.get_mut(first as usize));
+            if let Some((times, _)) = first {
+                *times += 1;
+            }
+        }
+        counted.retain(|(_, handle)| firsts.get(*handle as usize) == Some(handle));
+        counted.sort_by_key(|(times, _)| Reverse(*times));
+        let mut codes = vec![0; firsts.len()];
         let mut last_code = 0;
-        for handle in 0..u32::try_from(self.same.len()).unwrap_or(u32::MAX) {
-            let first = first_of(&mut self.same, handle);
-            // The first of the same words is the lowest, so it has its code by now.
-            let code = match codes.get(first as usize) {
-                Some(&code) if code > 0 => code,
-                _ => {
-                    last_code += 1;
-                    last_code
-                }
-            };
-            if let Some(place) = codes.get_mut(handle as usize) {
+        for (_, first) in counted {
+            last_code += 1;
+            if let Some(code) = codes.get_mut(first as usize) {
+                *code = last_code;
+            }
+        }
+        for (handle, first) in firsts.iter().enumerate() {
+            let code = codes.get(*first as usize).copied().unwrap_or_default();
+            if let Some(place) = codes.get_mut(handle) {
                 *place = code;
             }
         }
@@ -228,6 +258,25 @@ impl<'a> VocabularyBuilder<'a> {
             }
         }
         (vocabulary, codes)
+    }
+}
+
+/// Adds words of another builder, whose handles begin at `base`; what both have becomes one word.
+fn take_over<K: Eq + Hash>(
+    ours: &mut QuickMap<K, u32>,
+    theirs: QuickMap<K, u32>,
+    base: u32,
+    same: &mut [u32],
+) {
+    ours.reserve(theirs.len());
+    #[allow(clippy::iter_over_hash_type, reason = "the same words become one in any order")]
+    for (word, handle) in theirs {
+        match ours.entry(word) {
+            Entry::Occupied(known) => join(same, *known.get(), base + handle),
+            Entry::Vacant(place) => {
+                place.insert(base + handle);
+            }
+        }
     }
 }
 

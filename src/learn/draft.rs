@@ -21,9 +21,9 @@ use super::scale::{points, whole};
 use super::select::{Choice, Chosen, choose};
 use super::share::Share;
 use super::terms::Terms;
-use super::workers::each;
 use crate::dictionary::format::POINTS;
 use crate::dictionary::{Calibration, Language, TeamId};
+use crate::workers::each;
 
 /// What is wished of the dictionaries.
 #[derive(Debug, Clone, Copy)]

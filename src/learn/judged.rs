@@ -4,10 +4,10 @@
 //! verdicts; it makes no tables.
 
 use super::labelled::Labelled;
-use super::workers::each;
 use crate::classify::{Scratch, Verdict, classify};
 use crate::dictionary::{Dictionaries, TeamId};
 use crate::route::{Policy, Target, by_words};
+use crate::workers::each;
 
 /// What became of one labelled mail.
 #[derive(Debug, Clone, PartialEq)]

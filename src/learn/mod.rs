@@ -26,7 +26,6 @@ mod terms;
 mod fit;
 mod select;
 mod scale;
-mod workers;
 pub mod draft;
 mod standing;
 pub mod patch;

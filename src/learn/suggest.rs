@@ -27,10 +27,10 @@ use super::scale::{Scale, Sums, points, whole};
 use super::select::{Choice, Chosen, choose, promising};
 use super::standing::Standing;
 use super::terms::Terms;
-use super::workers::each;
 use crate::diagnostic::Diagnostic;
 use crate::dictionary::format::TeamFile;
 use crate::dictionary::{Dictionaries, Language, TeamId};
+use crate::workers::each;
 
 /// What is wished of the suggestions.
 #[derive(Debug, Clone, Copy)]

@@ -14,13 +14,13 @@ use std::collections::BTreeMap;
 
 use super::labelled::Labelled;
 use super::matrix::Matrix;
-use super::workers::{cores, each};
 use crate::classify::{length_factor, strength, weight};
 use crate::dictionary::Language;
 use crate::dictionary::quick::QuickMap;
 use crate::dictionary::vocabulary::VocabularyBuilder;
 use crate::dictionary::words::words;
 use crate::mail::{Text, TextPlace};
+use crate::workers::{cores, each};
 
 /// Tried from ½ to 1½ on four corpora: above 1 the same lines cover more mail.
 const RARITY_POWER: f64 = 1.5;
@@ -249,7 +249,7 @@ impl Reader {
 
     /// All words were seen: handles become codes.
     fn settle(&mut self) {
-        let (vocabulary, codes) = std::mem::take(&mut self.vocabulary).finish();
+        let (vocabulary, codes) = std::mem::take(&mut self.vocabulary).finish(&[]);
         let length = vocabulary.last_code as usize + 1;
         self.written = vec![(0, 0); length];
         self.with_forms = vec![false; length];

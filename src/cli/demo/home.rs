@@ -5,11 +5,11 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
+use crate::assist::rota::Week;
+use crate::rim::clock::SystemClock;
+use crate::seams::Clock;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use postroom::assist::rota::Week;
-use postroom::rim::clock::SystemClock;
-use postroom::seams::Clock;
 use tempfile::TempDir;
 
 use crate::cli::Failure;

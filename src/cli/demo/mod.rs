@@ -9,10 +9,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::rim;
+use crate::seams::{Store, TicketId};
+use crate::serve::Service;
 use clap::Args;
-use postroom::rim;
-use postroom::seams::{Store, TicketId};
-use postroom::serve::Service;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 

@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::classify::Hit;
+use crate::directory::{Party, Rung, Skipped};
+use crate::mail::EmailAddress;
+use crate::route::{Reason, Target};
+use crate::seams::{Evidence, Store, Ticket, TicketDetail, TicketFilter, TicketId};
 use jiff::tz::TimeZone;
-use postroom::classify::Hit;
-use postroom::directory::{Party, Rung, Skipped};
-use postroom::mail::EmailAddress;
-use postroom::route::{Reason, Target};
-use postroom::seams::{Evidence, Store, Ticket, TicketDetail, TicketFilter, TicketId};
 
 use super::home::{Home, program};
 use crate::cli::output::{row, short, table as new_table, text};

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use postroom::diagnostic::Diagnostic;
+use crate::diagnostic::Diagnostic;
 use serde_json::{Value, json};
 
 /// The findings as one SARIF log.

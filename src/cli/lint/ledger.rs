@@ -3,15 +3,15 @@
 //! A ticket is looked at, counted and forgotten, so that a ledger of any size takes the same memory.
 //! Its evidence is of the dictionaries of its time: a line is followed by its file and its term.
 
+use crate::classify::Scratch;
+use crate::diagnostic::Diagnostic;
+use crate::dictionary::{Dictionaries, TeamId};
+use crate::learn::counts::{Counts, LinesNow};
+use crate::lint::{Sample, Written, aging, measured};
+use crate::rim::clock::SystemClock;
+use crate::route::{Policy, Reason, Target};
+use crate::seams::{Clock, Store, Ticket, TicketDetail, TicketFilter};
 use jiff::{SignedDuration, Timestamp};
-use postroom::classify::Scratch;
-use postroom::diagnostic::Diagnostic;
-use postroom::dictionary::{Dictionaries, TeamId};
-use postroom::learn::counts::{Counts, LinesNow};
-use postroom::lint::{Sample, Written, aging, measured};
-use postroom::rim::clock::SystemClock;
-use postroom::route::{Policy, Reason, Target};
-use postroom::seams::{Clock, Store, Ticket, TicketDetail, TicketFilter};
 
 use super::super::Failure;
 use super::super::output::{count, progress};

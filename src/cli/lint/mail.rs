@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use postroom::classify::Scratch;
-use postroom::diagnostic::Diagnostic;
-use postroom::dictionary::Dictionaries;
-use postroom::learn::Labelled;
-use postroom::learn::counts::Counts;
-use postroom::learn::health::judge_with_lines;
-use postroom::lint::{Sample, Written, measured};
-use postroom::rim::archive;
-use postroom::route::Policy;
+use crate::classify::Scratch;
+use crate::diagnostic::Diagnostic;
+use crate::dictionary::Dictionaries;
+use crate::learn::Labelled;
+use crate::learn::counts::Counts;
+use crate::learn::health::judge_with_lines;
+use crate::lint::{Sample, Written, measured};
+use crate::rim::archive;
+use crate::route::Policy;
 
 use super::super::labelled::read_files;
 use super::super::moment::Judge;

@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::diagnostic::Diagnostic;
+use crate::dictionary::Dictionaries;
+use crate::lint;
+use crate::rim::terminal;
+use crate::rim::watch::read_dictionaries;
 use clap::{Args, ValueEnum};
-use postroom::diagnostic::Diagnostic;
-use postroom::dictionary::Dictionaries;
-use postroom::lint;
-use postroom::rim::terminal;
-use postroom::rim::watch::read_dictionaries;
 
 use super::output::{drawn, json_line, text};
 use super::{Failure, Global, output};

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use crate::dictionary::Dictionaries;
+use crate::learn::draft::{self, Wish, draft};
 use clap::Args;
-use postroom::dictionary::Dictionaries;
-use postroom::learn::draft::{self, Wish, draft};
 
 use super::super::labelled::read_mail;
 use super::super::output::{count, json_line, progress, text};

@@ -6,8 +6,8 @@ mod show;
 
 use std::path::PathBuf;
 
+use crate::dictionary::Language;
 use clap::Args;
-use postroom::dictionary::Language;
 
 use super::{Failure, Global};
 

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
+use crate::dictionary::{Dictionaries, TeamId};
+use crate::learn::Labelled;
+use crate::learn::patch::{Edit, apply};
+use crate::learn::suggest::{Suggestions, Wish, suggest};
+use crate::rim::archive;
 use clap::Args;
-use postroom::dictionary::{Dictionaries, TeamId};
-use postroom::learn::Labelled;
-use postroom::learn::patch::{Edit, apply};
-use postroom::learn::suggest::{Suggestions, Wish, suggest};
-use postroom::rim::archive;
 
 use super::super::labelled::read_mail;
 use super::super::output::{count, drawn, json_line, progress, text};

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use postroom::dictionary::TeamId;
-use postroom::learn::effect::Alone;
-use postroom::learn::patch::Edit;
-use postroom::learn::share::Share;
-use postroom::learn::suggest::{FEW, Suggestion, Suggestions};
+use crate::dictionary::TeamId;
+use crate::learn::effect::Alone;
+use crate::learn::patch::Edit;
+use crate::learn::share::Share;
+use crate::learn::suggest::{FEW, Suggestion, Suggestions};
 use similar::TextDiff;
 
 use super::super::output::count;

@@ -6,16 +6,16 @@ mod show;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use crate::dictionary::{Dictionaries, Version};
+use crate::directory::Present;
+use crate::learn::what_if::{Bound, Broken, Limits, Past, Versions, WhatIf, what_if};
+use crate::pipeline::{Arrival, identified};
+use crate::rim::clock::SystemClock;
+use crate::rim::ledger::past;
+use crate::rim::watch::read_dictionaries;
+use crate::rim::{archive, revision};
+use crate::seams::Clock;
 use clap::Args;
-use postroom::dictionary::{Dictionaries, Version};
-use postroom::directory::Present;
-use postroom::learn::what_if::{Bound, Broken, Limits, Past, Versions, WhatIf, what_if};
-use postroom::pipeline::{Arrival, identified};
-use postroom::rim::clock::SystemClock;
-use postroom::rim::ledger::past;
-use postroom::rim::watch::read_dictionaries;
-use postroom::rim::{archive, revision};
-use postroom::seams::Clock;
 use serde::Serialize;
 
 use super::labelled::read_files;

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use postroom::learn::share::Share;
-use postroom::learn::what_if::{Measured, Move, PRECISION, Standing, WhatIf};
-use postroom::route::Target;
+use crate::learn::share::Share;
+use crate::learn::what_if::{Measured, Move, PRECISION, Standing, WhatIf};
+use crate::route::Target;
 
 use super::super::output::{count, row, short, table};
 use super::Report;
@@ -132,7 +132,7 @@ pub(super) fn standing(moved: &Move) -> String {
 /// The lines that made a move, as they are said.
 pub(super) fn because(found: &WhatIf, moved: &Move) -> String {
     let lines = moved.edits.iter().filter_map(|place| found.edits.get(*place));
-    lines.map(postroom::learn::what_if::Edit::said).collect::<Vec<_>>().join(", ")
+    lines.map(crate::learn::what_if::Edit::said).collect::<Vec<_>>().join(", ")
 }
 
 /// What is measured, with both versions, and by how many points it changes.

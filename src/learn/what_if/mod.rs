@@ -15,12 +15,12 @@ use super::judged::Judged;
 use super::labelled::Labelled;
 use super::measure::coverage_at;
 use super::share::Share;
-use super::workers::each;
 use crate::classify::Scratch;
 use crate::dictionary::{Dictionaries, TeamId};
 use crate::directory::{NoMatch, Party};
 use crate::mail::parse;
 use crate::route::{Decision, Identified, Policy, Ruling, Signs, Target, rule};
+use crate::workers::each;
 
 use edits::Edits;
 pub use edits::{Edit, Part};

@@ -1,7 +1,8 @@
 //! The same work for each team, on all cores.
 //!
-//! The core spawns nothing, with this exception: fitting is arithmetic for seconds at a time, each
-//! team's apart from the others', and its result is the same however many threads there are.
+//! The core spawns nothing, with this exception: fitting is arithmetic for seconds at a time, and
+//! dictionaries of a hundred thousand lines are read while people wait for their edit. Each team's
+//! share is apart from the others', and the result is the same however many threads there are.
 
 use std::num::NonZero;
 use std::sync::Mutex;
@@ -34,4 +35,17 @@ pub(crate) fn each<T: Send + Default>(count: usize, work: impl Fn(usize) -> T + 
         }
     });
     done.into_iter().map(|place| place.into_inner().unwrap_or_default()).collect()
+}
+
+/// Both, at the same time.
+pub(crate) fn both<A, B: Send>(
+    one: impl FnOnce() -> A,
+    other: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    thread::scope(|scope| {
+        let other = scope.spawn(other);
+        let one = one();
+        // A panic goes on as if there were one thread.
+        (one, other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
 }
