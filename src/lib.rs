@@ -15,8 +15,8 @@
 //!
 //! The modules stand in the order in which a mail meets them. Everything down to [`lint`] is
 //! the core: it does no I/O, reads no clock and knows no tokio, SQL or HTTP. [`seams`] has the
-//! traits at which the core meets the world; [`rim`] has what stands behind them. A test in
-//! `tests/` keeps the direction.
+//! traits at which the core meets the world; [`rim`] has what stands behind them, and [`cli`] the
+//! commands. A test in `tests/` keeps the direction.
 
 pub mod diagnostic;
 pub mod mail;

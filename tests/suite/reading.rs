@@ -228,4 +228,10 @@ fn mails_without_a_known_field_are_told_apart() {
             assert_ne!(key(mail), key(other), "{mail:?} and {other:?}");
         }
     }
+    // Two reports of one second, whose pages begin alike.
+    let report = |number| format!("From: a@b.example\n\n{}{number}", "line ".repeat(10_000));
+    assert_ne!(key(&report(1)), key(&report(2)));
+    let named = |text: &str| format!("Message-ID: <1@b.example>\n\n{text}");
+    assert_eq!(key(&named("one")), key(&named("one")));
+    assert_ne!(key(&named("one")), key(&named("two")));
 }

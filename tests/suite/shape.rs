@@ -38,7 +38,14 @@ fn lines_with(path: &Path, words: &[&str]) -> Vec<String> {
 #[test]
 fn dependencies_point_from_the_rim_to_the_core() {
     let world = ["tokio::", "sqlx::", "axum::", "reqwest::", "async_imap::", "std::fs", "std::net"];
-    let rim = ["crate::rim", "crate::serve", "crate::pipeline", "crate::config", "crate::seams"];
+    let rim = [
+        "crate::cli",
+        "crate::rim",
+        "crate::serve",
+        "crate::pipeline",
+        "crate::config",
+        "crate::seams",
+    ];
     let core = [
         "diagnostic.rs",
         "mail",
@@ -52,11 +59,12 @@ fn dependencies_point_from_the_rim_to_the_core() {
         "lint",
     ];
     // (what may not be reached for, from where)
-    let rules: [(&[&str], &[&str]); 4] = [
+    let rules: [(&[&str], &[&str]); 5] = [
         (&world, &core),
         (&rim, &core),
-        (&["crate::rim", "crate::serve"], &["seams", "pipeline.rs", "config"]),
-        (&["crate::serve"], &["rim"]),
+        (&["crate::cli", "crate::rim", "crate::serve"], &["seams", "pipeline.rs", "config"]),
+        (&["crate::cli", "crate::serve"], &["rim"]),
+        (&["crate::cli"], &["serve"]),
     ];
     let mut wrong = Vec::new();
     for (words, places) in rules {
