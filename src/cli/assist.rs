@@ -1,5 +1,11 @@
 //! `postroom assist`: the questions that wait for a person, listed, answered, taken back.
 
+use clap::Subcommand;
+use tokio::runtime::Runtime;
+
+use super::explain::{self, Telling};
+use super::output::{json_line, row, short, table, text};
+use super::{Failure, Global, ledger, rota};
 use crate::assist::{self, Answer, Refused};
 use crate::config::Config;
 use crate::diagnostic::nearest;
@@ -13,12 +19,6 @@ use crate::seams::{
 };
 use crate::serve::along::{self, Moved};
 use crate::serve::rules;
-use clap::Subcommand;
-use tokio::runtime::Runtime;
-
-use super::explain::{self, Telling};
-use super::output::{json_line, row, short, table, text};
-use super::{Failure, Global, ledger, rota};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

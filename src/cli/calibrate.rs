@@ -3,6 +3,12 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use clap::Args;
+use jiff::SignedDuration;
+
+use super::labelled::{From, read_answers, read_files, tell_unknown};
+use super::output::{count, json_line, progress, row, table, text};
+use super::{Failure, Global, files};
 use crate::classify::Scratch;
 use crate::dictionary::{Calibration, Dictionaries};
 use crate::learn::calibrating::{ENOUGH, calibrate};
@@ -11,12 +17,6 @@ use crate::learn::what_if::judge as judge_past;
 use crate::learn::{Labelled, judge, teams_of};
 use crate::rim::ledger::past;
 use crate::route::{Policy, Target};
-use clap::Args;
-use jiff::SignedDuration;
-
-use super::labelled::{From, read_answers, read_files, tell_unknown};
-use super::output::{count, json_line, progress, row, table, text};
-use super::{Failure, Global, files};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {

@@ -5,6 +5,11 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+use clap::Args;
+use tokio::runtime::Runtime;
+
+use super::output::{count, drawn, json_line, text};
+use super::{Failure, Global, output};
 use crate::config::{self, Access, Config, Mailbox};
 use crate::diagnostic::Diagnostic;
 use crate::pipeline::Rules;
@@ -12,11 +17,6 @@ use crate::rim;
 use crate::rim::directory::Service;
 use crate::rim::{Report, terminal};
 use crate::serve::rules;
-use clap::Args;
-use tokio::runtime::Runtime;
-
-use super::output::{count, drawn, json_line, text};
-use super::{Failure, Global, output};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {

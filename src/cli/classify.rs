@@ -4,6 +4,12 @@ use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
+use clap::Args;
+use serde::Serialize;
+
+use super::moment::When;
+use super::output::{count, json_line, progress_of_bytes, row, short, table, text};
+use super::{Failure, Global};
 use crate::classify::{Hit, Span};
 use crate::dictionary::TeamId;
 use crate::directory::Party;
@@ -12,12 +18,6 @@ use crate::mail::{EmailAddress, TextPlace};
 use crate::pipeline::Judgement;
 use crate::rim::archive;
 use crate::route::{CameTo, Forward};
-use clap::Args;
-use serde::Serialize;
-
-use super::moment::When;
-use super::output::{count, json_line, progress_of_bytes, row, short, table, text};
-use super::{Failure, Global};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {

@@ -3,6 +3,14 @@
 
 use std::fmt::Write as _;
 
+use clap::Subcommand;
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::runtime::Runtime;
+
+use super::moment::{Judge, When};
+use super::output::{json_line, report, text};
+use super::{Failure, Global, explain};
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::dictionary::Dictionaries;
@@ -14,14 +22,6 @@ use crate::rim::directory::Calendars;
 use crate::rim::watch::{read_dictionaries, read_directory};
 use crate::seams::Clock;
 use crate::serve::teams;
-use clap::Subcommand;
-use jiff::Timestamp;
-use serde::Serialize;
-use tokio::runtime::Runtime;
-
-use super::moment::{Judge, When};
-use super::output::{json_line, report, text};
-use super::{Failure, Global, explain};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

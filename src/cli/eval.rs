@@ -5,18 +5,18 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::dictionary::{Dictionaries, TeamId};
-use crate::learn::health::{LineHealth, judge_with_lines};
-use crate::learn::measure::{Evaluation, Measured, evaluate};
-use crate::rim::clock::SystemClock;
-use crate::rim::report;
-use crate::seams::Clock as _;
 use clap::Args;
 use serde::Serialize;
 
 use super::labelled::{From, read_mail, tell_unknown};
 use super::output::{count, json_line, progress, row, short, table, text};
 use super::{Failure, Global, files};
+use crate::dictionary::{Dictionaries, TeamId};
+use crate::learn::health::{LineHealth, judge_with_lines};
+use crate::learn::measure::{Evaluation, Measured, evaluate};
+use crate::rim::clock::SystemClock;
+use crate::rim::report;
+use crate::seams::Clock as _;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {

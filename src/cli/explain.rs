@@ -3,6 +3,15 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use clap::Args;
+use jiff::Zoned;
+use jiff::civil::{Date, Time};
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use super::moment::When;
+use super::output::{json_line, text};
+use super::{Failure, Global, signs};
 use crate::classify::explain::{explain, render};
 use crate::config::Config;
 use crate::dictionary::{Calibration, Dictionaries};
@@ -13,15 +22,6 @@ use crate::pipeline::{Judgement, Rules};
 use crate::rim::archive;
 use crate::route::{Decision, Reason, Target};
 use crate::seams::{Evidence, Store, StoreError, TicketId};
-use clap::Args;
-use jiff::Zoned;
-use jiff::civil::{Date, Time};
-use jiff::tz::TimeZone;
-use serde::Serialize;
-
-use super::moment::When;
-use super::output::{json_line, text};
-use super::{Failure, Global, signs};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {

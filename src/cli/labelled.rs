@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
+use clap::Args;
+
+use super::output::{count, progress};
+use super::{Failure, Global};
 use crate::diagnostic::nearest;
 use crate::dictionary::{Dictionaries, TeamId};
 use crate::learn::Labelled;
 use crate::rim::labelled;
 use crate::rim::ledger::{Answers, answers};
-use clap::Args;
-
-use super::output::{count, progress};
-use super::{Failure, Global};
 
 /// Where labelled mail comes from.
 #[derive(Debug, Args)]

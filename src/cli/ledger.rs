@@ -2,11 +2,6 @@
 
 use std::fmt::Write as _;
 
-use crate::dictionary::Calibration;
-use crate::rim::clock::SystemClock;
-use crate::seams::{
-    Clock, Event, Happening, Progress, Store, TicketDetail, TicketFilter, TicketId,
-};
 use clap::Subcommand;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -14,6 +9,11 @@ use jiff::tz::TimeZone;
 use super::explain::{self, Telling};
 use super::output::{json_line, row, short, table, text};
 use super::{Failure, Global, replay};
+use crate::dictionary::Calibration;
+use crate::rim::clock::SystemClock;
+use crate::seams::{
+    Clock, Event, Happening, Progress, Store, TicketDetail, TicketFilter, TicketId,
+};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

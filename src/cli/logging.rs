@@ -2,7 +2,6 @@
 
 use std::io;
 
-use crate::rim::terminal;
 use clap::ValueEnum;
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{LevelFilter, Targets, filter_fn};
@@ -11,6 +10,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, registry};
 
 use super::{Failure, Global};
+use crate::rim::terminal;
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -5,6 +5,13 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+use tokio::runtime::Runtime;
+
+use super::explain::Telling;
+use super::{Failure, Global};
 use crate::classify::Scratch;
 use crate::config::{Config, StoreSettings};
 use crate::directory::{Directory, Party, Present};
@@ -16,13 +23,6 @@ use crate::rim::clock::SystemClock;
 use crate::rim::directory::Calendars;
 use crate::seams::Clock;
 use crate::serve::presence::{Presence, Setting};
-use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned};
-use tokio::runtime::Runtime;
-
-use super::explain::Telling;
-use super::{Failure, Global};
 
 /// A moment as people write it: a day, a time by the clock on the wall, or one anywhere.
 #[derive(Debug, Clone, Copy)]

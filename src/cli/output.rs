@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
-use crate::diagnostic::Diagnostic;
-use crate::rim::terminal;
 use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Row, Table, TableStyle};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::Failure;
+use crate::diagnostic::Diagnostic;
+use crate::rim::terminal;
 
 /// Writes text, without what a mail could do to a terminal with it.
 pub(crate) fn text(text: &str) -> Result<(), Failure> {

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::Failure;
+use super::output::{count, text};
 use crate::classify::Scratch;
 use crate::dictionary::{Dictionaries, Version};
 use crate::pipeline::replay;
 use crate::rim::ledger::Pages;
 use crate::route::Policy;
 use crate::seams::{Store, StoreError, TicketDetail, TicketFilter, TicketId};
-
-use super::Failure;
-use super::output::{count, text};
 
 /// How a ticket came out.
 enum Outcome {

@@ -5,6 +5,15 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use clap::{Args, Subcommand};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use tokio::runtime::Runtime;
+
+use super::moment::{When, tell_troubles};
+use super::output::{drawn, json_line, report, table, text};
+use super::{Failure, Global, explain};
 use crate::assist::rota::{Duty, Group, Planned, Rota, Shift};
 use crate::config::{Config, DirectorySettings, SqlSettings};
 use crate::diagnostic::Diagnostic;
@@ -15,15 +24,6 @@ use crate::rim::directory::Calendars;
 use crate::rim::watch::read_directory;
 use crate::seams::Clock;
 use crate::serve::rules;
-use clap::{Args, Subcommand};
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
-use serde::Serialize;
-use tokio::runtime::Runtime;
-
-use super::moment::{When, tell_troubles};
-use super::output::{drawn, json_line, report, table, text};
-use super::{Failure, Global, explain};
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]

@@ -2,9 +2,6 @@
 
 use std::time::Duration;
 
-use crate::config::Config;
-use crate::diagnostic::Diagnostic;
-use crate::serve::{ServeError, Service, rules};
 use clap::Args;
 use sd_notify::NotifyState;
 use tokio::runtime::Runtime;
@@ -13,6 +10,9 @@ use tracing::{error, info, warn};
 
 use super::output::count;
 use super::{Failure, Global};
+use crate::config::Config;
+use crate::diagnostic::Diagnostic;
+use crate::serve::{ServeError, Service, rules};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {}

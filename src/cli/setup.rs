@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use include_dir::{Dir, include_dir};
+use tokio::runtime::Runtime;
+
+use super::{Failure, Global};
 use crate::config::{Config, StoreSettings, parse};
 use crate::diagnostic::Diagnostic;
 use crate::dictionary::Dictionaries;
@@ -15,10 +19,6 @@ use crate::rim::watch::{read_dictionaries, read_directory};
 use crate::route::Policy;
 use crate::seams::Store;
 use crate::serve::rules;
-use include_dir::{Dir, include_dir};
-use tokio::runtime::Runtime;
-
-use super::{Failure, Global};
 
 /// The dictionaries that the binary carries, for a first look without any file.
 pub(crate) static DICTIONARIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/dictionaries");

@@ -18,7 +18,7 @@ use super::quick::QuickMap;
 use super::rule::Rule;
 use super::sought;
 use super::uses::Index;
-use super::vocabulary::{Vocabulary, VocabularyBuilder};
+use super::vocabulary::Vocabulary;
 use super::{TeamId, Version, examples};
 use crate::diagnostic::Diagnostic;
 use crate::workers::{both, each};
@@ -174,14 +174,11 @@ fn compile(
     version: Version,
     found: &mut Vec<Diagnostic>,
 ) -> Option<Dictionaries> {
-    let mut vocabulary = VocabularyBuilder::default();
-    let mut wants = sought::wants(&teams, &mut vocabulary);
-    let (vocabulary, codes) = vocabulary.finish(wants.words());
-    wants.encode(&codes);
+    let (wants, vocabulary) = sought::wants(&teams);
     let (phrases, index) = Phrases::gather(&wants, vocabulary.last_code);
     // The search takes longest to build: all that can be done beside it is.
     let beside = || {
-        let lines = number(&teams);
+        let lines = numbered(&teams);
         let index = index.finish(vocabulary.last_code, &lines);
         (Arc::new(lines), index, find_repeats(&teams, &wants))
     };
@@ -201,7 +198,7 @@ fn compile(
 }
 
 /// The lines of all teams, numbered.
-fn number(teams: &[TeamFile]) -> Lines {
+fn numbered(teams: &[TeamFile]) -> Lines {
     let mut lines = Lines::default();
     for team in teams {
         lines.add_team(&team.team, &team.file);

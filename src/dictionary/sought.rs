@@ -7,7 +7,7 @@ use super::automaton::{Step, Wanted, Wants};
 use super::format::TeamFile;
 use super::language::Language;
 use super::rule::{Alternative, Element, Star};
-use super::vocabulary::VocabularyBuilder;
+use super::vocabulary::{Vocabulary, VocabularyBuilder};
 use super::words::{each_word, words};
 use crate::workers::{cores, each};
 
@@ -24,10 +24,7 @@ pub(crate) type Key = Vec<u32>;
 impl Sought {
     /// What the lines of these files look for.
     pub(crate) fn of(files: &[TeamFile]) -> Self {
-        let mut vocabulary = VocabularyBuilder::default();
-        let mut wants = wants(files, &mut vocabulary);
-        let (_, codes) = vocabulary.finish(wants.words());
-        wants.encode(&codes);
+        let (wants, _) = wants(files);
         Self { all: wants.iter().map(|wanted| (wanted.line, key(&wanted))).collect() }
     }
 
@@ -37,23 +34,26 @@ impl Sought {
     }
 }
 
-/// What every line looks for, in the order of the lines' numbers.
+/// What every line looks for, in the order of the lines' numbers, and the words.
 ///
 /// Most of the time goes into word forms, so each core finds those of some files.
-pub(super) fn wants<'a>(files: &'a [TeamFile], vocabulary: &mut VocabularyBuilder<'a>) -> Wants {
-    wants_in(&shares(files, cores()), vocabulary)
+pub(super) fn wants(files: &[TeamFile]) -> (Wants, Vocabulary) {
+    wants_in(&shares(files, cores()))
 }
 
-fn wants_in<'a>(shares: &[&'a [TeamFile]], vocabulary: &mut VocabularyBuilder<'a>) -> Wants {
+fn wants_in(shares: &[&[TeamFile]]) -> (Wants, Vocabulary) {
+    let mut vocabulary = VocabularyBuilder::default();
     let mut wants = Wants::default();
     let mut lines = 0;
-    for own in each(shares.len(), |number| shares.get(number).map(|files| Own::of(files))) {
-        let Some(own) = own else { continue };
-        let handles = vocabulary.absorb(own.vocabulary);
-        wants.append(own.wants, lines, handles);
-        lines += own.lines;
+    let found = each(shares.len(), |number| shares.get(number).map(|files| Share::of(files)));
+    for share in found.into_iter().flatten() {
+        let handles = vocabulary.absorb(share.vocabulary);
+        wants.append(share.wants, lines, handles);
+        lines += share.lines;
     }
-    wants
+    let (vocabulary, codes) = vocabulary.finish(wants.words());
+    wants.encode(&codes);
+    (wants, vocabulary)
 }
 
 /// Cuts files into at most `count` rows of about as many lines.
@@ -70,25 +70,25 @@ fn shares(files: &[TeamFile], count: usize) -> Vec<&[TeamFile]> {
 }
 
 /// What the lines of some files look for; they are numbered from 0.
-struct Own<'a> {
+struct Share<'a> {
     wants: Wants,
     vocabulary: VocabularyBuilder<'a>,
     lines: u32,
 }
 
-impl<'a> Own<'a> {
+impl<'a> Share<'a> {
     fn of(files: &'a [TeamFile]) -> Self {
-        let mut own =
+        let mut share =
             Self { wants: Wants::default(), vocabulary: VocabularyBuilder::default(), lines: 0 };
         for (section, rule) in files.iter().flat_map(TeamFile::rules) {
             let is_all = rule.alternatives.len() == 1 && !rule.subject_only;
             for alternative in &rule.alternatives {
-                own.wants.begin(own.lines, is_all);
-                want(&mut own.vocabulary, section.language, alternative, &mut own.wants);
+                share.wants.begin(share.lines, is_all);
+                want(&mut share.vocabulary, section.language, alternative, &mut share.wants);
             }
-            own.lines += 1;
+            share.lines += 1;
         }
-        own
+        share
     }
 }
 
@@ -120,7 +120,7 @@ fn want<'a>(
                 } else {
                     vocabulary.word(language, word.folded)
                 };
-                // Open words live in their own layer, so they are pieces of their own.
+                // Open words live in their own layer, so they are pieces of their share.
                 let step_here = if is_open && step == Step::Same { Step::Next } else { step };
                 wants.push(handle, step_here);
                 step = if is_open { Step::Next } else { Step::Same };
@@ -163,10 +163,7 @@ mod tests {
             let shares = shares(&files, count);
             assert!((1..=count).contains(&shares.len()), "{count}");
             assert_eq!(shares.concat(), files, "{count}");
-            let mut vocabulary = VocabularyBuilder::default();
-            let mut wants = wants_in(&shares, &mut vocabulary);
-            let (_, codes) = vocabulary.finish(wants.words());
-            wants.encode(&codes);
+            let (wants, _) = wants_in(&shares);
             let keys: Vec<Key> = wants.iter().map(|wanted| key(&wanted)).collect();
             let first = |key| keys.iter().position(|known| known == key).unwrap();
             let firsts: Vec<usize> = keys.iter().map(first).collect();

@@ -5,16 +5,16 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
-use crate::assist::rota::Week;
-use crate::rim::clock::SystemClock;
-use crate::seams::Clock;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use tempfile::TempDir;
 
+use crate::assist::rota::Week;
 use crate::cli::Failure;
 use crate::cli::output::text;
 use crate::cli::setup::{DICTIONARIES, MAILS, texts};
+use crate::rim::clock::SystemClock;
+use crate::seams::Clock;
 
 const CUSTOMERS: &str = include_str!("../../../fixtures/customers.csv");
 const PEOPLE: &str = include_str!("../../../fixtures/people.csv");

@@ -9,15 +9,15 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::rim;
-use crate::seams::{Store, TicketId};
-use crate::serve::Service;
 use clap::Args;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::output::{progress, text};
 use super::{Failure, setup};
+use crate::rim;
+use crate::seams::{Store, TicketId};
+use crate::serve::Service;
 use home::Home;
 
 #[derive(Debug, Args)]

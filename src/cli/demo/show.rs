@@ -5,16 +5,16 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
+use super::home::{Home, program};
 use crate::classify::Hit;
+use crate::cli::output::{row, short, table as new_table, text};
+use crate::cli::{Failure, explain};
 use crate::directory::{Party, Rung, Skipped};
 use crate::mail::EmailAddress;
 use crate::route::{Reason, Target};
 use crate::seams::{Evidence, Store, Ticket, TicketDetail, TicketFilter, TicketId};
-use jiff::tz::TimeZone;
-
-use super::home::{Home, program};
-use crate::cli::output::{row, short, table as new_table, text};
-use crate::cli::{Failure, explain};
 
 /// More tickets than the demo ever has.
 const ALL: u32 = 10_000;

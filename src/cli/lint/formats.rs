@@ -6,8 +6,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use crate::diagnostic::Diagnostic;
 use serde_json::{Value, json};
+
+use crate::diagnostic::Diagnostic;
 
 /// The findings as one SARIF log.
 pub(super) fn sarif(findings: &[Diagnostic]) -> Value {

@@ -3,6 +3,11 @@
 //! A ticket is looked at, counted and forgotten, so that a ledger of any size takes the same memory.
 //! Its evidence is of the dictionaries of its time: a line is followed by its file and its term.
 
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::Failure;
+use super::super::output::{count, progress};
+use super::{Found, mail};
 use crate::classify::Scratch;
 use crate::diagnostic::Diagnostic;
 use crate::dictionary::{Dictionaries, TeamId};
@@ -11,11 +16,6 @@ use crate::lint::{Sample, Written, aging, measured};
 use crate::rim::clock::SystemClock;
 use crate::route::{Policy, Reason, Target};
 use crate::seams::{Clock, Store, Ticket, TicketDetail, TicketFilter};
-use jiff::{SignedDuration, Timestamp};
-
-use super::super::Failure;
-use super::super::output::{count, progress};
-use super::{Found, mail};
 
 /// Tickets of one look into the ledger.
 const PAGE: u32 = 500;

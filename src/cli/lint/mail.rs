@@ -3,6 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::super::labelled::read_files;
+use super::super::moment::Judge;
+use super::super::output::{count, progress};
+use super::super::{Failure, Global};
+use super::{Found, Options, ledger};
 use crate::classify::Scratch;
 use crate::diagnostic::Diagnostic;
 use crate::dictionary::Dictionaries;
@@ -12,12 +17,6 @@ use crate::learn::health::judge_with_lines;
 use crate::lint::{Sample, Written, measured};
 use crate::rim::archive;
 use crate::route::Policy;
-
-use super::super::labelled::read_files;
-use super::super::moment::Judge;
-use super::super::output::{count, progress};
-use super::super::{Failure, Global};
-use super::{Found, Options, ledger};
 
 /// The mail that lines are tried on.
 pub(super) enum Evidence {

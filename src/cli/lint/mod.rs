@@ -8,15 +8,15 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use clap::{Args, ValueEnum};
+
+use super::output::{drawn, json_line, text};
+use super::{Failure, Global, output};
 use crate::diagnostic::Diagnostic;
 use crate::dictionary::Dictionaries;
 use crate::lint;
 use crate::rim::terminal;
 use crate::rim::watch::read_dictionaries;
-use clap::{Args, ValueEnum};
-
-use super::output::{drawn, json_line, text};
-use super::{Failure, Global, output};
 use mail::Evidence;
 
 #[derive(Debug, Args)]

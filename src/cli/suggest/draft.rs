@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use crate::dictionary::Dictionaries;
-use crate::learn::draft::{self, Wish, draft};
 use clap::Args;
 
 use super::super::labelled::read_mail;
 use super::super::output::{count, json_line, progress, text};
 use super::super::{Failure, Global, files};
 use super::show::between;
+use crate::dictionary::Dictionaries;
+use crate::learn::draft::{self, Wish, draft};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "From scratch")]

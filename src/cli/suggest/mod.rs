@@ -6,10 +6,10 @@ mod show;
 
 use std::path::PathBuf;
 
-use crate::dictionary::Language;
 use clap::Args;
 
 use super::{Failure, Global};
+use crate::dictionary::Language;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {

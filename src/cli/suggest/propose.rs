@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use crate::dictionary::{Dictionaries, TeamId};
-use crate::learn::Labelled;
-use crate::learn::patch::{Edit, apply};
-use crate::learn::suggest::{Suggestions, Wish, suggest};
-use crate::rim::archive;
 use clap::Args;
 
 use super::super::labelled::read_mail;
 use super::super::output::{count, drawn, json_line, progress, text};
 use super::super::{Failure, Global, files};
 use super::show;
+use crate::dictionary::{Dictionaries, TeamId};
+use crate::learn::Labelled;
+use crate::learn::patch::{Edit, apply};
+use crate::learn::suggest::{Suggestions, Wish, suggest};
+use crate::rim::archive;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Changes to dictionaries that stand")]

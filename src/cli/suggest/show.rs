@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use similar::TextDiff;
+
+use super::super::output::count;
 use crate::dictionary::TeamId;
 use crate::learn::effect::Alone;
 use crate::learn::patch::Edit;
 use crate::learn::share::Share;
 use crate::learn::suggest::{FEW, Suggestion, Suggestions};
-use similar::TextDiff;
-
-use super::super::output::count;
 
 /// Teams that a term was seen with: so many are named.
 const TEAMS: usize = 3;

@@ -6,6 +6,12 @@ mod show;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use clap::Args;
+use serde::Serialize;
+
+use super::labelled::read_files;
+use super::output::{json_line, progress, text};
+use super::{Failure, Global};
 use crate::dictionary::{Dictionaries, Version};
 use crate::directory::Present;
 use crate::learn::what_if::{Bound, Broken, Limits, Past, Versions, WhatIf, what_if};
@@ -15,12 +21,6 @@ use crate::rim::ledger::past;
 use crate::rim::watch::read_dictionaries;
 use crate::rim::{archive, revision};
 use crate::seams::Clock;
-use clap::Args;
-use serde::Serialize;
-
-use super::labelled::read_files;
-use super::output::{json_line, progress, text};
-use super::{Failure, Global};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {

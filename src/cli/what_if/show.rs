@@ -2,12 +2,11 @@
 
 use std::fmt::Write as _;
 
+use super::super::output::{count, row, short, table};
+use super::Report;
 use crate::learn::share::Share;
 use crate::learn::what_if::{Measured, Move, PRECISION, Standing, WhatIf};
 use crate::route::Target;
-
-use super::super::output::{count, row, short, table};
-use super::Report;
 
 /// Lines that differ are shown up to this number, unless all are asked for.
 const EDITS: usize = 10;
