@@ -5,6 +5,7 @@
 //! come back is for whoever has the key of [`super::mark`].
 
 use super::Kind;
+use super::charset::lossy;
 use super::fields::Fields;
 
 /// Subjects of out-of-office notes. They count only together with a field that a program sets,
@@ -72,20 +73,25 @@ pub(super) fn kind(fields: &Fields<'_>, subject: &str, sender: Option<&str>) -> 
 }
 
 /// The Content-Type in lower case.
-struct Content(String);
+struct Content {
+    whole: String,
+    /// How many bytes its kind takes, which stands before the parameters.
+    kind: usize,
+}
 
 impl Content {
     fn of(fields: &Fields<'_>) -> Self {
-        let value = fields.first("content-type").unwrap_or_default();
-        Self(String::from_utf8_lossy(value).to_lowercase())
+        let whole = lossy(fields.first("content-type").unwrap_or_default()).to_lowercase();
+        let kind = whole.find(';').unwrap_or(whole.len());
+        Self { whole, kind }
     }
 
     fn is(&self, kind: &str) -> bool {
-        self.0.split(';').next().is_some_and(|name| name.trim() == kind)
+        self.whole.get(..self.kind).unwrap_or_default().trim() == kind
     }
 
     fn says(&self, word: &str) -> bool {
-        self.0.contains(word)
+        self.whole.contains(word)
     }
 }
 
@@ -137,7 +143,7 @@ fn is_auto_reply(fields: &Fields<'_>, subject: &str) -> bool {
 /// To ask for no receipts alone (`DR`, `RN`) is a person's wish as well.
 fn wants_no_reply(fields: &Fields<'_>) -> bool {
     let Some(wish) = fields.first("x-auto-response-suppress") else { return false };
-    let wish = String::from_utf8_lossy(wish).to_lowercase();
+    let wish = lossy(wish).to_lowercase();
     wish.split(',').any(|wish| matches!(wish.trim(), "all" | "oof" | "autoreply"))
 }
 
@@ -160,7 +166,7 @@ fn is_encrypted(content: &Content) -> bool {
 /// Of each, the topmost counts. Whoever sets one beforehand makes but their own mail spam.
 pub(super) fn spam_flag(fields: &Fields<'_>) -> Option<String> {
     SPAM_FLAGS.iter().find_map(|(name, says)| {
-        let value = String::from_utf8_lossy(fields.first(name)?).trim().to_lowercase();
+        let value = lossy(fields.first(name)?).trim().to_lowercase();
         let spam = match says {
             Says::BeginsWith(words) => words.iter().any(|word| value.starts_with(word)),
             Says::Holds(words) => words.iter().any(|word| value.contains(word)),

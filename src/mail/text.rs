@@ -258,14 +258,18 @@ fn signature_in(lines: &[Line<'_>], block: Range<usize>) -> Option<usize> {
     below.or(marker)
 }
 
+/// What stands before the place that a sign-off greets from.
+const FROM: &[u8] = b" aus ";
+
 /// "Best regards,", "Viele Grüße aus Berlin".
 fn is_sign_off(text: &str) -> bool {
     if text.len() > LONGEST_SIGN_OFF || !ENDINGS.may_begin_as(text) {
         return false;
     }
-    let words = text.trim_end_matches([',', '.', '!', ' ', '-', '–']).to_lowercase();
-    let words = words.split(" aus ").next().unwrap_or_default();
-    ENDINGS.has(words)
+    let words = text.trim_end_matches([',', '.', '!', ' ', '-', '–']);
+    // Where it greets from is no part of it.
+    let place = words.as_bytes().windows(FROM.len()).position(|w| w.eq_ignore_ascii_case(FROM));
+    ENDINGS.has(place.and_then(|place| words.get(..place)).unwrap_or(words))
 }
 
 /// Mailman and its kin put a rule of underscores or dashes above "… mailing list" or an address.

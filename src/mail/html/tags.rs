@@ -111,15 +111,15 @@ impl Emitter for Reader<'_> {
     fn push_attribute_value(&mut self, value: &[u8]) {
         match self.attribute.as_slice() {
             b"style" => {
-                let value = String::from_utf8_lossy(value);
-                self.tag.style.extend(value.chars().map(|c| c.to_ascii_lowercase()));
+                let style = &mut self.tag.style;
+                let before = style.len();
+                style.push_str(&lossy(value));
+                style.get_mut(before..).unwrap_or_default().make_ascii_lowercase();
             }
-            b"class" => self.tag.class.push_str(&String::from_utf8_lossy(value)),
-            b"id" => self.tag.id.push_str(&String::from_utf8_lossy(value)),
-            b"bgcolor" | b"background" => {
-                self.tag.ground.push_str(&String::from_utf8_lossy(value));
-            }
-            b"color" => self.tag.color.push_str(&String::from_utf8_lossy(value)),
+            b"class" => self.tag.class.push_str(&lossy(value)),
+            b"id" => self.tag.id.push_str(&lossy(value)),
+            b"bgcolor" | b"background" => self.tag.ground.push_str(&lossy(value)),
+            b"color" => self.tag.color.push_str(&lossy(value)),
             _ => {}
         }
     }
