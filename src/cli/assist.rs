@@ -9,16 +9,16 @@ use super::{Failure, Global, ledger, rota};
 use crate::assist::{self, Answer, Refused};
 use crate::config::Config;
 use crate::diagnostic::nearest;
-use crate::dictionary::TeamId;
-use crate::directory::Present;
+use crate::dictionary::{Dictionaries, TeamId};
+use crate::directory::{Directory, Present};
 use crate::mail::EmailAddress;
 use crate::rim::clock::SystemClock;
+use crate::rim::watch::{read_dictionaries, read_directory};
 use crate::route::{Decision, Reason, Target};
 use crate::seams::{
     Amendment, Clock, Evidence, Progress, Store, Ticket, TicketDetail, TicketFilter, TicketId,
 };
 use crate::serve::along::{self, Moved};
-use crate::serve::rules;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -253,32 +253,40 @@ async fn bring_along(
     Ok(went)
 }
 
-/// A team that has a dictionary, or stands at the end of the ladders; or one of our people.
+/// A team that has a dictionary, or stands at the end of the ladders; or one of our people. Only
+/// what tells is read: a dictionary that somebody is in the middle of editing, or a directory that
+/// doesn't answer, is no reason to refuse what doesn't hang on it.
 fn known(config: &Config, name: &str) -> Result<Answer, Failure> {
-    let rules = rules::load_rules(config).map_err(Failure::Findings)?;
-    if name.contains('@') {
-        let person =
-            EmailAddress::parse(name).map_err(|wrong| Failure::input(wrong.to_string()))?;
-        if !rules.directory.knows(&person) {
-            return Err(Failure::input(format!("`{name}` is not among our people")));
-        }
-        if rules.directory.away(&person, &Present::at(SystemClock.now())).is_some() {
-            text(&format!("{person} is away just now, but gets it all the same\n"))?;
-        }
-        return Ok(Answer::Person(person));
+    if name.contains('@') { known_person(config, name) } else { known_team(config, name) }
+}
+
+fn known_person(config: &Config, name: &str) -> Result<Answer, Failure> {
+    let person = EmailAddress::parse(name).map_err(|wrong| Failure::input(wrong.to_string()))?;
+    let directory = read_directory(&config.directory)
+        .and_then(|files| Directory::build(&files, &config.directory.rules));
+    let (directory, _) = directory.map_err(Failure::Findings)?;
+    if !directory.knows(&person) {
+        return Err(Failure::input(format!("`{name}` is not among our people")));
     }
-    let mut teams: Vec<&str> = rules.dictionaries.teams().map(|(team, _)| team.as_str()).collect();
+    if directory.away(&person, &Present::at(SystemClock.now())).is_some() {
+        text(&format!("{person} is away just now, but gets it all the same\n"))?;
+    }
+    Ok(Answer::Person(person))
+}
+
+fn known_team(config: &Config, name: &str) -> Result<Answer, Failure> {
+    let files = read_dictionaries(&config.dictionaries).map_err(Failure::Findings)?;
+    let mut teams = Dictionaries::teams_of(&files);
     let ladder = &config.directory.rules;
     let of_tiers = ladder.tiers.values().filter_map(|tier| tier.last_rung.as_ref());
-    teams.extend(of_tiers.chain([&ladder.last_rung]).map(TeamId::as_str));
-    teams.sort_unstable();
-    teams.dedup();
-    if teams.contains(&name) {
-        return TeamId::parse(name).map(Answer::Team).map_err(Failure::input);
+    teams.extend(of_tiers.chain([&ladder.last_rung]).cloned());
+    if let Some(team) = teams.iter().find(|team| team.as_str() == name) {
+        return Ok(Answer::Team(team.clone()));
     }
-    let way_out = match nearest(name, teams.iter().copied()) {
+    let names: Vec<&str> = teams.iter().map(TeamId::as_str).collect();
+    let way_out = match nearest(name, names.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("the teams are: {}", teams.join(", ")),
+        None => format!("the teams are: {}", names.join(", ")),
     };
     Err(Failure::input(format!("there is no team `{name}`; {way_out}")))
 }

@@ -3,7 +3,7 @@
 //! Everything or nothing: with an error in any file there are no dictionaries, and whoever asked
 //! keeps the last good ones. It knows files by name and text; where they are kept it doesn't.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ impl Dictionaries {
                     Ok(fitted) => calibration = fitted,
                     Err(error) => found.push(error),
                 }
-            } else if Path::new(name).extension().is_some_and(|end| end == "dict") {
+            } else if is_dictionary(name) {
                 sources.push((name, text));
             } else {
                 let message = "the file is not read: a dictionary's name ends in `.dict`";
@@ -88,6 +88,15 @@ impl Dictionaries {
             }
             _ => Err(found),
         }
+    }
+
+    /// The teams that files by name have, also files that there is an error in; `other` always is
+    /// among them.
+    #[must_use]
+    pub fn teams_of(files: &BTreeMap<String, String>) -> BTreeSet<TeamId> {
+        let dictionaries = files.iter().filter(|(name, _)| is_dictionary(name));
+        let read = dictionaries.filter_map(|(name, text)| format::parse(name, text).0);
+        read.map(|file| file.team).chain([TeamId::other()]).collect()
     }
 
     /// Which dictionaries these are.
@@ -124,6 +133,11 @@ impl Dictionaries {
     pub(crate) fn lines(&self) -> &Arc<Lines> {
         &self.lines
     }
+}
+
+/// Whether a file with this name is a dictionary.
+fn is_dictionary(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|end| end == "dict")
 }
 
 /// The SHA-256 over name and text of every file, in the order of the names, begins with it. The

@@ -102,12 +102,17 @@ pub(crate) fn parse(
             return None;
         }
     };
-    if tail.points.is_none()
-        && let Some(number) = forgotten_sign(tail.term)
-    {
-        let message = format!("`{number}` is read as part of the term");
-        let help = format!("a weight has its sign: write `+{number}`, or one space before it");
-        found.push(place.error(number, "unsigned-weight", message, help).warning());
+    if tail.points.is_none() {
+        let read_as_term = |part: &str| format!("`{part}` is read as part of the term");
+        if let Some(number) = forgotten_sign(tail.term) {
+            let help = format!("a weight has its sign: write `+{number}`, or one space before it");
+            let found_here = place.error(number, "unsigned-weight", read_as_term(number), help);
+            found.push(found_here.warning());
+        }
+        if let Some(part) = mistyped(tail.term) {
+            let help = "a weight is a sign and a whole number, such as `+5`";
+            found.push(place.error(part, "odd-weight", read_as_term(part), help).warning());
+        }
     }
     let alternatives = alternatives(place, tail.term, found)?;
     let points = match (tail.points, place.section) {
@@ -223,6 +228,13 @@ fn forgotten_sign(term: &str) -> Option<&str> {
         || term.get(before.len()..).is_some_and(|rest| rest.starts_with('\t'));
     let points: i32 = number.parse().ok()?;
     (apart && points > 0 && POINTS.contains(&points)).then_some(number)
+}
+
+/// A last word that begins as a weight does and is none, such as `+5O`, `++3` or `+`.
+fn mistyped(term: &str) -> Option<&str> {
+    let (_, last) = term.rsplit_once(char::is_whitespace)?;
+    let number = last.strip_prefix(['+', '-'])?;
+    (number.is_empty() || number.contains(|c: char| c.is_ascii_digit())).then_some(last)
 }
 
 // ------------------------------------------------------------------------------------ the term --

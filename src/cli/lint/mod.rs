@@ -25,6 +25,9 @@ pub(crate) struct Options {
     /// none is given
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// The folder with the dictionaries, as other commands take it: the same as PATH
+    #[arg(long, value_name = "DIR", conflicts_with = "paths")]
+    dictionaries: Option<PathBuf>,
     /// See how the lines fare on labelled mail: JSONL (plain or .gz), or folders with a folder or
     /// an mbox for each team
     #[arg(long, value_name = "PATH", num_args = 1.., group = "evidence")]
@@ -79,10 +82,7 @@ struct Found {
 /// Checks dictionaries; exit code 2 if there are errors.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     let paths = match options.paths.as_slice() {
-        [] => vec![match global.config_if_any()? {
-            Some(config) => config.dictionaries,
-            None => PathBuf::from("dictionaries"),
-        }],
+        [] => vec![global.dictionary_folder(options.dictionaries.as_deref())?],
         paths => paths.to_vec(),
     };
     let evidence = Evidence::of(options)?;
