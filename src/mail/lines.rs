@@ -90,7 +90,8 @@ impl<'a> Line<'a> {
             return Self { range, text, may_be: 0 };
         };
         let mut may_be = BY_FIRST.get(usize::from(*first)).copied().unwrap_or_default();
-        if text.len() > LONGEST_ANNOUNCEMENT {
+        let begins = |phrases: &AnyCase| phrases.may_begin_as(text);
+        if text.len() > LONGEST_ANNOUNCEMENT || !ANNOUNCEMENTS.iter().any(begins) {
             may_be &= !Self::ANNOUNCEMENT;
         }
         let [from, ..] = &LABELS;

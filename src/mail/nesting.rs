@@ -4,8 +4,11 @@
 //! overflow a stack. This counts what could begin a nested part, without reading any structure,
 //! so it can only overstate the depth.
 
+use std::sync::LazyLock;
+
 use mail_parser::decoders::base64::base64_decode;
-use memchr::{memchr, memchr_iter, memmem};
+use memchr::memmem::Finder;
+use memchr::{memchr, memchr_iter};
 
 use super::parse::MAX_NESTING;
 
@@ -46,11 +49,14 @@ fn count(raw: &[u8], encoded_levels: usize) -> usize {
 /// Where the hyphens of `Content-`, in whatever case, are, in order.
 fn hyphens(raw: &[u8]) -> impl Iterator<Item = usize> {
     // Looking for two letters passes by all lines of hyphens.
-    let find = |two| {
-        let found = memmem::find_iter(raw, two).map(|at| at + 1);
+    static LAST: LazyLock<[Finder<'static>; 2]> =
+        LazyLock::new(|| [Finder::new(b"t-"), Finder::new(b"T-")]);
+    let find = |two: &'static Finder<'static>| {
+        let found = two.find_iter(raw).map(|at| at + 1);
         found.filter(|at| follows(raw, *at, b"content")).peekable()
     };
-    let (mut small, mut capital) = (find(b"t-"), find(b"T-"));
+    let [small, capital] = &*LAST;
+    let (mut small, mut capital) = (find(small), find(capital));
     std::iter::from_fn(move || match (small.peek(), capital.peek()) {
         (Some(one), Some(other)) if other < one => capital.next(),
         (None, _) => capital.next(),

@@ -307,14 +307,17 @@ fn mark_disclaimers(body: &str, lines: &[Line<'_>], places: &mut [TextPlace]) {
         let first = (next..at).rev().take_while(goes_on).last().unwrap_or(at);
         let last = (at..lines.len()).take_while(|n| !line(*n).is_empty()).last().unwrap_or(at);
         next = last + 1;
-        let words: Vec<&str> = (first..=last).map(line).collect();
-        let mut words = words.join(" ");
+        let said: Vec<&str> = (first..=last).map(line).collect();
+        if said.iter().map(|line| line.len() + 1).sum::<usize>() > LONGEST_DISCLAIMER {
+            continue;
+        }
+        let mut words = said.join(" ");
         if words.is_ascii() {
             words.make_ascii_lowercase();
         } else {
             words = words.to_lowercase();
         }
-        if words.len() <= LONGEST_DISCLAIMER && is_legal(&words) {
+        if is_legal(&words) {
             for place in places.get_mut(first..=last).unwrap_or_default() {
                 if *place == TextPlace::New {
                     *place = TextPlace::Signature;
