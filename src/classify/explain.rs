@@ -248,7 +248,15 @@ fn write(out: &mut String, explanation: &Explanation) -> std::fmt::Result {
         ("<", "a person is asked".to_owned())
     };
     let made = if explanation.calibrated { "" } else { " (uncalibrated)" };
-    writeln!(out, "{best}: confidence {confidence:.3}{made} {sign} {threshold:.3}, so {end}")?;
+    if *threshold >= 1.0 {
+        // No confidence reaches that, however it is rounded.
+        writeln!(
+            out,
+            "{best}: confidence {confidence:.3}{made}, but nothing goes there by itself, so {end}"
+        )?;
+    } else {
+        writeln!(out, "{best}: confidence {confidence:.3}{made} {sign} {threshold:.3}, so {end}")?;
+    }
     writeln!(out, "{words} words: every point counts √(20 / ({words} + 4)) = {length_factor:.3}")?;
     for sum in teams {
         writeln!(out, "\n{}  {:+.2} points", sum.team, sum.score)?;

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
+use comfy_table::Table;
 use jiff::SignedDuration;
 
 use super::labelled::{From, read_answers, read_files, tell_unknown};
@@ -12,7 +13,7 @@ use super::{Failure, Global, files};
 use crate::classify::Scratch;
 use crate::dictionary::{Calibration, Dictionaries};
 use crate::learn::calibrating::{ENOUGH, calibrate};
-use crate::learn::measure::evaluate;
+use crate::learn::measure::{Evaluation, evaluate};
 use crate::learn::what_if::judge as judge_past;
 use crate::learn::{Labelled, judge, teams_of};
 use crate::rim::ledger::past;
@@ -35,6 +36,9 @@ pub(crate) struct Options {
     /// Show what would be written, and write nothing
     #[arg(long)]
     dry_run: bool,
+    /// Write also what comes of too few answers: mostly that a person is asked about everything
+    #[arg(long)]
+    force: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -86,10 +90,13 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     let (calibrated, policy) = global.built(&sources)?;
     let evaluation = evaluate(&judge(&calibrated, &policy, &mails, &|_| ()), true);
     let path = folder.join(Calibration::FILE);
-    if !options.dry_run {
+    let few = mails.len() < ENOUGH;
+    // What is live follows the file at once: with hardly any answers nothing would go by itself.
+    let refused = few && !options.force && !options.dry_run;
+    let writes = !options.dry_run && !refused;
+    if writes {
         files::replace(&path, &written)?;
     }
-    let few = mails.len() < ENOUGH;
     let weekly = match options.per_week {
         Some(mails) => {
             let mails = f64::from(mails);
@@ -99,7 +106,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
         None => None,
     };
     if options.json {
-        return json_line(&serde_json::json!({
+        json_line(&serde_json::json!({
             "answers": mails.len(),
             "too_few": few,
             "only_asked": only_asked,
@@ -109,14 +116,39 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
             "ece": evaluation.ece,
             "per_week": weekly.as_ref().map(|weekly| weekly.asked.round()),
             "mails_per_week": weekly.as_ref().map(|weekly| weekly.mails.round()),
-            "written": (!options.dry_run).then(|| path.display().to_string()),
-        }));
+            "written": writes.then(|| path.display().to_string()),
+        }))?;
+        return end(mails.len(), refused);
     }
-    let mut table = table(&["team", "b", "routes from", "would route", "right"], &[]);
+    let table = by_team(&calibration, &evaluation);
+    text(&format!("{table}\n{}", sum(&evaluation, weekly.as_ref(), mails.len())))?;
+    if only_asked {
+        text(ONLY_ASKED)?;
+    }
+    if writes {
+        text(&format!("written to {}\n", path.display()))?;
+    }
+    end(mails.len(), refused)
+}
+
+/// Says so where nothing was written, although it was asked for.
+fn end(answers: usize, refused: bool) -> Result<(), Failure> {
+    if !refused {
+        return Ok(());
+    }
+    Err(Failure::input(format!(
+        "nothing was written, since {} can bear out no threshold; --force writes it all the same",
+        count(answers as u64, "answer")
+    )))
+}
+
+/// What was fitted for each team, and what it would do.
+fn by_team(calibration: &Calibration, evaluation: &Evaluation) -> Table {
+    let mut teams = table(&["team", "b", "routes from", "would route", "right"], &[]);
     for (team, fitted) in &calibration.teams {
         let measured = evaluation.teams.get(team);
         let threshold = fitted.threshold.filter(|threshold| *threshold < 1.0);
-        table.add_row(row([
+        teams.add_row(row([
             team.to_string(),
             format!("{:+.2}", fitted.b),
             threshold.map_or("never".to_owned(), |at| format!("{:.1}%", at * 100.0)),
@@ -126,11 +158,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
                 .map_or(String::new(), |right| format!("{:.1}%", right * 100.0)),
         ]));
     }
-    text(&format!("{table}\n{}", sum(&evaluation, weekly.as_ref(), mails.len())))?;
-    if only_asked {
-        text(ONLY_ASKED)?;
-    }
-    text(&if options.dry_run { String::new() } else { format!("written to {}\n", path.display()) })
+    teams
 }
 
 /// Mails of a week, and how many of them would be asked about.
@@ -167,11 +195,7 @@ fn of_ledger(
     Ok(Some(Weekly { mails: in_a_week(kept.mails.len()), asked: in_a_week(asked) }))
 }
 
-fn sum(
-    evaluation: &crate::learn::measure::Evaluation,
-    weekly: Option<&Weekly>,
-    answers: usize,
-) -> String {
+fn sum(evaluation: &Evaluation, weekly: Option<&Weekly>, answers: usize) -> String {
     let mut sum = format!(
         "{}: {:.1}% would be routed by itself, {:.1}% of that right; {:.1}% would be asked about\n",
         count(answers as u64, "answer"),
@@ -186,8 +210,7 @@ fn sum(
     if answers < ENOUGH {
         let _ = writeln!(
             sum,
-            "{answers} answers are too few to go by: with less than {ENOUGH} the thresholds are \
-             mostly guesses on the careful side"
+            "with fewer answers than {ENOUGH} the thresholds are mostly guesses on the careful side"
         );
     }
     sum

@@ -68,14 +68,23 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     }
 }
 
-/// Files for a mailbox that can't be read here, where it may be that nobody is to log in.
+/// Files for a mailbox that can't be read here, where it may be that nobody is to log in, and a
+/// Maildir that isn't there yet.
 fn out_of_reach(mailbox: &Mailbox) -> Vec<Diagnostic> {
     let unreadable = |path: &Path| {
         let why = File::open(path).err()?;
         let message = format!("mailbox `{}` needs it, and it can't be read: {why}", mailbox.id);
         Some(Diagnostic::error(path.display().to_string(), "unreadable", message).warning())
     };
-    mailbox.files().into_iter().filter_map(unreadable).collect()
+    let mut found: Vec<Diagnostic> = mailbox.files().into_iter().filter_map(unreadable).collect();
+    if let Access::Maildir(path) = &mailbox.access
+        && !path.join("cur").is_dir()
+    {
+        let message = format!("mailbox `{}` is to be here, and it is no Maildir", mailbox.id);
+        let finding = Diagnostic::error(path.display().to_string(), "no-maildir", message);
+        found.push(finding.help("a Maildir has `cur` and `new` in it").warning());
+    }
+    found
 }
 
 /// What only people want to read.

@@ -85,7 +85,7 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Failure> {
             }
             Command::Retry { ticket, by } => {
                 store.ask_retry(TicketId(*ticket), by, SystemClock.now()).await?;
-                text(&format!("ticket {ticket} will be read again by the running service\n"))
+                text(&format!("ticket {ticket} will be read again by the service, while it runs\n"))
             }
         }
     })

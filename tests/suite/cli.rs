@@ -212,7 +212,7 @@ fn what_is_wrong_is_said_in_a_line_with_the_way_out() {
     let bare = tempfile::tempdir().unwrap();
     let bare_config = bare.path().join("absent.toml").display().to_string();
     // (arguments, what standard error holds)
-    let cases: [(&[&str], &[&str]); 12] = [
+    let cases: [(&[&str], &[&str]); 13] = [
         (&["classify"], &["<PATH>", "--help"]),
         (&["classify", "absent"], &["postroom: `absent` can't be read"]),
         (&["classify", "--on", "tomorrow", "a.eml"], &["tomorrow", "--on"]),
@@ -225,6 +225,7 @@ fn what_is_wrong_is_said_in_a_line_with_the_way_out() {
         (&["--config", &bare_config, "serve"], &["absent.toml", "--sample"]),
         (&["--log", "a=b=c", "check"], &["`a=b=c` is not a log filter"]),
         (&["chekc"], &["chekc", "check"]),
+        (&["lint", "--data", "a.jsonl", "--days", "5"], &["--days", "--data"]),
     ];
     for (arguments, expected) in cases {
         let Ran { code, out, err } = office.run(arguments);
@@ -340,11 +341,13 @@ fn a_check_tries_the_store_and_changes_nothing() {
 fn a_check_names_the_files_that_a_login_will_miss() {
     let far = "[[mailbox]]\nname = \"far\"\nhost = \"imap.far.example\"\nuser = \"us\"\n\
                password_file = \"absent.password\"\nca_file = \"absent.pem\"\n\
+               trust = \"ignore\"\n[[mailbox]]\nname = \"near\"\nmaildir = \"mialdir\"\n\
                trust = \"ignore\"\n";
     let office = Office::open_with("sqlite:ledger.db", far);
     let ran = office.run(&["check"]);
     assert_eq!(ran.code, 0, "{ran:?}");
-    for says in ["absent.password", "absent.pem", "mailbox `far` needs it", "2 warnings"] {
+    let near = "mailbox `near` is to be here, and it is no Maildir";
+    for says in ["absent.password", "absent.pem", "mailbox `far` needs it", near, "3 warnings"] {
         assert!(ran.out.contains(says), "{says}: {ran:?}");
     }
 }

@@ -220,6 +220,10 @@ fn answers_in_the_ledger_are_mail_to_measure_and_replay() {
     office.write("more.jsonl", MAILS);
     let both = ["eval", "--ledger", "--data", "more.jsonl", "--json"];
     assert_eq!(office.run(&both).objects()[0]["n"], 7);
+    // One answer would stop everything that goes by itself.
+    let refused = office.run(&["calibrate", "--ledger"]);
+    assert!(refused.code == 2 && refused.err.contains("nothing was written"), "{refused:?}");
+    assert!(!office.path("dictionaries/calibration.toml").exists());
     let told = office.run(&["calibrate", "--ledger", "--dry-run"]).well();
     assert!(told.contains("unsure of") && told.contains("random"), "{told}");
     let told = office.run(&["calibrate", "--ledger", "--dry-run", "--json"]).objects().remove(0);

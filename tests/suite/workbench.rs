@@ -320,8 +320,9 @@ fn what_would_break_an_example_is_left_out_and_told() {
 fn a_label_that_no_dictionary_has_is_told() {
     let office = by_hand();
     office.write("odd.jsonl", "{\"label\":\"hard-ware\",\"text\":\"my laptop\"}\n");
-    for command in ["eval", "calibrate"] {
-        let ran = office.run(&[command, "--dictionaries", "dictionaries", "--data", "odd.jsonl"]);
+    for command in [&["eval"][..], &["calibrate", "--force"]] {
+        let mail = ["--dictionaries", "dictionaries", "--data", "odd.jsonl"];
+        let ran = office.run(&[command, &mail].concat());
         let told = "1 mail of `hard-ware`, which has no dictionary; did you mean `hardware`?";
         assert!(ran.code == 0 && ran.err.contains(told), "{ran:?}");
     }

@@ -39,7 +39,7 @@ pub(crate) struct Options {
     #[arg(long, group = "evidence")]
     ledger: bool,
     /// How far back to look into the ledger
-    #[arg(long, value_name = "N", default_value_t = 90, requires = "ledger", value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    #[arg(long, value_name = "N", default_value_t = 90, requires = "ledger", conflicts_with_all = ["data", "mail"], value_parser = clap::value_parser!(u32).range(1..=36_500))]
     days: u32,
     /// Call a line dead that hit none of so many mails or more
     #[arg(long, value_name = "N", default_value_t = 1_000, requires = "evidence")]

@@ -96,7 +96,7 @@ impl MaildirSource {
         }
         let folder = self.folder()?;
         let stamped = folder.clone();
-        let stamp = blocking(move || stamped.stamp()).await?;
+        let stamp = blocking(&self.root, move || stamped.stamp()).await?;
         let at = Instant::now();
         let same = self.looked.is_some_and(|look| look.stamp == stamp);
         let settled = self.looked.is_some_and(|look| look.settled);
@@ -106,7 +106,7 @@ impl MaildirSource {
         if same && settled && fresh && !due {
             return Ok(());
         }
-        let found = blocking(move || folder.scan()).await?;
+        let found = blocking(&self.root, move || folder.scan()).await?;
         self.looked = Some(Look { stamp, at, settled: same });
         self.take_in(found, at);
         Ok(())
@@ -141,7 +141,7 @@ impl MaildirSource {
             name: String::new(),
         };
         let limit = self.fetch_limit;
-        let readings = blocking(move || {
+        let readings = blocking(&self.root, move || {
             let mut bytes = 0;
             let mut readings = Vec::new();
             for found in &batch {
@@ -212,7 +212,7 @@ impl Source for MaildirSource {
 
     async fn fetch(&mut self, places: &[Place]) -> Result<Vec<Fetched>, SourceError> {
         let (root, limit, places) = (self.root.clone(), self.fetch_limit, places.to_vec());
-        blocking(move || Ok(fetch_all(&root, &places, limit))).await
+        blocking(&self.root, move || Ok(fetch_all(&root, &places, limit))).await
     }
 }
 
@@ -253,13 +253,16 @@ fn read_mail(folder: &Folder, found: &Found, place: &Place, limit: u64) -> Readi
     }
 }
 
-/// Runs file work where it may block.
+/// Runs work on the files of a Maildir where it may block.
 async fn blocking<T: Send + 'static>(
+    root: &Path,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, SourceError> {
     match spawn_blocking(work).await {
-        Ok(done) => done
-            .map_err(|error| SourceError::Transient(format!("the Maildir can't be read: {error}"))),
+        Ok(done) => done.map_err(|error| {
+            let root = root.display();
+            SourceError::Transient(format!("the Maildir `{root}` can't be read: {error}"))
+        }),
         Err(error) => Err(SourceError::Transient(error.to_string())),
     }
 }
