@@ -82,7 +82,7 @@ pub fn draft(mails: &[Labelled], wish: &Wish, step: &dyn Fn(&str)) -> Draft {
     step("reading words");
     let teams: Vec<&TeamId> =
         mails.iter().map(|mail| &mail.team).collect::<BTreeSet<_>>().into_iter().collect();
-    let candidates = Terms::of(mails, wish.language);
+    let candidates = Terms::of(mails, wish.language, []);
     let spreads = candidates.rows.spreads();
     let fit = |costs: &[f64], among: Option<&[Chosen]>| {
         each(teams.len(), |team| {

@@ -193,7 +193,9 @@ impl<'a> Bench<'a> {
         let answers = learned.len();
         let mut mails = learned;
         mails.extend(unanswered.iter().take(UNANSWERED).cloned());
-        let mut terms = Terms::of(&mails, wish.language);
+        let lines = dictionaries.files().iter().flat_map(TeamFile::rules);
+        let lines = lines.map(|(_, rule)| rule.term.as_str());
+        let mut terms = Terms::of(&mails, wish.language, lines);
         let mut standing = Standing::of(dictionaries, &mails, &terms);
         let mut costs = Vec::with_capacity(mails.len());
         for (number, (mail, judged)) in mails.iter_mut().zip(&standing.judged).enumerate() {

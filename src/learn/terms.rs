@@ -91,10 +91,19 @@ impl Rarities {
 }
 
 impl Terms {
-    /// The candidates in these mails. Lines with word forms will stand under `language`.
-    pub(crate) fn of(mails: &[Labelled], language: Language) -> Self {
+    /// The candidates in these mails. Lines with word forms will stand under `language`. `lines` are
+    /// those that are there already: what they find is known by them also where no mail has a word as
+    /// it stands in the line.
+    pub(crate) fn of<'a>(
+        mails: &[Labelled],
+        language: Language,
+        lines: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
         let mut reader = Reader::new(language, mails.len() > FEW_MAILS);
         let read: Vec<Read> = mails.iter().map(|mail| reader.read(mail)).collect();
+        for word in lines.into_iter().flat_map(words) {
+            reader.number(&word.folded);
+        }
         reader.settle();
         let least = if mails.len() > FEW_MAILS { IN_MAILS } else { IN_MAILS.div_ceil(2) };
         let counts = reader.count(&read, least);
@@ -223,16 +232,25 @@ impl Reader {
                 continue;
             }
             let numbers: Vec<u32> =
-                words(text).into_iter().map(|word| self.number(&word.folded)).collect();
+                words(text).into_iter().map(|word| self.said(&word.folded)).collect();
             read.words += u32::try_from(numbers.len()).unwrap_or(u32::MAX);
             read.parts.push((place, numbers));
         }
         read
     }
 
+    /// The number of a word that a mail says.
+    fn said(&mut self, folded: &str) -> u32 {
+        let number = self.number(folded);
+        if let Some(word) = self.words.get_mut(number as usize) {
+            word.said += 1;
+        }
+        number
+    }
+
     fn number(&mut self, folded: &str) -> u32 {
         let known = self.numbers.get(folded).copied();
-        let number = known.unwrap_or_else(|| {
+        known.unwrap_or_else(|| {
             let number = u32::try_from(self.words.len()).unwrap_or(u32::MAX);
             let with_forms = self.vocabulary.word(self.language, folded.to_owned().into());
             let as_written = self.vocabulary.word(Language::ANY, folded.to_owned().into());
@@ -240,14 +258,10 @@ impl Reader {
             self.words.push(Word { text: folded.to_owned(), said: 0, codes });
             self.numbers.insert(folded.to_owned(), number);
             number
-        });
-        if let Some(word) = self.words.get_mut(number as usize) {
-            word.said += 1;
-        }
-        number
+        })
     }
 
-    /// All words were seen: handles become codes.
+    /// All words were seen: handles become codes. What only lines say is no way in which people write.
     fn settle(&mut self) {
         let (vocabulary, codes) = std::mem::take(&mut self.vocabulary).finish(&[]);
         let length = vocabulary.last_code as usize + 1;
@@ -257,6 +271,9 @@ impl Reader {
             let Some(word) = self.words.get_mut(number) else { continue };
             word.codes = word.codes.map(|handle| codes.get(handle as usize).copied().unwrap_or(0));
             let (said, codes) = (word.said, word.codes);
+            if said == 0 {
+                continue;
+            }
             for (code, with_forms) in codes.into_iter().zip([true, false]) {
                 let Some(&(most, ways)) = self.written.get(code as usize) else { continue };
                 let before = self.words.get(most as usize).map_or(0, |word| word.said);
@@ -275,7 +292,7 @@ impl Reader {
         }
     }
 
-    /// The codes of a word, 0 for one that no mail has.
+    /// The codes of a word, 0 for one that neither a mail nor a line has.
     fn codes_of(&self, folded: &str) -> [u32; 2] {
         self.numbers.get(folded).map_or([0; 2], |number| self.codes(*number))
     }

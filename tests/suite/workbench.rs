@@ -86,6 +86,20 @@ fn dictionaries_are_drafted_calibrated_and_measured() {
         .filter_map(Value::as_u64)
         .sum();
     assert_eq!(confused, 250, "every mail stands in the table once");
+    // What a line finds already, in whatever form, is not offered again.
+    let applied = office.run(&[
+        "suggest",
+        "--dictionaries",
+        "new",
+        "--train",
+        &dev,
+        "--new-lines",
+        "40",
+        "--apply",
+    ]);
+    assert_eq!(applied.code, 0, "{applied:?}");
+    let linted = office.run(&["lint", "--strict", "new"]);
+    assert_eq!(linted.code, 0, "{linted:?}");
 }
 
 #[test]
