@@ -182,7 +182,10 @@ impl Mbox {
             return Ok(());
         }
         let mut line = Vec::new();
-        self.line(&mut line)?;
+        // An empty file is an empty mail; a program that hands on nothing hands on none.
+        if self.line(&mut line)? == 0 && self.path == "-" {
+            return Ok(());
+        }
         self.several = is_separator(&line);
         self.ahead = Some(if self.several { Vec::new() } else { line });
         Ok(())

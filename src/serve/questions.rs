@@ -14,7 +14,7 @@ use crate::seams::Questions;
 
 /// How often it is looked, at the most and at the least.
 const OFTEN: Duration = Duration::from_millis(100);
-const SELDOM: Duration = Duration::from_secs(15);
+const SELDOM: Duration = Duration::from_secs(5);
 
 /// Looks after the questions until the service stops. One that waits longer than `overdue` is an
 /// alarm.

@@ -238,6 +238,8 @@ fn what_is_wrong_is_said_in_a_line_with_the_way_out() {
     // Nothing there is not the same as something wrong.
     assert_eq!(office.run(&["classify", "void"]).well(), "no mail was found\n");
     assert_eq!(office.run(&["explain", "void"]).well(), "no mail was found\n");
+    let nothing = Ran::of(office.command(&["classify", "-"]).stdin(Stdio::null()));
+    assert_eq!(nothing.well(), "no mail was found\n");
     assert_eq!(office.run(&["classify", "--json", "void"]).well(), "");
 }
 
