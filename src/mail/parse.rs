@@ -146,6 +146,17 @@ fn key(raw: &[u8], size: u64, fields: &Fields<'_>) -> MailKey {
     MailKey::from_bytes(hash.finalize().into())
 }
 
+/// The key of a mail of which nothing is known but where it lies.
+#[must_use]
+pub fn key_of_place(place: &[&str]) -> MailKey {
+    let mut hash = Sha256::new_with_prefix(b"place");
+    for part in place {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    MailKey::from_bytes(hash.finalize().into())
+}
+
 /// What is odd about the bytes themselves.
 fn note_bytes(raw: &[u8], fields: &Fields<'_>, mail: &mut Mail) {
     let header = raw.get(..fields.end).unwrap_or(raw);

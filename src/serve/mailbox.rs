@@ -62,12 +62,19 @@ struct Desk {
 pub(super) async fn attend(mailbox: Mailbox, shared: Shared) {
     let mailbox = Arc::new(mailbox);
     let mut attempt = 0;
+    let mut runs = 0_u64;
     while !shared.stop.is_cancelled() {
-        let lease =
-            shared.store.lease(&mailbox.id, &shared.holder, shared.clock.now(), LEASE).await;
+        // Each run is another holder: what the one before had claimed and could not settle, since
+        // the store was away, is claimed again then.
+        let holder = match runs {
+            0 => shared.holder.clone(),
+            _ => format!("{}.{runs}", shared.holder),
+        };
+        let lease = shared.store.lease(&mailbox.id, &holder, shared.clock.now(), LEASE).await;
         let wait = match lease {
             Ok(Some(fence)) => {
                 attempt = 0;
+                runs += 1;
                 work(&mailbox, fence, &shared).await;
                 AGAIN
             }

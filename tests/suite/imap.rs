@@ -111,6 +111,26 @@ const WITHOUT_MOVE: &str =
     "imap_capability=IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE IDLE LITERAL+ UIDPLUS NAMESPACE";
 
 #[tokio::test]
+async fn reading_some_again_in_the_middle_of_a_backlog_skips_none() {
+    let mails: Vec<Vec<u8>> = (0..250).map(mail).collect();
+    let (server, _plain) = filled("", &mails);
+    let (mailbox, settings) = mailbox(server.port);
+    let (mut source, _) = ends(&mailbox, &settings);
+    let first = source.next(Cursor::default()).await.expect("a window");
+    let places: Vec<Place> = first.mails.iter().take(3).map(|it| it.place.clone()).collect();
+    assert_eq!(source.fetch(&places).await.expect("fetched").len(), 3);
+    let second = source.next(first.upto).await.expect("a window");
+    // Nothing of it has a number that an IMAP server gives.
+    let nowhere = Place { name: "nowhere".to_owned(), ..places[0].clone() };
+    assert!(source.fetch(&[nowhere]).await.expect("fetched").is_empty());
+    let (rest, _) = drain(&mut source, second.upto).await;
+    let all = first.mails.iter().chain(&second.mails).chain(&rest);
+    let all: Vec<&[u8]> = all.map(|it| it.raw.as_slice()).collect();
+    assert_eq!(all.len(), 250);
+    assert!(all.iter().zip(&mails).all(|(one, other)| *one == other.as_slice()), "in order");
+}
+
+#[tokio::test]
 async fn without_move_mails_are_copied_and_only_they_are_removed() {
     let (server, mut plain) = filled(WITHOUT_MOVE, &[mail(1), mail(2), mail(3), mail(4)]);
     let (mailbox, settings) = mailbox(server.port);

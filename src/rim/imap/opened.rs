@@ -161,6 +161,18 @@ impl Open {
         Ok(pieces)
     }
 
+    /// What the server says of one mail; `None` if it is no longer there.
+    pub(super) async fn about(&mut self, uid: u32, items: &str) -> Result<Option<Piece>, Fault> {
+        let mut found = None;
+        self.session
+            .command("fetching", &format!("UID FETCH {uid} ({items})"), |response| {
+                let said = piece(response).filter(|(of, _)| *of == uid);
+                found = said.map(|(_, piece)| piece).or(found.take());
+            })
+            .await?;
+        Ok(found)
+    }
+
     /// Asks once more for those that didn't come. What doesn't come then is no longer there;
     /// but if a list has it, the server failed to give it.
     pub(super) async fn again(

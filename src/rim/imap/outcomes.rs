@@ -23,7 +23,14 @@ impl Ledger {
     }
 
     pub(super) fn give_up(&mut self, job: &Job, why: &str) {
-        self.outcomes.insert(job.id, Outcome::GiveUp { why: why.to_owned() });
+        self.not_done(job, Outcome::GiveUp { why: why.to_owned() });
+    }
+
+    /// What was done stays done.
+    fn not_done(&mut self, job: &Job, outcome: Outcome) {
+        if !matches!(self.outcomes.get(&job.id), Some(Outcome::Done { .. })) {
+            self.outcomes.insert(job.id, outcome);
+        }
     }
 
     pub(super) fn gone(&mut self, job: &Job) {
@@ -36,7 +43,7 @@ impl Ledger {
             return;
         }
         let after = after.unwrap_or_else(|| backoff(job.attempt));
-        self.outcomes.insert(job.id, Outcome::Retry { why: why.to_owned(), after });
+        self.not_done(job, Outcome::Retry { why: why.to_owned(), after });
     }
 
     /// What the fault means for the jobs of which nothing is known yet.

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use super::connect::Account;
 use super::fault::Fault;
 use super::folder::{Folders, Found};
-use super::opened::{BEGINNING, Open, Piece, piece};
+use super::opened::{BEGINNING, Open, Piece};
 use crate::config::Mailbox;
 use crate::killpoint;
 use crate::seams::{Cursor, Fetched, Place, Source, SourceError, SourceId, Window};
@@ -23,8 +23,13 @@ use crate::seams::{Cursor, Fetched, Place, Source, SourceError, SourceId, Window
 const WINDOW_MAILS: usize = 100;
 /// RFC 2177 asks for a new IDLE every 29 minutes; many a NAT forgets a connection sooner.
 const LONGEST_IDLE: Duration = Duration::from_mins(5);
-/// A mail that the server lists but never gives is asked for this often.
-const TRIES: u32 = 3;
+/// A mail that the server lists but never gives is asked for alone until this is reached: by what a
+/// refusal counts and what a connection that breaks meanwhile does, which proves less.
+const ENOUGH: u32 = 6;
+const REFUSAL: u32 = 2;
+const BREAK: u32 = 1;
+/// From here on it isn't asked for its size and date either, which may be what fails.
+const MORE_THAN_ENOUGH: u32 = ENOUGH + REFUSAL;
 
 /// A folder on an IMAP server.
 pub struct ImapSource {
@@ -38,7 +43,7 @@ pub struct ImapSource {
     idle: bool,
     /// How many mails are asked for at once: fewer after the server failed to give some.
     batch: usize,
-    /// The mail at which the server failed last, and how often.
+    /// The mail at which the server failed last, and how much speaks against it.
     failing: Option<(u32, u32)>,
 }
 
@@ -95,7 +100,7 @@ impl ImapSource {
             }
         }
         let next = open.listed.front().copied().unwrap_or_default();
-        let given_up = self.failing.is_some_and(|(uid, tries)| uid == next && tries >= TRIES);
+        let given_up = self.failing.is_some_and(|(uid, count)| uid == next && count >= ENOUGH);
         let (mails, last) = if given_up {
             self.without_its_bytes(&mut open, next).await?
         } else {
@@ -167,11 +172,16 @@ impl ImapSource {
 
     /// After a failure, fewer mails are asked for at once, so that one which the server can't
     /// give doesn't keep the others; until that one is known, and how often it failed. A
-    /// connection that breaks proves nothing against a mail.
+    /// connection that breaks again and again, and always over the same mail, breaks over it.
     fn note_failure(&mut self, uid: u32, fault: &Fault) {
-        if self.batch == 1 && matches!(fault, Fault::Denied { .. }) {
+        let more = match fault {
+            Fault::Denied { .. } => REFUSAL,
+            Fault::Lost(_) => BREAK,
+            Fault::Throttled { .. } | Fault::Refused(_) | Fault::Misconfigured(_) => 0,
+        };
+        if self.batch == 1 && more > 0 {
             let before = self.failing.filter(|(other, _)| *other == uid).map_or(0, |(_, n)| n);
-            self.failing = Some((uid, before + 1));
+            self.failing = Some((uid, before + more));
         }
         self.batch = (self.batch / 10).max(1);
     }
@@ -184,21 +194,24 @@ impl ImapSource {
         uid: u32,
     ) -> Result<(Vec<Fetched>, u32), Fault> {
         open.drain_ahead().await?;
-        let mut found = None;
-        let command = format!("UID FETCH {uid} (UID RFC822.SIZE INTERNALDATE)");
-        open.session
-            .command("fetching", &command, |response| {
-                found = piece(response).filter(|(of, _)| *of == uid).or(found.take());
-            })
-            .await?;
+        let asks_little = self.failing.is_some_and(|(_, count)| count >= MORE_THAN_ENOUGH);
+        let items = if asks_little { "UID" } else { "UID RFC822.SIZE INTERNALDATE" };
+        let found = match open.about(uid, items).await {
+            Ok(found) => found,
+            Err(fault) => {
+                self.note_failure(uid, &fault);
+                return Err(fault);
+            }
+        };
         self.failing = None;
         open.listed.pop_front();
         open.handed_upto = uid;
         let mails = found
-            .map(|(_, piece)| Fetched {
+            .map(|piece| Fetched {
                 place: self.place(open, uid),
                 raw: Vec::new(),
-                size: piece.size,
+                // Of a mail without a byte there is nothing to withhold.
+                size: piece.size.max(1),
                 received: piece.received,
             })
             .into_iter()
@@ -208,6 +221,7 @@ impl ImapSource {
 
     async fn at(&mut self, places: &[Place]) -> Result<Vec<Fetched>, Fault> {
         let mut open = self.opened().await?;
+        open.drain_ahead().await?;
         let beginning = BEGINNING.min(self.fetch_limit);
         let mut by_folder: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
         for place in places {
@@ -217,7 +231,6 @@ impl ImapSource {
         }
         let mut found = BTreeMap::new();
         for (folder, uids) in by_folder {
-            open.drain_ahead().await?;
             open.name = folder.to_owned();
             match open.session.open(folder, false).await {
                 Ok(opened) => open.epoch = opened.epoch,
@@ -241,8 +254,10 @@ impl ImapSource {
                 left.drain(..taken.len().min(left.len()));
             }
         }
-        // The watched folder is opened anew; what was listed of it may be stale by now.
-        open.listed.clear();
+        // The watched folder is opened anew; what was listed of it may be stale by now, and what was
+        // not handed out yet is listed again.
+        let upto = open.handed_upto;
+        open.restart(upto);
         if let Found::There(name) = self.folders.find(&mut open.session, &self.inbox).await? {
             open.name = name;
             open.look().await?;

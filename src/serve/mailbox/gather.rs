@@ -4,9 +4,11 @@
 //! disk. So while more is to come, the few mails for a seldom folder wait for others. It knows
 //! jobs and numbers; whether there is more to come is for others to say.
 
+use std::collections::BTreeSet;
+
 use tokio::time::{Duration, Instant};
 
-use crate::seams::Job;
+use crate::seams::{Job, JobId};
 
 /// This many jobs that are alike are worth a command of their own.
 const FULL: usize = 500;
@@ -26,8 +28,16 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
-    /// Adds jobs that were claimed later than those before.
+    /// Adds jobs that were claimed later than those before. One that waits here already was claimed
+    /// again, for its mail under a new number.
     pub(super) fn add(&mut self, jobs: Vec<Job>) {
+        if !self.groups.is_empty() {
+            let again: BTreeSet<JobId> = jobs.iter().map(|job| job.id).collect();
+            for group in &mut self.groups {
+                group.retain(|job| !again.contains(&job.id));
+            }
+            self.groups.retain(|group| !group.is_empty());
+        }
         for job in jobs {
             self.since.get_or_insert_with(Instant::now);
             let alike = |group: &&mut Vec<Job>| {

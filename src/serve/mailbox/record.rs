@@ -231,8 +231,11 @@ async fn record_batch(desk: &Desk, mut entries: Vec<Entry>, upto: Option<Cursor>
             Err(StoreError::Fenced(_)) => return false,
             // One entry that the store can't take must not hold up the others: they are recorded
             // one by one, and the one that fails is set aside with the failure named.
-            Err(StoreError::Broken(why)) if attempt == 0 && !entries.is_empty() => {
+            Err(StoreError::Broken(why)) if !entries.is_empty() => {
                 error!(mailbox = %desk.mailbox.id, why, "a batch can't be recorded");
+                if attempt > 0 {
+                    desk.shared.health.failed(&desk.mailbox.id, &why);
+                }
                 set_aside_misfits(desk, &mut entries).await;
             }
             Err(failure) => {
@@ -248,20 +251,34 @@ async fn record_batch(desk: &Desk, mut entries: Vec<Entry>, upto: Option<Cursor>
 }
 
 /// Replaces every entry that can't be recorded by one that says so. Those that can be are
-/// recorded on the way; recording them again with the batch changes nothing.
+/// recorded on the way; recording them again with the batch changes nothing. A store that doesn't
+/// take the replacement either is broken itself: then nothing is replaced any more.
 async fn set_aside_misfits(desk: &Desk, entries: &mut [Entry]) {
     for entry in entries {
-        let alone = std::slice::from_ref(entry);
-        let now = desk.shared.clock.now();
-        if let Err(StoreError::Broken(why)) =
-            desk.shared.store.record(&desk.fence, alone, None, now).await
-        {
-            let mut judgement = pipeline::failed(&[], entry.mail.size, &why);
-            judgement.mail.key = entry.mail.key;
-            entry.mail = judgement.mail;
-            entry.decision = judgement.decision;
-            entry.evidence = judgement.evidence;
-            entry.action = None;
+        let alone = |entry: &Entry| {
+            let (entry, now) = (entry.clone(), desk.shared.clock.now());
+            async move { desk.shared.store.record(&desk.fence, &[entry], None, now).await }
+        };
+        match alone(entry).await {
+            Ok(_) => {}
+            Err(StoreError::Broken(why)) => {
+                let mut judgement = pipeline::failed(&[], entry.mail.size, &why);
+                judgement.mail.key = entry.mail.key;
+                let instead = Entry {
+                    place: entry.place.clone(),
+                    mail: judgement.mail,
+                    received: entry.received,
+                    decision: judgement.decision,
+                    evidence: judgement.evidence,
+                    action: None,
+                    if_repeat: entry.if_repeat.clone(),
+                };
+                if alone(&instead).await.is_err() {
+                    return;
+                }
+                *entry = instead;
+            }
+            Err(_) => return,
         }
     }
 }
