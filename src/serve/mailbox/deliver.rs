@@ -105,7 +105,7 @@ async fn carry_out(
     while !desk.stop.is_cancelled() {
         while let Ok(claim) = claimed.try_recv() {
             last = claim.last;
-            gathered.add(claim.jobs);
+            open.fetch_sub(gathered.add(claim.jobs), Ordering::Relaxed);
         }
         let jobs = gathered.take(!last || desk.more.load(Ordering::Relaxed));
         if jobs.is_empty() {
@@ -114,7 +114,7 @@ async fn carry_out(
                 claim = claimed.recv() => {
                     let Some(claim) = claim else { return };
                     last = claim.last;
-                    gathered.add(claim.jobs);
+                    open.fetch_sub(gathered.add(claim.jobs), Ordering::Relaxed);
                 }
             }
             continue;

@@ -29,15 +29,18 @@ pub(super) struct Gathered {
 
 impl Gathered {
     /// Adds jobs that were claimed later than those before. One that waits here already was claimed
-    /// again, for its mail under a new number.
-    pub(super) fn add(&mut self, jobs: Vec<Job>) {
-        if !self.groups.is_empty() {
+    /// again, for its mail under a new number: it takes the place of the earlier one. Says how many
+    /// did.
+    pub(super) fn add(&mut self, jobs: Vec<Job>) -> usize {
+        let before = self.waiting();
+        if before > 0 {
             let again: BTreeSet<JobId> = jobs.iter().map(|job| job.id).collect();
             for group in &mut self.groups {
                 group.retain(|job| !again.contains(&job.id));
             }
             self.groups.retain(|group| !group.is_empty());
         }
+        let replaced = before - self.waiting();
         for job in jobs {
             self.since.get_or_insert_with(Instant::now);
             let alike = |group: &&mut Vec<Job>| {
@@ -50,12 +53,17 @@ impl Gathered {
                 None => self.groups.push(vec![job]),
             }
         }
+        replaced
+    }
+
+    fn waiting(&self) -> usize {
+        self.groups.iter().map(Vec::len).sum()
     }
 
     /// Takes the jobs that are to be carried out now: all that are in full groups, and the others
     /// as well unless there is more to come.
     pub(super) fn take(&mut self, more: bool) -> Vec<Job> {
-        let waiting: usize = self.groups.iter().map(Vec::len).sum();
+        let waiting = self.waiting();
         let late = self.since.is_some_and(|since| since.elapsed() >= LONGEST);
         if !more || late || waiting > MOST {
             self.since = None;
@@ -89,9 +97,9 @@ mod tests {
 
     /// Jobs that move mails from INBOX, one for each number, to these folders.
     fn jobs(folders: &[(&str, usize)]) -> Vec<Job> {
-        let job = |folder: &str| Job {
-            id: JobId(1),
-            ticket: TicketId(1),
+        let job = |id: i64, folder: &str| Job {
+            id: JobId(id),
+            ticket: TicketId(id),
             place: Place {
                 source: SourceId("support".to_owned()),
                 folder: "INBOX".to_owned(),
@@ -104,7 +112,8 @@ mod tests {
             attempt: 1,
             rung: None,
         };
-        folders.iter().flat_map(|(folder, count)| vec![job(folder); *count]).collect()
+        let folders = folders.iter().flat_map(|(folder, count)| vec![*folder; *count]);
+        (1..).zip(folders).map(|(id, folder)| job(id, folder)).collect()
     }
 
     #[test]
@@ -125,8 +134,21 @@ mod tests {
             ),
         ] {
             let mut gathered = Gathered::default();
-            gathered.add(jobs(claimed));
+            assert_eq!(gathered.add(jobs(claimed)), 0, "{name}");
             assert_eq!(gathered.take(more).len(), taken, "{name}");
         }
+    }
+
+    #[test]
+    fn a_job_that_was_claimed_again_is_carried_out_once() {
+        let mut gathered = Gathered::default();
+        gathered.add(jobs(&[("a", 2), ("b", 1)]));
+        let mut again = jobs(&[("a", 1)]);
+        again[0].attempt = 2;
+        assert_eq!(gathered.add(again), 1);
+        let mut taken: Vec<(i64, u32)> =
+            gathered.take(false).iter().map(|job| (job.id.0, job.attempt)).collect();
+        taken.sort_unstable();
+        assert_eq!(taken, [(1, 2), (2, 1), (3, 1)]);
     }
 }
