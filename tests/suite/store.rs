@@ -51,6 +51,7 @@ cases! {
         a_renumbered_mail_keeps_its_ticket_and_its_job_follows,
         a_claimed_job_of_a_renumbered_mail_waits_again,
         a_copy_that_has_left_is_not_renumbered,
+        a_number_that_was_given_anew_is_the_new_mails,
         the_cursor_moves_only_with_its_batch,
         an_error_in_the_middle_of_a_batch_leaves_nothing,
         a_large_batch_is_recorded_in_order,

@@ -44,7 +44,8 @@ pub(super) async fn record(
     now: Timestamp,
 ) -> Result<Vec<Recorded>, StoreError> {
     let all: Vec<&Entry> = entries.iter().map(|prepared| prepared.entry).collect();
-    let known = known_places(tx, &all).await?;
+    let Places { known, given_anew } = places(tx, &all).await?;
+    forget_names(tx, given_anew).await?;
     let unknown: Vec<&Entry> =
         all.into_iter().filter(|entry| !known.contains_key(&entry.place)).collect();
     let fresh = add_tickets(tx, &unknown, now).await?;
@@ -55,22 +56,53 @@ pub(super) async fn record(
     Ok(recorded)
 }
 
-/// The tickets of the places that are known already.
-async fn known_places(
-    tx: &mut Transaction,
-    entries: &[&Entry],
-) -> Result<BTreeMap<Place, TicketId>, StoreError> {
-    let places = entries.iter().map(|entry| rows::place_columns(&entry.place)).collect();
+/// What the ledger has of the places of a batch.
+#[derive(Default)]
+struct Places {
+    /// The tickets of those that hold what they held.
+    known: BTreeMap<Place, TicketId>,
+    /// The copies whose name another mail has now, by ticket and number.
+    given_anew: Vec<[Value; 2]>,
+}
+
+/// The places that are known already.
+async fn places(tx: &mut Transaction, entries: &[&Entry]) -> Result<Places, StoreError> {
+    let keys: BTreeMap<&Place, MailKey> =
+        entries.iter().map(|entry| (&entry.place, entry.mail.key)).collect();
     let rows = tx
         .each(
             "WITH v (source, folder, epoch, name) AS (",
-            places,
-            ") SELECT places.source, places.folder, places.epoch, places.name, places.ticket \
+            entries.iter().map(|entry| rows::place_columns(&entry.place)).collect(),
+            ") SELECT places.source, places.folder, places.epoch, places.name, places.ticket, \
+                 places.copy, tickets.key \
              FROM v JOIN places ON places.source = v.source AND places.folder = v.folder \
-             AND places.epoch = v.epoch AND places.name = v.name AND places.name <> ''",
+             AND places.epoch = v.epoch AND places.name = v.name AND places.name <> '' \
+             JOIN tickets ON tickets.id = places.ticket",
         )
         .await?;
-    rows.iter().map(|row| Ok((rows::place(row, 0)?, TicketId(row.int(4)?)))).collect()
+    let mut places = Places::default();
+    for row in &rows {
+        let (place, ticket, key) = (rows::place(row, 0)?, row.int(4)?, rows::key(&row.bytes(6)?)?);
+        // A server that was restored may give numbers anew without saying so; a Maildir, which has
+        // no epoch, never gives a name twice.
+        if place.epoch == 0 || keys.get(&place) == Some(&key) {
+            places.known.insert(place, TicketId(ticket));
+        } else {
+            places.given_anew.push([ticket.into(), row.int(5)?.into()]);
+        }
+    }
+    Ok(places)
+}
+
+/// Forgets under which name copies lie. Delivery finds them by their key, or says that they are gone.
+async fn forget_names(tx: &mut Transaction, copies: Vec<[Value; 2]>) -> Result<(), StoreError> {
+    let forget = tx.each(
+        "WITH v (ticket, copy) AS (",
+        copies,
+        ") UPDATE places SET name = '' FROM v \
+         WHERE places.ticket = v.ticket AND places.copy = v.copy",
+    );
+    forget.await.map(|_| ())
 }
 
 /// Adds a ticket for every key that has none; says which.
@@ -250,7 +282,9 @@ impl Ledger {
         let ticket = older.ticket;
         let place = entry.place.clone();
         let renumbered = older.copies.iter_mut().find(|(_, was)| {
-            was.source == place.source && was.folder == place.folder && was.epoch != place.epoch
+            was.source == place.source
+                && was.folder == place.folder
+                && (was.epoch != place.epoch || was.name.is_empty())
         });
         if let Some((copy, was)) = renumbered {
             *was = place.clone();

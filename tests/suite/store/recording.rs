@@ -105,6 +105,23 @@ pub(super) async fn a_copy_that_has_left_is_not_renumbered(ground: Ground) {
     assert_eq!(detail.places, [moved(4), back.place]);
 }
 
+pub(super) async fn a_number_that_was_given_anew_is_the_new_mails(ground: Ground) {
+    let fence = ground.fence().await;
+    let (first, second) =
+        (ground.recorded(&fence, &entry(1)).await, ground.recorded(&fence, &entry(2)).await);
+    // The server was restored without the first, and counts on from there under the same epoch.
+    let at_place_of = |place: u32, mail: u32| Entry { place: entry(place).place, ..entry(mail) };
+    let batch = [at_place_of(1, 2), at_place_of(2, 3)];
+    let recorded = ground.record(&fence, &batch).await;
+    let Recorded::New(third) = recorded[1] else { panic!("{recorded:?}") };
+    assert_eq!(recorded[0], Recorded::Known(second));
+    assert_eq!(ground.record(&fence, &batch).await, [second, third].map(Recorded::Known));
+    for (ticket, name) in [(first, ""), (second, "1"), (third, "2")] {
+        let places = ground.store.ticket(ticket).await.unwrap().places;
+        assert_eq!((places.len(), places[0].name.as_str()), (1, name));
+    }
+}
+
 pub(super) async fn the_cursor_moves_only_with_its_batch(ground: Ground) {
     let fence = ground.fence().await;
     let cursor = async || ground.store.cursor(&fence.source).await.unwrap();
