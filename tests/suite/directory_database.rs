@@ -14,7 +14,7 @@ use crate::support::service::nobody_listens;
 use crate::support::wait::wait_for;
 
 /// Statements on a database of either kind.
-fn sql(url: &str, statements: &str) {
+pub(crate) fn sql(url: &str, statements: &str) {
     Runtime::new().unwrap().block_on(async {
         let text = AssertSqlSafe(statements.to_owned());
         if url.starts_with("postgres") {

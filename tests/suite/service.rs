@@ -8,6 +8,7 @@ use std::os::unix::net::UnixDatagram;
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::directory_database::sql;
 use crate::support::office::{Office, PATIENCE, Serving, mail};
 use crate::support::wait::wait_for;
 
@@ -313,6 +314,26 @@ fn a_mail_that_makes_a_stage_fail_is_set_aside_and_tried_again() {
     assert_eq!((office.lie_in(""), office.lie_in(".Teams.infrastructure")), (0, 3));
     let shown = office.run(&["ledger", "show", "2"]).well();
     assert!(shown.contains("Kim asked to read it again"), "{shown}");
+    service.stop();
+}
+
+#[test]
+fn a_store_that_takes_nothing_sets_nothing_aside() {
+    let office = Office::open();
+    let service = office.serve(&[]);
+    let [calls, ..] = four("a");
+    office.post(&calls);
+    office.settled(1);
+    let ledger = format!("sqlite:{}", office.path("ledger.db").display());
+    let shut =
+        "CREATE TRIGGER shut BEFORE INSERT ON tickets BEGIN SELECT RAISE(ABORT, 'shut'); END";
+    sql(&ledger, shut);
+    office.post(&calls.replace("a.1@", "b.1@"));
+    service.says(&["a batch can't be recorded"]);
+    service.says(&["a batch can't be recorded"]);
+    sql(&ledger, "DROP TRIGGER shut");
+    let ways: Vec<String> = office.settled(2).iter().map(way).collect();
+    assert_eq!(ways, ["infrastructure: confident", "infrastructure: confident"]);
     service.stop();
 }
 
