@@ -18,6 +18,7 @@ mod kill;
 mod imap;
 mod imap_oauth;
 mod imap_scripted;
+mod imap_withheld;
 mod service_imap;
 mod other_servers;
 mod support;
