@@ -318,6 +318,24 @@ fn a_mail_that_makes_a_stage_fail_is_set_aside_and_tried_again() {
 }
 
 #[test]
+fn a_question_whose_mail_is_gone_stays_a_question() {
+    let office = Office::open();
+    let service = office.serve(&[]);
+    office.post(&mail("q", "ann@stranger.example", "Zeppelins", "What of the zeppelin?"));
+    let before = way(&office.settled(1)[0]);
+    assert!(before.starts_with("assist"), "{before}");
+    for half in ["cur", "new"] {
+        for file in fs::read_dir(office.path("mailbox").join(half)).unwrap() {
+            fs::remove_file(file.unwrap().path()).unwrap();
+        }
+    }
+    office.run(&["ledger", "retry", "1"]).well();
+    service.says(&["what was decided about it stays"]);
+    assert_eq!(way(&office.settled(1)[0]), before);
+    service.stop();
+}
+
+#[test]
 fn a_store_that_takes_nothing_sets_nothing_aside() {
     let office = Office::open();
     let service = office.serve(&[]);

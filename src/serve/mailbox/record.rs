@@ -343,6 +343,13 @@ async fn amend(
     if !waits && asked_by(&detail) == Some(super::super::POSTROOM) {
         return store.retry_done(ticket).await;
     }
+    // Somebody may have moved it, or its folder was renumbered: that says nothing against what was
+    // decided, and a question stays one.
+    let is_aside = detail.ticket.decision.target == Target::SetAside;
+    if judgement.is_none() && !waits && !is_aside {
+        warn!(%ticket, "the mail is not where it was, so what was decided about it stays");
+        return store.retry_done(ticket).await;
+    }
     let (decision, evidence) = if let Some(judgement) = judgement {
         let (mut decision, mut evidence) = (judgement.decision.clone(), judgement.evidence.clone());
         let at = detail.received.unwrap_or(detail.ticket.recorded);
