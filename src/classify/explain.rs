@@ -248,15 +248,13 @@ fn write(out: &mut String, explanation: &Explanation) -> std::fmt::Result {
         ("<", "a person is asked".to_owned())
     };
     let made = if explanation.calibrated { "" } else { " (uncalibrated)" };
-    if *threshold >= 1.0 {
-        // No confidence reaches that, however it is rounded.
-        writeln!(
-            out,
-            "{best}: confidence {confidence:.3}{made}, but nothing goes there by itself, so {end}"
-        )?;
+    // No confidence reaches 1, however it is rounded.
+    let beside = if *threshold < 1.0 {
+        format!(" {sign} {threshold:.3}")
     } else {
-        writeln!(out, "{best}: confidence {confidence:.3}{made} {sign} {threshold:.3}, so {end}")?;
-    }
+        ", but nothing goes there by itself".to_owned()
+    };
+    writeln!(out, "{best}: confidence {confidence:.3}{made}{beside}, so {end}")?;
     writeln!(out, "{words} words: every point counts √(20 / ({words} + 4)) = {length_factor:.3}")?;
     for sum in teams {
         writeln!(out, "\n{}  {:+.2} points", sum.team, sum.score)?;

@@ -5,15 +5,15 @@ use tokio::runtime::Runtime;
 
 use super::explain::{self, Telling};
 use super::output::{json_line, row, short, table, text};
-use super::{Failure, Global, ledger, rota};
+use super::{Failure, Global, ledger, rota, setup};
 use crate::assist::{self, Answer, Refused};
 use crate::config::Config;
 use crate::diagnostic::nearest;
 use crate::dictionary::{Dictionaries, TeamId};
-use crate::directory::{Directory, Present};
+use crate::directory::Present;
 use crate::mail::EmailAddress;
 use crate::rim::clock::SystemClock;
-use crate::rim::watch::{read_dictionaries, read_directory};
+use crate::rim::watch::read_dictionaries;
 use crate::route::{Decision, Reason, Target};
 use crate::seams::{
     Amendment, Clock, Evidence, Progress, Store, Ticket, TicketDetail, TicketFilter, TicketId,
@@ -262,9 +262,7 @@ fn known(config: &Config, name: &str) -> Result<Answer, Failure> {
 
 fn known_person(config: &Config, name: &str) -> Result<Answer, Failure> {
     let person = EmailAddress::parse(name).map_err(|wrong| Failure::input(wrong.to_string()))?;
-    let directory = read_directory(&config.directory)
-        .and_then(|files| Directory::build(&files, &config.directory.rules));
-    let (directory, _) = directory.map_err(Failure::Findings)?;
+    let directory = setup::directory(config)?;
     if !directory.knows(&person) {
         return Err(Failure::input(format!("`{name}` is not among our people")));
     }

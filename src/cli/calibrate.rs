@@ -118,28 +118,19 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
             "mails_per_week": weekly.as_ref().map(|weekly| weekly.mails.round()),
             "written": writes.then(|| path.display().to_string()),
         }))?;
-        return end(mails.len(), refused);
+    } else {
+        let table = by_team(&calibration, &evaluation);
+        text(&format!("{table}\n{}", sum(&evaluation, weekly.as_ref(), mails.len())))?;
+        text(if only_asked { ONLY_ASKED } else { "" })?;
+        text(&if writes { format!("written to {}\n", path.display()) } else { String::new() })?;
     }
-    let table = by_team(&calibration, &evaluation);
-    text(&format!("{table}\n{}", sum(&evaluation, weekly.as_ref(), mails.len())))?;
-    if only_asked {
-        text(ONLY_ASKED)?;
+    if refused {
+        return Err(Failure::input(format!(
+            "nothing was written, since {} can bear out no threshold; --force writes it all the same",
+            count(mails.len() as u64, "answer")
+        )));
     }
-    if writes {
-        text(&format!("written to {}\n", path.display()))?;
-    }
-    end(mails.len(), refused)
-}
-
-/// Says so where nothing was written, although it was asked for.
-fn end(answers: usize, refused: bool) -> Result<(), Failure> {
-    if !refused {
-        return Ok(());
-    }
-    Err(Failure::input(format!(
-        "nothing was written, since {} can bear out no threshold; --force writes it all the same",
-        count(answers as u64, "answer")
-    )))
+    Ok(())
 }
 
 /// What was fitted for each team, and what it would do.

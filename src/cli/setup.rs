@@ -76,9 +76,7 @@ impl Global {
     /// its first mailbox; without one, nobody is a customer.
     pub(crate) fn senders(&self) -> Result<(Directory, Policy, Door), Failure> {
         let Some(config) = self.config_if_any()? else { return Ok(Default::default()) };
-        let built = read_directory(&config.directory)
-            .and_then(|files| Directory::build(&files, &config.directory.rules));
-        let (directory, _) = built.map_err(Failure::Findings)?;
+        let directory = directory(&config)?;
         let door = config.mailboxes.into_iter().next().map(|mailbox| mailbox.door);
         Ok((directory, config.policy, door.unwrap_or_default()))
     }
@@ -129,6 +127,13 @@ impl Global {
         let store = runtime.block_on(rim::store::open(&config.store))?;
         Ok((config, runtime, store))
     }
+}
+
+/// The directory of a configuration.
+pub(crate) fn directory(config: &Config) -> Result<Directory, Failure> {
+    let built = read_directory(&config.directory)
+        .and_then(|files| Directory::build(&files, &config.directory.rules));
+    built.map(|(directory, _)| directory).map_err(Failure::Findings)
 }
 
 /// Reads a configuration file.

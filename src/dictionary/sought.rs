@@ -120,7 +120,7 @@ fn want<'a>(
                 } else {
                     vocabulary.word(language, word.folded)
                 };
-                // Open words live in their own layer, so they are pieces of their share.
+                // Open words live in their own layer, so they are pieces of their own.
                 let step_here = if is_open && step == Step::Same { Step::Next } else { step };
                 wants.push(handle, step_here);
                 step = if is_open { Step::Next } else { Step::Same };

@@ -40,7 +40,8 @@ pub use address::{AddressError, EmailAddress};
 
 /// What makes two fetches the same mail: a SHA-256 over the Message-ID, From, Date and Subject
 /// fields as they stand, the size of the body, and the first 4 KiB of it, or 64 KiB without a
-/// Message-ID. Without any of these fields and without a body, the header counts as body.
+/// Message-ID. Without any of these fields and without a body, the header counts as body; a mail
+/// whose bytes its server withholds has the key of its place.
 ///
 /// Trace fields (`Received`, `Delivered-To`, …) are left out, so the same mail in two mailboxes
 /// has one key; the same Message-ID with another text has another. Bounding the body makes the

@@ -65,7 +65,7 @@ pub(super) async fn attend(mailbox: Mailbox, shared: Shared) {
     let mut runs = 0_u64;
     while !shared.stop.is_cancelled() {
         // Each run is another holder: what the one before had claimed and could not settle, since
-        // the store was away, is claimed again then.
+        // the store was away, is claimed again then. The first has the lease from the start.
         let holder = match runs {
             0 => shared.holder.clone(),
             _ => format!("{}.{runs}", shared.holder),

@@ -250,16 +250,17 @@ async fn record_batch(desk: &Desk, mut entries: Vec<Entry>, upto: Option<Cursor>
     }
 }
 
+async fn record_alone(desk: &Desk, entry: &Entry) -> Result<Vec<Recorded>, StoreError> {
+    let (alone, now) = (std::slice::from_ref(entry), desk.shared.clock.now());
+    desk.shared.store.record(&desk.fence, alone, None, now).await
+}
+
 /// Replaces every entry that can't be recorded by one that says so. Those that can be are
 /// recorded on the way; recording them again with the batch changes nothing. A store that doesn't
 /// take the replacement either is broken itself: then nothing is replaced any more.
 async fn set_aside_misfits(desk: &Desk, entries: &mut [Entry]) {
     for entry in entries {
-        let alone = |entry: &Entry| {
-            let (entry, now) = (entry.clone(), desk.shared.clock.now());
-            async move { desk.shared.store.record(&desk.fence, &[entry], None, now).await }
-        };
-        match alone(entry).await {
+        match record_alone(desk, entry).await {
             Ok(_) => {}
             Err(StoreError::Broken(why)) => {
                 let mut judgement = pipeline::failed(&[], entry.mail.size, &why);
@@ -273,7 +274,7 @@ async fn set_aside_misfits(desk: &Desk, entries: &mut [Entry]) {
                     action: None,
                     if_repeat: entry.if_repeat.clone(),
                 };
-                if alone(&instead).await.is_err() {
+                if record_alone(desk, &instead).await.is_err() {
                     return;
                 }
                 *entry = instead;
