@@ -81,6 +81,14 @@ pub trait Store: Send + Sync {
         now: Timestamp,
     ) -> Result<Vec<Recorded>, StoreError>;
 
+    /// Whether entries could be recorded now: does all that recording does, and takes it back.
+    async fn would_record(
+        &self,
+        fence: &Fence,
+        entries: &[Entry],
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
     /// Claims up to `limit` jobs of the fence's source that are due, oldest first, and counts the
     /// attempt. A job that was claimed under an earlier fence is due at once.
     async fn claim(

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::directory_database::sql;
 use crate::support::office::{Office, PATIENCE, Serving, mail};
+use crate::support::postgres::Server;
 use crate::support::wait::wait_for;
 
 /// A mail that the dictionaries are sure of, one of a customer's, one that nobody is sure of, and
@@ -352,6 +353,41 @@ fn a_store_that_takes_nothing_sets_nothing_aside() {
     sql(&ledger, "DROP TRIGGER shut");
     let ways: Vec<String> = office.settled(2).iter().map(way).collect();
     assert_eq!(ways, ["infrastructure: confident", "infrastructure: confident"]);
+    service.stop();
+}
+
+#[test]
+fn a_store_that_is_mended_amid_the_search_for_misfits_sets_nothing_aside() {
+    let ledger = Server::shared().database();
+    let office = Office::open_with(&ledger, "");
+    let service = office.serve(&[]);
+    let [calls, ..] = four("a");
+    office.post(&calls);
+    office.settled(1);
+    // A sequence counts on where all else is taken back: as many recordings fail as are meant to.
+    sql(
+        &ledger,
+        "CREATE SEQUENCE recordings; CREATE TABLE refused AS SELECT 0 AS recordings;
+         CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             IF nextval('recordings') <= (SELECT recordings FROM refused) THEN
+                 RAISE EXCEPTION 'refused';
+             END IF;
+             RETURN NULL;
+         END $$;
+         CREATE TRIGGER refuse BEFORE INSERT ON tickets EXECUTE FUNCTION refuse()",
+    );
+    for refused in 1..=4 {
+        sql(
+            &ledger,
+            &format!(
+                "ALTER SEQUENCE recordings RESTART; UPDATE refused SET recordings = {refused}"
+            ),
+        );
+        office.post(&calls.replace("a.1@", &format!("{refused}.1@")));
+        service.says(&["a batch can't be recorded", "refused"]);
+        let tickets = office.settled(1 + refused);
+        assert_eq!(way(&tickets[refused]), "infrastructure: confident", "{refused} refused");
+    }
     service.stop();
 }
 

@@ -45,6 +45,7 @@ macro_rules! cases {
 cases! {
     recording:
         the_same_entry_again_changes_nothing,
+        a_trial_records_nothing,
         one_message_id_with_two_contents_is_two_tickets,
         a_mail_in_two_mailboxes_is_one_ticket_with_two_places,
         one_batch_may_hold_a_mail_twice,

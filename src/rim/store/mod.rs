@@ -126,6 +126,19 @@ impl Store for Ledger {
         Ok(recorded)
     }
 
+    async fn would_record(
+        &self,
+        fence: &Fence,
+        entries: &[Entry],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let prepared = record::prepare(entries)?;
+        let mut tx = self.database.write().await?;
+        lease::check(&mut tx, fence).await?;
+        // Never committed: what it did is taken back when it is dropped.
+        record::record(&mut tx, prepared, now).await.map(|_| ())
+    }
+
     async fn claim(
         &self,
         fence: &Fence,

@@ -256,31 +256,40 @@ async fn record_alone(desk: &Desk, entry: &Entry) -> Result<Vec<Recorded>, Store
 }
 
 /// Replaces every entry that can't be recorded by one that says so. Those that can be are
-/// recorded on the way; recording them again with the batch changes nothing. A store that doesn't
-/// take the replacement either is broken itself: then nothing is replaced any more.
+/// recorded on the way; recording them again with the batch changes nothing.
+///
+/// A store that wouldn't take the replacement either is broken itself: then nothing is replaced any
+/// more. It may be mended at any moment between two questions; so an entry is a misfit only when it
+/// fails once more after the store would have taken its replacement.
 async fn set_aside_misfits(desk: &Desk, entries: &mut [Entry]) {
     for entry in entries {
+        let Err(failure) = record_alone(desk, entry).await else { continue };
+        let StoreError::Broken(why) = failure else { return };
+        let instead = misfit(entry, &why);
+        let (alone, now) = (std::slice::from_ref(&instead), desk.shared.clock.now());
+        if desk.shared.store.would_record(&desk.fence, alone, now).await.is_err() {
+            return;
+        }
         match record_alone(desk, entry).await {
             Ok(_) => {}
-            Err(StoreError::Broken(why)) => {
-                let mut judgement = pipeline::failed(&[], entry.mail.size, &why);
-                judgement.mail.key = entry.mail.key;
-                let instead = Entry {
-                    place: entry.place.clone(),
-                    mail: judgement.mail,
-                    received: entry.received,
-                    decision: judgement.decision,
-                    evidence: judgement.evidence,
-                    action: None,
-                    if_repeat: entry.if_repeat.clone(),
-                };
-                if record_alone(desk, &instead).await.is_err() {
-                    return;
-                }
-                *entry = instead;
-            }
+            Err(StoreError::Broken(_)) => *entry = instead,
             Err(_) => return,
         }
+    }
+}
+
+/// What is recorded in place of an entry that the store can't take.
+fn misfit(entry: &Entry, why: &str) -> Entry {
+    let mut judgement = pipeline::failed(&[], entry.mail.size, why);
+    judgement.mail.key = entry.mail.key;
+    Entry {
+        place: entry.place.clone(),
+        mail: judgement.mail,
+        received: entry.received,
+        decision: judgement.decision,
+        evidence: judgement.evidence,
+        action: None,
+        if_repeat: entry.if_repeat.clone(),
     }
 }
 

@@ -46,6 +46,8 @@ pub(super) async fn a_stale_fence_is_refused_everywhere(ground: Ground) {
     let current = lease(&*ground.store, "support", "two", at(31)).await.unwrap();
     let recorded = ground.store.record(&stale, &[entry(2)], Some(upto(2)), at(31)).await;
     assert!(is_fenced(&recorded), "{recorded:?}");
+    let tried = ground.store.would_record(&stale, &[entry(2)], at(31)).await;
+    assert!(is_fenced(&tried), "{tried:?}");
     let claimed = ground.store.claim(&stale, 10, at(31)).await;
     assert!(is_fenced(&claimed), "{claimed:?}");
     let settled = ground.store.settle(&stale, &[(job, done(None))], at(31)).await;

@@ -15,6 +15,13 @@ pub(super) async fn the_same_entry_again_changes_nothing(ground: Ground) {
     assert_eq!(ground.claim(&fence, at(0)).await.len(), 1);
 }
 
+pub(super) async fn a_trial_records_nothing(ground: Ground) {
+    let fence = ground.fence().await;
+    ground.store.would_record(&fence, &[entry(1)], at(0)).await.unwrap();
+    assert!(ground.claim(&fence, at(0)).await.is_empty());
+    assert!(matches!(ground.record_one(&fence, &entry(1)).await, Recorded::New(_)));
+}
+
 pub(super) async fn one_message_id_with_two_contents_is_two_tickets(ground: Ground) {
     let fence = ground.fence().await;
     let mut second = entry(2);
