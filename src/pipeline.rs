@@ -17,7 +17,7 @@ use crate::route::{
     Case, Decision, Forward, Identified, Policy, Reason, ReturnedMail, Ruling, Signs, Target,
     came_to, rule,
 };
-use crate::seams::{Entry, Evidence, Fetched, Place, TicketDetail};
+use crate::seams::{Entry, Evidence, Fetched, TicketDetail};
 
 /// Everything that a decision depends on beside the mail itself. Swapped as a whole when a file
 /// changes, so that no mail is judged by half of an edit.
@@ -211,8 +211,7 @@ impl Judgement {
     pub fn entry(mut self, fetched: &Fetched, folders: &Folders) -> Entry {
         if fetched.raw.is_empty() && fetched.size > 0 {
             // Its bytes can't be had: nothing but its place tells it from others like that.
-            let Place { source, folder, epoch, name } = &fetched.place;
-            self.mail.key = parse::key_of_place(&[&source.0, folder, &epoch.to_string(), name]);
+            self.mail.key = fetched.place.key();
         }
         Entry {
             place: fetched.place.clone(),

@@ -96,7 +96,7 @@ pub fn parse(raw: &[u8], size: u64) -> Mail {
 /// A mail of which nothing but its key is known: for one that made parsing itself fail.
 #[must_use]
 pub fn unreadable(raw: &[u8], size: u64) -> Mail {
-    blank(key(raw, size, &Fields::read(raw)), size)
+    blank(key_of(raw, size), size)
 }
 
 fn blank(key: MailKey, size: u64) -> Mail {
@@ -121,6 +121,12 @@ fn blank(key: MailKey, size: u64) -> Mail {
         oddities: BTreeSet::new(),
         size,
     }
+}
+
+/// What a mail is recognised by, from its bytes, all or the beginning, and its whole size.
+#[must_use]
+pub fn key_of(raw: &[u8], size: u64) -> MailKey {
+    key(raw, size, &Fields::read(raw))
 }
 
 /// See [`MailKey`].

@@ -15,7 +15,7 @@ pub use ledger::{
     Amendment, Counts, Entry, Event, Evidence, Fence, Happening, Progress, Questions, Recorded,
     Ticket, TicketDetail, TicketFilter, TicketId,
 };
-pub use source::{Cursor, Fetched, Place, Source, SourceError, SourceId, Window};
+pub use source::{Again, Cursor, Fetched, Place, Source, SourceError, SourceId, Wanted, Window};
 pub use store::{Store, StoreError};
 
 /// What time it is. Tests set it.

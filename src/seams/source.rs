@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::mail::{MailKey, parse};
+
 /// The name of a watched mailbox in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SourceId(pub String);
@@ -32,6 +34,15 @@ pub struct Place {
     pub name: String,
 }
 
+impl Place {
+    /// The key of a mail of which nothing is known but that it lies here.
+    #[must_use]
+    pub fn key(&self) -> MailKey {
+        let Self { source, folder, epoch, name } = self;
+        parse::key_of_place(&[&source.0, folder, &epoch.to_string(), name])
+    }
+}
+
 /// How far a source has been read: every mail up to and including `uid` is recorded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
@@ -52,6 +63,37 @@ pub struct Fetched {
     pub size: u64,
     /// When the server received it (IMAP INTERNALDATE), if known.
     pub received: Option<Timestamp>,
+}
+
+/// A known mail that is wanted once more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Where it lay when it was last heard of.
+    pub place: Place,
+    /// What it is recognised by elsewhere.
+    pub key: MailKey,
+    /// Its whole size in bytes.
+    pub size: u64,
+}
+
+impl Wanted {
+    /// Whether these bytes, of a mail of this size, are it. A mail that the server withheld was
+    /// recorded by its place alone.
+    #[must_use]
+    pub fn is(&self, raw: &[u8], size: u64) -> bool {
+        self.key == parse::key_of(raw, size) || self.key == self.place.key()
+    }
+}
+
+/// What became of a mail that is wanted once more.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Again {
+    /// It is there, maybe at another place.
+    There(Fetched),
+    /// It is no longer in its folder.
+    Gone,
+    /// It may be there, but can't be had; and why.
+    Withheld(String),
 }
 
 /// Mails that were fetched together.
@@ -112,9 +154,10 @@ pub trait Source: Send {
         false
     }
 
-    /// The mails at these places, for another try. One that is no longer there is left out.
+    /// These mails, for another try; an answer for each, in order. One that isn't where it was is
+    /// looked for in its folder, which may have been renumbered.
     ///
     /// # Errors
     /// As [`Source::next`].
-    async fn fetch(&mut self, places: &[Place]) -> Result<Vec<Fetched>, SourceError>;
+    async fn fetch(&mut self, wanted: &[Wanted]) -> Result<Vec<Again>, SourceError>;
 }

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::{
-    Amendment, Counts, Cursor, Entry, Fence, Happening, Job, JobId, Outcome, Place, Questions,
-    Recorded, SourceId, Ticket, TicketDetail, TicketFilter, TicketId,
+    Amendment, Counts, Cursor, Entry, Fence, Happening, Job, JobId, Outcome, Questions, Recorded,
+    SourceId, Ticket, TicketDetail, TicketFilter, TicketId, Wanted,
 };
 use crate::dictionary::Version;
 use crate::mail::EmailAddress;
@@ -134,13 +134,12 @@ pub trait Store: Send + Sync {
     async fn ask_retry(&self, ticket: TicketId, by: &str, now: Timestamp)
     -> Result<(), StoreError>;
 
-    /// The tickets of a source whose mail is to be read again, oldest first, with the place of
-    /// the first copy.
+    /// The tickets of a source whose mail is to be read again, oldest first, with its first copy.
     async fn retries(
         &self,
         source: &SourceId,
         limit: u32,
-    ) -> Result<Vec<(TicketId, Place)>, StoreError>;
+    ) -> Result<Vec<(TicketId, Wanted)>, StoreError>;
 
     /// Ends a retry, whether or not it changed the decision.
     async fn retry_done(&self, ticket: TicketId) -> Result<(), StoreError>;

@@ -3,20 +3,21 @@
 use std::time::Duration;
 
 use postroom::config::{ImapSettings, Login, Mailbox, Secret, Tls};
+use postroom::mail::parse::key_of;
 use postroom::rim::imap::{Account, ImapDelivery, ImapSource, check};
 use postroom::seams::{
-    Action, Cursor, Delivery, Fetched, Job, JobId, Outcome, Place, Proof, Source, SourceError,
-    TicketId,
+    Action, Again, Cursor, Delivery, Fetched, Job, JobId, Outcome, Place, Proof, Source,
+    SourceError, TicketId, Wanted,
 };
 use secrecy::SecretString;
 
 use crate::support::dovecot::Dovecot;
-use crate::support::imap::{Plain, key_of, large_mail, mail, mailbox};
+use crate::support::imap::{Plain, large_mail, mail, mailbox};
 
 /// A source and a delivery for a mailbox.
 pub(crate) fn ends(mailbox: &Mailbox, settings: &ImapSettings) -> (ImapSource, ImapDelivery) {
     let account = Account::new(settings.clone());
-    (ImapSource::new(mailbox, account.clone()), ImapDelivery::recognising(mailbox, account, key_of))
+    (ImapSource::new(mailbox, account.clone()), ImapDelivery::new(mailbox, account))
 }
 
 /// Everything behind a cursor.
@@ -45,6 +46,28 @@ pub(crate) fn job(id: i64, fetched: &Fetched, action: Action, attempt: u32) -> J
         rung: None,
         attempt,
     }
+}
+
+/// Fetched mails, wanted again from where they lie now.
+pub(crate) fn wanted(mails: &[Fetched], places: &[Place]) -> Vec<Wanted> {
+    let wanted = mails.iter().zip(places).map(|(mail, place)| Wanted {
+        place: place.clone(),
+        key: key_of(&mail.raw, mail.size),
+        size: mail.size,
+    });
+    wanted.collect()
+}
+
+/// Fetches them again: those that are there.
+pub(crate) async fn again(source: &mut ImapSource, wanted: &[Wanted]) -> Vec<Fetched> {
+    let found = source.fetch(wanted).await.expect("fetched");
+    assert_eq!(found.len(), wanted.len(), "an answer for each");
+    let there = found.into_iter().filter_map(|again| match again {
+        Again::There(mail) => Some(mail),
+        Again::Gone => None,
+        Again::Withheld(why) => panic!("withheld: {why}"),
+    });
+    there.collect()
 }
 
 pub(crate) fn to(folder: &str) -> Action {
@@ -93,7 +116,7 @@ async fn mail_is_fetched_in_order_and_moved_with_proof() {
     let places = deliver(&mut delivery, &jobs, Proof::CopyUid).await;
     assert_eq!(plain.count("INBOX"), 0);
     assert_eq!(plain.count("Teams/sales"), 167);
-    let again = source.fetch(&places).await.expect("fetched");
+    let again = again(&mut source, &wanted(&fetched, &places)).await;
     assert_eq!(again.len(), 250);
     assert!(again.iter().zip(&fetched).all(|(a, b)| a.raw == b.raw), "each lies where it says");
 }
@@ -118,11 +141,11 @@ async fn reading_some_again_in_the_middle_of_a_backlog_skips_none() {
     let (mut source, _) = ends(&mailbox, &settings);
     let first = source.next(Cursor::default()).await.expect("a window");
     let places: Vec<Place> = first.mails.iter().take(3).map(|it| it.place.clone()).collect();
-    assert_eq!(source.fetch(&places).await.expect("fetched").len(), 3);
+    let some = wanted(&first.mails, &places);
+    assert_eq!(again(&mut source, &some).await.len(), 3);
     let second = source.next(first.upto).await.expect("a window");
-    // Nothing of it has a number that an IMAP server gives.
-    let nowhere = Place { name: "nowhere".to_owned(), ..places[0].clone() };
-    assert!(source.fetch(&[nowhere]).await.expect("fetched").is_empty());
+    let gone = Wanted { key: key_of(b"another", 7), size: 7, ..some[0].clone() };
+    assert!(again(&mut source, &[gone]).await.is_empty());
     let (rest, _) = drain(&mut source, second.upto).await;
     let all = first.mails.iter().chain(&second.mails).chain(&rest);
     let all: Vec<&[u8]> = all.map(|it| it.raw.as_slice()).collect();
@@ -177,9 +200,23 @@ async fn a_move_that_was_interrupted_ends_with_one_copy() {
         };
         plain.run("CLOSE");
         assert_eq!((plain.count("INBOX"), plain.count("Target")), (1, 1), "{name}");
-        let again = source.fetch(std::slice::from_ref(place)).await.expect("fetched");
+        let again = again(&mut source, &wanted(&mails, std::slice::from_ref(place))).await;
         assert_eq!(again[0].raw, mails[0].raw, "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_mail_is_read_again_wherever_it_is_in_its_folder() {
+    let (server, _plain) = filled("", &[mail(1), mail(2), mail(3), mail(4)]);
+    let (mailbox, settings) = mailbox(server.port);
+    let (mut source, _) = ends(&mailbox, &settings);
+    let (mails, _) = drain(&mut source, Cursor::default()).await;
+    let at = |name: &str| Place { name: name.to_owned(), ..mails[0].place.clone() };
+    // The second under the first one's number, which the server gave it without a word; the third
+    // where nobody said which number it has; the fourth under one that is no longer there.
+    let places = [at("1"), at(""), at("99")];
+    let found = again(&mut source, &wanted(&mails[1..], &places)).await;
+    assert!(found == mails[1..], "each is what was meant, and where it is");
 }
 
 #[tokio::test]
@@ -213,7 +250,9 @@ async fn a_renumbered_folder_is_read_anew_and_delivered_from() {
     let jobs = [job(1, &mails[0], to("Target"), 1)];
     deliver(&mut delivery, &jobs, Proof::CopyUid).await;
     assert_eq!((plain.count("INBOX"), plain.count("Target")), (1, 1));
-    assert!(source.fetch(&[mails[1].place.clone()]).await.expect("fetched").is_empty());
+    let renumbered = again(&mut source, &wanted(&mails[1..], &[mails[1].place.clone()])).await;
+    assert_eq!(renumbered[0].raw, mails[1].raw);
+    assert_eq!(renumbered[0].place.epoch, cursor.epoch + 7, "found under its new number");
     let (again, renumbered) = drain(&mut source, cursor).await;
     assert_eq!((again.len(), renumbered.epoch), (1, cursor.epoch + 7));
     assert_eq!(again[0].raw, mails[1].raw);

@@ -1,9 +1,9 @@
 //! Mails that a server lists and never gives: they are handed out without their bytes, and the others
 //! follow.
 
-use postroom::seams::{Cursor, Source as _};
+use postroom::seams::{Again, Cursor, Place, Source as _};
 
-use crate::imap::ends;
+use crate::imap::{ends, wanted};
 use crate::imap_scripted::{GREETING, line, quick};
 use crate::support::scripted_imap::{Scripted, Then};
 
@@ -60,4 +60,25 @@ async fn a_mail_that_the_server_never_gives_does_not_stop_the_others() {
         assert_eq!(names, ["1", "2", "3"], "{name}");
         assert_eq!(first, (0, expected), "{name}: set aside, not left out");
     }
+}
+
+#[tokio::test]
+async fn of_mails_that_are_wanted_again_one_that_is_refused_does_not_keep_the_others() {
+    let no = "TAG NO [SERVERBUG] this mail is broken\r\n";
+    let script = vec![
+        line("UID FETCH 1:3 (UID RFC", no, Then::On),
+        line("UID FETCH 2 (UID RFC", no, Then::On),
+    ];
+    let good = Scripted::start(GREETING, Vec::new()).await;
+    let (mailbox, settings) = quick(good.port);
+    let window = ends(&mailbox, &settings).0.next(Cursor::default()).await.expect("a window");
+    let places: Vec<Place> = window.mails.iter().map(|mail| mail.place.clone()).collect();
+    let server = Scripted::start(GREETING, script).await;
+    let (mailbox, settings) = quick(server.port);
+    let mut source = ends(&mailbox, &settings).0;
+    let found = source.fetch(&wanted(&window.mails, &places)).await.expect("fetched");
+    assert!(matches!(
+        &found[..],
+        [Again::There(_), Again::Withheld(why), Again::There(_)] if why.contains("SERVERBUG")
+    ));
 }

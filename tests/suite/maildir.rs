@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use postroom::mail::MailKey;
+use postroom::mail::parse::key_of;
 use postroom::rim::maildir::{MaildirDelivery, MaildirSource};
 use postroom::seams::{
-    Action, Cursor, Delivery, Job, JobId, Outcome, Place, Proof, Source, SourceError, SourceId,
-    TicketId,
+    Action, Again, Cursor, Delivery, Job, JobId, Outcome, Place, Proof, Source, SourceError,
+    SourceId, TicketId, Wanted,
 };
 use tempfile::TempDir;
 
@@ -200,10 +201,24 @@ async fn mail_that_cannot_be_read_stops_no_other_and_comes_later() {
 async fn mail_is_fetched_again_wherever_it_is_by_now() {
     let maildir = Maildir::new();
     maildir.put("cur/1700000000.host:2,FRS", "mail");
-    let places = [place("INBOX", "1700000000.host"), place("INBOX", "gone")];
-    let mails = maildir.source().fetch(&places).await.unwrap();
-    assert_eq!(mails.len(), 1);
-    assert_eq!(mails[0].raw, b"mail");
+    maildir.put("new/1700000001.host", "unreadable");
+    let unreadable = maildir.path("new/1700000001.host");
+    fs::remove_file(&unreadable).unwrap();
+    std::os::unix::fs::symlink(&unreadable, &unreadable).unwrap();
+    let wanted = [
+        ("INBOX", "1700000000.host"),
+        ("INBOX", "gone"),
+        ("Nowhere", "1700000000.host"),
+        ("INBOX", "1700000001.host"),
+    ]
+    .map(|(folder, name)| Wanted { place: place(folder, name), key: key_of(b"", 0), size: 4 });
+    let mut source = maildir.source();
+    let found = source.fetch(&wanted).await.unwrap();
+    assert!(matches!(&found[0], Again::There(mail) if mail.raw == b"mail"));
+    assert!(matches!(found[1..3], [Again::Gone, Again::Gone]));
+    assert!(matches!(&found[3], Again::Withheld(_)), "it may be there");
+    fs::rename(maildir.path("cur"), maildir.path("away")).unwrap();
+    assert!(source.fetch(&wanted).await.is_err(), "that it is away says nothing of a mail");
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! What Postroom meets on servers other than Dovecot: a real Courier and a real Cyrus.
 
-use postroom::seams::{Cursor, Job, Proof, Source as _};
+use postroom::seams::{Cursor, Job, Proof};
 
-use crate::imap::{deliver, drain, ends, job, to};
+use crate::imap::{again, deliver, drain, ends, job, to, wanted};
 use crate::support::courier::Courier;
 use crate::support::cyrus::Cyrus;
 use crate::support::plain_imap::{ImapServer, USER};
@@ -111,5 +111,5 @@ async fn moved_and_found(server: &impl ImapServer) {
     let places = deliver(&mut delivery, &jobs(1), Proof::CopyUid).await;
     assert_eq!(deliver(&mut delivery, &jobs(2), Proof::FoundInTarget).await, places);
     assert!(server.headers(USER, "INBOX", "X-Number").is_empty());
-    assert_eq!(source.fetch(&places).await.unwrap().len(), mails.len());
+    assert_eq!(again(&mut source, &wanted(&fetched, &places)).await.len(), mails.len());
 }

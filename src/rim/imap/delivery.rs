@@ -17,7 +17,6 @@ use super::outcomes::Ledger;
 use super::session::{Copied, Opened, Session, copied, quoted, uid_set};
 use crate::config::Mailbox;
 use crate::killpoint;
-use crate::mail::{self, MailKey};
 use crate::seams::{Action, Delivery, Job, JobId, Outcome, Place, Proof};
 
 use async_imap::imap_proto::Response;
@@ -26,14 +25,10 @@ use async_imap::imap_proto::Response;
 /// for each move; its line stays below the 8,192 octets that servers should take (RFC 7162 §4).
 pub(super) const BATCH: usize = 500;
 
-/// How a mail is recognised: from its bytes, all or the beginning, and its whole size.
-pub type KeyOf = fn(&[u8], u64) -> MailKey;
-
 /// Moves and marks mails in one mailbox.
 pub struct ImapDelivery {
     account: Arc<Account>,
     create_folders: bool,
-    key_of: KeyOf,
     folders: Folders,
     session: Option<Session>,
 }
@@ -57,16 +52,9 @@ impl ImapDelivery {
     /// A delivery for a mailbox.
     #[must_use]
     pub fn new(mailbox: &Mailbox, account: Arc<Account>) -> Self {
-        Self::recognising(mailbox, account, |raw, size| mail::parse::parse(raw, size).key)
-    }
-
-    /// The same, with another way to recognise a mail.
-    #[must_use]
-    pub fn recognising(mailbox: &Mailbox, account: Arc<Account>, key_of: KeyOf) -> Self {
         Self {
             account,
             create_folders: mailbox.create_folders,
-            key_of,
             folders: Folders::default(),
             session: None,
         }
@@ -135,9 +123,8 @@ impl ImapDelivery {
             }
         }
         let mut taken: BTreeSet<u32> = there.keys().copied().collect();
-        let seeker = Seeker { key_of: self.key_of };
         for job in unnumbered {
-            match seeker.find(session, job, &taken).await? {
+            match seeker(job).find(session, &taken).await? {
                 Some(uid) => {
                     taken.insert(uid);
                     there.insert(uid, job);
@@ -373,7 +360,7 @@ impl ImapDelivery {
             .filter(|(name, _)| *name == target.name)
             .map(|(_, uid)| *uid)
             .collect();
-        let found = Seeker { key_of: self.key_of }.find(session, job, &taken).await?;
+        let found = seeker(job).find(session, &taken).await?;
         if let Some(uid) = found {
             ledger.claimed.insert((target.name.clone(), uid));
         }
@@ -456,6 +443,10 @@ fn grouped(jobs: &[Job]) -> Vec<Group<'_>> {
         }
     }
     groups
+}
+
+fn seeker(job: &Job) -> Seeker {
+    Seeker { key: job.key, size: job.size }
 }
 
 #[async_trait]

@@ -9,12 +9,12 @@ use std::collections::BTreeSet;
 
 use async_imap::imap_proto::{AttributeValue, MailboxDatum, Response};
 
-use super::delivery::{BATCH, KeyOf};
+use super::delivery::BATCH;
 use super::fault::Fault;
 use super::opened::piece;
 use super::session::{Session, uid_set};
-use crate::mail::parse::MAX_HEADER;
-use crate::seams::Job;
+use crate::mail::MailKey;
+use crate::mail::parse::{MAX_HEADER, key_of};
 
 /// This many candidates are looked at, the newest first.
 const MOST_CANDIDATES: usize = 50;
@@ -25,52 +25,53 @@ const MOST_COMPARED: usize = 2_000;
 /// The key covers the header and the first 64 KiB of the body.
 const COVERED: u64 = MAX_HEADER as u64 + 64 * 1024;
 
-/// Recognises mails.
+/// What a mail is recognised by.
+#[derive(Clone, Copy)]
 pub(super) struct Seeker {
-    pub(super) key_of: KeyOf,
+    pub(super) key: MailKey,
+    /// Its whole size in bytes.
+    pub(super) size: u64,
 }
 
 impl Seeker {
-    /// The newest UID in the open folder under which the job's mail lies, `taken` ones apart.
+    /// The newest UID in the open folder under which the mail lies, `taken` ones apart.
     pub(super) async fn find(
-        &self,
+        self,
         session: &mut Session,
-        job: &Job,
         taken: &BTreeSet<u32>,
     ) -> Result<Option<u32>, Fault> {
-        let exact = sized(session, "", job.size, job.size).await?;
-        if let Some(uid) = self.among(session, job, &exact, taken).await? {
+        let exact = sized(session, "", self.size, self.size).await?;
+        if let Some(uid) = self.among(session, &exact, taken).await? {
             return Ok(Some(uid));
         }
         // A mail of nothing but line ends is half as long where they end in LF.
         // Many mails are about as long, so only the newest are asked for: a move puts it there.
         let first = newest_uid(session).await?.saturating_sub(RECENT).max(1);
         let recent = format!("UID {first}:* ");
-        let near = sized(session, &recent, job.size / 2, job.size).await?;
+        let near = sized(session, &recent, self.size / 2, self.size).await?;
         let others: Vec<u32> = near.difference(&exact).copied().collect();
         let newest = others.split_at(others.len().saturating_sub(MOST_COMPARED)).1;
-        let same = of_size(session, newest, job.size).await?;
-        self.among(session, job, &same, taken).await
+        let same = of_size(session, newest, self.size).await?;
+        self.among(session, &same, taken).await
     }
 
-    /// The newest of the candidates that is the job's mail.
+    /// The newest of the candidates that is the mail.
     async fn among(
-        &self,
+        self,
         session: &mut Session,
-        job: &Job,
         candidates: &BTreeSet<u32>,
         taken: &BTreeSet<u32>,
     ) -> Result<Option<u32>, Fault> {
         let likely = candidates.iter().rev().filter(|uid| !taken.contains(uid));
         for uid in likely.take(MOST_CANDIDATES) {
-            if self.is(session, job, *uid).await? {
+            if self.is(session, *uid).await? {
                 return Ok(Some(*uid));
             }
         }
         Ok(None)
     }
 
-    async fn is(&self, session: &mut Session, job: &Job, uid: u32) -> Result<bool, Fault> {
+    async fn is(self, session: &mut Session, uid: u32) -> Result<bool, Fault> {
         session.allow(COVERED, COVERED);
         let mut key = None;
         session
@@ -82,13 +83,13 @@ impl Seeker {
                         && let Some(bytes) = body_of(response)
                     {
                         let have = bytes.len() as u64;
-                        let size = if have < COVERED { have } else { job.size };
-                        key = Some((self.key_of)(bytes, size));
+                        let size = if have < COVERED { have } else { self.size };
+                        key = Some(key_of(bytes, size));
                     }
                 },
             )
             .await?;
-        Ok(key == Some(job.key))
+        Ok(key == Some(self.key))
     }
 }
 

@@ -23,5 +23,5 @@ mod source;
 
 pub use check::check;
 pub use connect::Account;
-pub use delivery::{ImapDelivery, KeyOf};
+pub use delivery::ImapDelivery;
 pub use source::ImapSource;

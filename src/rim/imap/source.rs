@@ -14,10 +14,11 @@ use async_trait::async_trait;
 use super::connect::Account;
 use super::fault::Fault;
 use super::folder::{Folders, Found};
+use super::lookup::Seeker;
 use super::opened::{BEGINNING, Open, Piece};
 use crate::config::Mailbox;
 use crate::killpoint;
-use crate::seams::{Cursor, Fetched, Place, Source, SourceError, SourceId, Window};
+use crate::seams::{Again, Cursor, Fetched, Place, Source, SourceError, SourceId, Wanted, Window};
 
 /// A window holds at most this many mails.
 const WINDOW_MAILS: usize = 100;
@@ -219,18 +220,17 @@ impl ImapSource {
         Ok((mails, uid))
     }
 
-    async fn at(&mut self, places: &[Place]) -> Result<Vec<Fetched>, Fault> {
+    /// What became of these mails. One that the server won't give ends the connection, and nothing is
+    /// known of the others.
+    async fn at(&mut self, wanted: &[Wanted]) -> Result<Vec<Again>, Fault> {
         let mut open = self.opened().await?;
         open.drain_ahead().await?;
-        let beginning = BEGINNING.min(self.fetch_limit);
-        let mut by_folder: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
-        for place in places {
-            if let Ok(uid) = place.name.parse() {
-                by_folder.entry(&place.folder).or_default().insert(uid);
-            }
+        let mut by_folder: BTreeMap<&str, Vec<(usize, &Wanted)>> = BTreeMap::new();
+        for (nth, one) in wanted.iter().enumerate() {
+            by_folder.entry(&one.place.folder).or_default().push((nth, one));
         }
-        let mut found = BTreeMap::new();
-        for (folder, uids) in by_folder {
+        let mut found = vec![Again::Gone; wanted.len()];
+        for (folder, wanted) in by_folder {
             open.name = folder.to_owned();
             match open.session.open(folder, false).await {
                 Ok(opened) => open.epoch = opened.epoch,
@@ -238,20 +238,10 @@ impl ImapSource {
                 Err(Fault::Denied { missing: true, .. }) => continue,
                 Err(fault) => return Err(fault),
             }
-            let mut left: Vec<u32> = uids.into_iter().collect();
-            while !left.is_empty() {
-                let now: Vec<u32> = left.iter().take(WINDOW_MAILS).copied().collect();
-                let tag = open.ask(&now, beginning).await?;
-                let mut pieces = open.beginnings(&tag, now.len(), beginning).await?;
-                open.again(&now, &mut pieces, beginning).await?;
-                let taken = open.complete(&now, &mut pieces, beginning, self.fetch_limit).await?;
-                for uid in &taken {
-                    if let Some(piece) = pieces.remove(uid) {
-                        let place = self.place(&open, *uid);
-                        found.insert(place.clone(), fetched(place, piece, self.fetch_limit));
-                    }
+            for (nth, mail) in self.in_folder(&mut open, &wanted).await? {
+                if let Some(found) = found.get_mut(nth) {
+                    *found = Again::There(mail);
                 }
-                left.drain(..taken.len().min(left.len()));
             }
         }
         // The watched folder is opened anew; what was listed of it may be stale by now, and what was
@@ -263,7 +253,66 @@ impl ImapSource {
             open.look().await?;
             self.open = Some(open);
         }
-        Ok(places.iter().filter_map(|place| found.remove(place)).collect())
+        Ok(found)
+    }
+
+    /// Those of the mails that are in the open folder: under the number that they had, or, if
+    /// numbers were given anew or were never known, wherever they are recognised.
+    async fn in_folder(
+        &self,
+        open: &mut Open,
+        wanted: &[(usize, &Wanted)],
+    ) -> Result<Vec<(usize, Fetched)>, Fault> {
+        let epoch = open.epoch;
+        let number = |one: &Wanted| {
+            let uid = one.place.name.parse().ok().filter(|uid| *uid > 0);
+            uid.filter(|_| one.place.epoch == epoch)
+        };
+        let numbers = wanted.iter().filter_map(|(_, one)| number(one)).collect();
+        let mut numbered = self.numbered(open, numbers).await?;
+        let (mut found, mut taken, mut elsewhere) = (Vec::new(), BTreeSet::new(), Vec::new());
+        for &(nth, one) in wanted {
+            let mail = number(one).and_then(|uid| numbered.remove(&uid));
+            if let Some(mail) = mail.filter(|mail| one.is(&mail.raw, mail.size)) {
+                taken.extend(number(one));
+                found.push((nth, mail));
+            } else {
+                elsewhere.push((nth, one));
+            }
+        }
+        for (nth, Wanted { key, size, .. }) in elsewhere {
+            let seeker = Seeker { key: *key, size: *size };
+            let Some(uid) = seeker.find(&mut open.session, &taken).await? else { continue };
+            taken.insert(uid);
+            let mail = self.numbered(open, BTreeSet::from([uid])).await?.remove(&uid);
+            found.extend(mail.map(|mail| (nth, mail)));
+        }
+        Ok(found)
+    }
+
+    /// The mails with these UIDs in the open folder.
+    async fn numbered(
+        &self,
+        open: &mut Open,
+        uids: BTreeSet<u32>,
+    ) -> Result<BTreeMap<u32, Fetched>, Fault> {
+        let beginning = BEGINNING.min(self.fetch_limit);
+        let mut found = BTreeMap::new();
+        let mut left: Vec<u32> = uids.into_iter().collect();
+        while !left.is_empty() {
+            let now: Vec<u32> = left.iter().take(WINDOW_MAILS).copied().collect();
+            let tag = open.ask(&now, beginning).await?;
+            let mut pieces = open.beginnings(&tag, now.len(), beginning).await?;
+            open.again(&now, &mut pieces, beginning).await?;
+            let taken = open.complete(&now, &mut pieces, beginning, self.fetch_limit).await?;
+            for uid in &taken {
+                if let Some(piece) = pieces.remove(uid) {
+                    found.insert(*uid, fetched(self.place(open, *uid), piece, self.fetch_limit));
+                }
+            }
+            left.drain(..taken.len().min(left.len()));
+        }
+        Ok(found)
     }
 }
 
@@ -291,7 +340,21 @@ impl Source for ImapSource {
         open.is_some_and(|open| !open.listed.is_empty() || open.listed_upto < open.top)
     }
 
-    async fn fetch(&mut self, places: &[Place]) -> Result<Vec<Fetched>, SourceError> {
-        self.at(places).await.map_err(SourceError::from)
+    async fn fetch(&mut self, wanted: &[Wanted]) -> Result<Vec<Again>, SourceError> {
+        match self.at(wanted).await {
+            Ok(found) => return Ok(found),
+            Err(Fault::Denied { .. }) => {}
+            Err(fault) => return Err(fault.into()),
+        }
+        // One of them can't be had: the others don't wait for it.
+        let mut found = Vec::new();
+        for one in wanted {
+            match self.at(std::slice::from_ref(one)).await {
+                Ok(answer) => found.extend(answer),
+                Err(fault @ Fault::Denied { .. }) => found.push(Again::Withheld(fault.to_string())),
+                Err(fault) => return Err(fault.into()),
+            }
+        }
+        Ok(found)
     }
 }

@@ -66,7 +66,7 @@ impl Folder {
     /// The folder with this name, `/` between its levels.
     pub(super) fn locate(root: &Path, name: &str) -> Result<Self, String> {
         if name.eq_ignore_ascii_case(INBOX) {
-            return Ok(Self { path: root.to_owned(), is_inbox: true });
+            return Ok(Self::inbox(root));
         }
         let fits = |level: &str| {
             !level.is_empty() && !level.contains('.') && !level.chars().any(char::is_control)
@@ -76,6 +76,11 @@ impl Folder {
         }
         let path = root.join(format!(".{}", name.replace('/', ".")));
         Ok(Self { path, is_inbox: false })
+    }
+
+    /// The folder that a Maildir itself is.
+    pub(super) fn inbox(root: &Path) -> Self {
+        Self { path: root.to_owned(), is_inbox: true }
     }
 
     pub(super) fn half(&self, half: Half) -> PathBuf {

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 
 use super::folder::{Folder, Found, Stamp};
-use crate::seams::{Cursor, Fetched, Place, Source, SourceError, SourceId, Window};
+use crate::seams::{Again, Cursor, Fetched, Place, Source, SourceError, SourceId, Wanted, Window};
 
 /// How many mails one window holds, and of how many bytes.
 const WINDOW_MAILS: usize = 100;
@@ -210,25 +210,30 @@ impl Source for MaildirSource {
         !self.queue.is_empty()
     }
 
-    async fn fetch(&mut self, places: &[Place]) -> Result<Vec<Fetched>, SourceError> {
-        let (root, limit, places) = (self.root.clone(), self.fetch_limit, places.to_vec());
-        blocking(&self.root, move || Ok(fetch_all(&root, &places, limit))).await
+    async fn fetch(&mut self, wanted: &[Wanted]) -> Result<Vec<Again>, SourceError> {
+        let (root, limit, wanted) = (self.root.clone(), self.fetch_limit, wanted.to_vec());
+        let again = move || wanted.iter().map(|one| fetch_again(&root, one, limit)).collect();
+        blocking(&self.root, again).await
     }
 }
 
-/// Reads the mails at these places, each wherever it is by now. One that can't be read is left
-/// for another time.
-fn fetch_all(root: &Path, places: &[Place], limit: u64) -> Vec<Fetched> {
-    let mut mails = Vec::new();
-    for place in places {
-        let Ok(folder) = Folder::locate(root, &place.folder) else { continue };
-        let found = folder.find([place.name.as_str()]).unwrap_or_default();
-        let Some(found) = found.get(place.name.as_str()) else { continue };
-        if let Reading::Mail(mail) = read_mail(&folder, found, place, limit) {
-            mails.push(mail);
-        }
-    }
-    mails
+/// Reads a mail anew, wherever it is by now.
+fn fetch_again(root: &Path, wanted: &Wanted, limit: u64) -> io::Result<Again> {
+    let place = &wanted.place;
+    let Ok(folder) = Folder::locate(root, &place.folder) else { return Ok(Again::Gone) };
+    let found = match folder.find([place.name.as_str()]) {
+        Ok(found) => found,
+        // That the whole Maildir is away says nothing of a mail.
+        Err(error) if !Folder::inbox(root).exists() => return Err(error),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Again::Gone),
+        Err(error) => return Ok(Again::Withheld(error.to_string())),
+    };
+    let Some(found) = found.get(place.name.as_str()) else { return Ok(Again::Gone) };
+    Ok(match read_mail(&folder, found, place, limit) {
+        Reading::Mail(mail) => Again::There(mail),
+        Reading::Gone => Again::Gone,
+        Reading::Failed(error) => Again::Withheld(error.to_string()),
+    })
 }
 
 fn read_mail(folder: &Folder, found: &Found, place: &Place, limit: u64) -> Reading {

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 
 use super::database::{Lock, Transaction, Value};
 use super::rows::{self, ADD_DECISIONS, ADD_EVENTS, ADD_JOBS};
-use crate::seams::{Amendment, Fence, Happening, JobId, Place, SourceId, StoreError, TicketId};
+use crate::seams::{
+    Amendment, Fence, Happening, JobId, Place, SourceId, StoreError, TicketId, Wanted,
+};
 
 /// The copy that decisions are about: the one that was seen first.
 pub(super) const FIRST_COPY: i64 = 1;
@@ -166,17 +168,22 @@ pub(super) async fn retries(
     tx: &mut Transaction,
     source: &SourceId,
     limit: u32,
-) -> Result<Vec<(TicketId, Place)>, StoreError> {
+) -> Result<Vec<(TicketId, Wanted)>, StoreError> {
     let found = tx
         .rows(
-            "SELECT places.source, places.folder, places.epoch, places.name, retries.ticket \
-             FROM retries \
+            "SELECT places.source, places.folder, places.epoch, places.name, retries.ticket, \
+                 tickets.key, tickets.size \
+             FROM retries JOIN tickets ON tickets.id = retries.ticket \
              JOIN places ON places.ticket = retries.ticket AND places.copy = $1 \
              WHERE places.source = $2 ORDER BY retries.asked, retries.ticket LIMIT $3",
             vec![FIRST_COPY.into(), source.0.as_str().into(), limit.into()],
         )
         .await?;
-    found.iter().map(|row| Ok((TicketId(row.int(4)?), rows::place(row, 0)?))).collect()
+    let wanted = |row| {
+        let (place, key) = (rows::place(row, 0)?, rows::key(&row.bytes(5)?)?);
+        Ok((TicketId(row.int(4)?), Wanted { place, key, size: row.int(6)?.unsigned_abs() }))
+    };
+    found.iter().map(wanted).collect()
 }
 
 /// Ends a retry.

@@ -33,8 +33,8 @@ use crate::mail::EmailAddress;
 use crate::rim::Report;
 use crate::route::follow::Earlier;
 use crate::seams::{
-    Amendment, Counts, Cursor, Entry, Fence, Happening, Job, JobId, Outcome, Place, Questions,
-    Recorded, SourceId, Store, StoreError, Ticket, TicketDetail, TicketFilter, TicketId,
+    Amendment, Counts, Cursor, Entry, Fence, Happening, Job, JobId, Outcome, Questions, Recorded,
+    SourceId, Store, StoreError, Ticket, TicketDetail, TicketFilter, TicketId, Wanted,
 };
 use database::Database;
 pub(in crate::rim) use failure::failure;
@@ -203,7 +203,7 @@ impl Store for Ledger {
         &self,
         source: &SourceId,
         limit: u32,
-    ) -> Result<Vec<(TicketId, Place)>, StoreError> {
+    ) -> Result<Vec<(TicketId, Wanted)>, StoreError> {
         change::retries(&mut self.database.read().await?, source, limit).await
     }
 

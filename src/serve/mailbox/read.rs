@@ -9,7 +9,7 @@ use tracing::{info, warn};
 
 use super::Desk;
 use crate::rim::backoff::backoff;
-use crate::seams::{Cursor, Fetched, Place, Source, SourceError, TicketId, Window};
+use crate::seams::{Again, Cursor, Source, SourceError, TicketId, Wanted, Window};
 
 /// How often to ask the store for mails to read again.
 const LOOK_FOR_RETRIES: Duration = Duration::from_secs(1);
@@ -20,15 +20,15 @@ const REFUSED: Duration = Duration::from_mins(5);
 /// A mail that was handed on and is still to be read again after this long, is handed on anew.
 const TRY_ANEW: Duration = Duration::from_secs(30);
 
-/// Tickets whose mail somebody asked to read again, with its place.
-type Retries = Vec<(TicketId, Place)>;
+/// Tickets whose mail somebody asked to read again.
+type Retries = Vec<(TicketId, Wanted)>;
 
 /// What reading hands on.
 pub(super) enum Work {
     /// New mail, and whether there is more behind it.
     Window(Window, bool),
-    /// Mails of known tickets, read again; `None` for one that is no longer there.
-    Again(Vec<(TicketId, Option<Fetched>)>),
+    /// What became of the mails of known tickets that were read again.
+    Again(Vec<(TicketId, Again)>),
 }
 
 /// Reads until the stages end.
@@ -142,12 +142,9 @@ async fn look_for_retries(desk: &Desk, ask: mpsc::Sender<Retries>) {
 }
 
 async fn again(source: &mut dyn Source, retries: Retries) -> Result<Work, SourceError> {
-    let places: Vec<Place> = retries.iter().map(|(_, place)| place.clone()).collect();
-    let mut found = source.fetch(&places).await?;
-    info!(source = %source.id(), asked = places.len(), found = found.len(), "reading again");
-    let work = retries.into_iter().map(|(ticket, place)| {
-        let at = found.iter().position(|fetched| fetched.place == place);
-        (ticket, at.map(|at| found.swap_remove(at)))
-    });
-    Ok(Work::Again(work.collect()))
+    let (tickets, wanted): (Vec<TicketId>, Vec<Wanted>) = retries.into_iter().unzip();
+    let found = source.fetch(&wanted).await?;
+    let there = found.iter().filter(|again| matches!(again, Again::There(_))).count();
+    info!(source = %source.id(), asked = wanted.len(), found = there, "reading again");
+    Ok(Work::Again(tickets.into_iter().zip(found).collect()))
 }

@@ -17,7 +17,8 @@ use crate::pipeline::{self, Judgement};
 use crate::rim::backoff::backoff;
 use crate::route::{Decision, Reason, Target};
 use crate::seams::{
-    Amendment, Cursor, Entry, Fetched, Happening, Recorded, StoreError, TicketDetail, TicketId,
+    Again, Amendment, Cursor, Entry, Evidence, Fetched, Happening, Recorded, StoreError,
+    TicketDetail, TicketId,
 };
 use crate::serve::along::Moved;
 use crate::serve::presence::Setting;
@@ -37,8 +38,8 @@ const RING_WITHIN: Duration = Duration::from_millis(150);
 pub(super) enum Judged {
     /// New mail.
     Batch(Batch),
-    /// A mail of a known ticket that was read again; `None` if it is no longer there.
-    Again(TicketId, Option<Box<Judgement>>),
+    /// A mail of a known ticket that was read again, or why that couldn't be.
+    Again(TicketId, Result<Box<Judgement>, String>),
 }
 
 /// New mail that is recorded together.
@@ -105,10 +106,16 @@ fn judge_what_is_there(
         to_record.blocking_send(Judged::Batch(batch))?;
     }
     if let Some(Work::Again(mails)) = work {
-        for (ticket, fetched) in mails {
-            let judged = fetched.map(|fetched| judge_mails(desk, scratch, &[fetched]));
-            let judgement = judged.into_iter().flatten().next().map(Box::new);
-            to_record.blocking_send(Judged::Again(ticket, judgement))?;
+        for (ticket, again) in mails {
+            let judged = match again {
+                Again::There(fetched) => {
+                    let judged = judge_mails(desk, scratch, &[fetched]).pop();
+                    judged.map(Box::new).ok_or_else(|| "it was not judged".to_owned())
+                }
+                Again::Gone => Err("the mail is no longer in its folder".to_owned()),
+                Again::Withheld(why) => Err(format!("the mail can't be had: {why}")),
+            };
+            to_record.blocking_send(Judged::Again(ticket, judged))?;
         }
     }
     Ok(())
@@ -312,10 +319,15 @@ fn note(desk: &Desk, entries: &[Entry], recorded: &[Recorded]) {
 }
 
 /// Puts the new judgement of a known ticket in place; `false` when the right to is lost.
-async fn decide_again(desk: &Desk, ticket: TicketId, judgement: Option<Box<Judgement>>) -> bool {
+async fn decide_again(
+    desk: &Desk,
+    ticket: TicketId,
+    judged: Result<Box<Judgement>, String>,
+) -> bool {
+    let judged = judged.as_deref().map_err(String::as_str);
     let mut attempt = 0;
     loop {
-        match amend(desk, ticket, judgement.as_deref()).await {
+        match amend(desk, ticket, judged).await {
             Ok(()) => return true,
             Err(StoreError::Fenced(_)) => return false,
             Err(StoreError::Transient(why)) => {
@@ -344,7 +356,7 @@ fn asked_by(detail: &TicketDetail) -> Option<&str> {
 async fn amend(
     desk: &Desk,
     ticket: TicketId,
-    judgement: Option<&Judgement>,
+    judged: Result<&Judgement, &str>,
 ) -> Result<(), StoreError> {
     let store = &desk.shared.store;
     let detail = store.ticket(ticket).await?;
@@ -353,23 +365,29 @@ async fn amend(
     if !waits && asked_by(&detail) == Some(super::super::POSTROOM) {
         return store.retry_done(ticket).await;
     }
-    // Somebody may have moved it, or its folder was renumbered: that says nothing against what was
-    // decided, and a question stays one.
+    // Somebody may have moved it: that says nothing against what was decided, and a question stays
+    // one.
     let is_aside = detail.ticket.decision.target == Target::SetAside;
-    if judgement.is_none() && !waits && !is_aside {
-        warn!(%ticket, "the mail is not where it was, so what was decided about it stays");
+    if let Err(why) = judged
+        && !waits
+        && !is_aside
+    {
+        warn!(%ticket, why, "what was decided about the mail stays");
         return store.retry_done(ticket).await;
     }
-    let (decision, evidence) = if let Some(judgement) = judgement {
-        let (mut decision, mut evidence) = (judgement.decision.clone(), judgement.evidence.clone());
-        let at = detail.received.unwrap_or(detail.ticket.recorded);
-        let of = (&mut decision, &mut evidence);
-        found::look_up_again(desk, ticket, &judgement.mail, of, at).await?;
-        (decision, evidence)
-    } else {
-        let mut evidence = detail.evidence.clone();
-        evidence.failure = Some("the mail is no longer in its folder".to_owned());
-        (Decision { target: Target::SetAside, reason: Reason::Failed }, evidence)
+    let (decision, evidence) = match judged {
+        Ok(judgement) => {
+            let (mut decision, mut evidence) =
+                (judgement.decision.clone(), judgement.evidence.clone());
+            let at = detail.received.unwrap_or(detail.ticket.recorded);
+            let of = (&mut decision, &mut evidence);
+            found::look_up_again(desk, ticket, &judgement.mail, of, at).await?;
+            (decision, evidence)
+        }
+        Err(why) => {
+            let evidence = Evidence { failure: Some(why.to_owned()), ..detail.evidence.clone() };
+            (Decision { target: Target::SetAside, reason: Reason::Failed }, evidence)
+        }
     };
     let (was, is) = (detail.ticket.decision.target.clone(), decision.target.clone());
     let amendment = Amendment {

@@ -1,7 +1,7 @@
 //! Amendments and retries.
 
 use super::*;
-use postroom::seams::{Amendment, Outcome, Progress, Proof};
+use postroom::seams::{Amendment, Outcome, Progress, Proof, Wanted};
 
 /// Infrastructure's mail goes to billing instead, says Ann.
 fn amendment(ticket: TicketId) -> Amendment {
@@ -110,7 +110,10 @@ pub(super) async fn a_retry_is_asked_for_once_and_ends(ground: Ground) {
     for (ticket, second_of_the_day) in [(second, 1), (first, 2), (second, 3)] {
         ground.store.ask_retry(ticket, "Ann", at(second_of_the_day)).await.unwrap();
     }
-    let waiting = [(second, question(2).place), (first, question(1).place)];
+    let waiting = [(second, question(2)), (first, question(1))].map(|(ticket, entry)| {
+        let Entry { place, mail, .. } = entry;
+        (ticket, Wanted { place, key: mail.key, size: mail.size })
+    });
     let source = &fence.source;
     assert_eq!(ground.store.retries(source, 10).await.unwrap(), waiting);
     assert_eq!(ground.store.retries(source, 1).await.unwrap(), waiting[..1]);

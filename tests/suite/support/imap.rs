@@ -6,10 +6,8 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use postroom::config::{Access, Folders, ImapSettings, Login, Mailbox, Secret, Tls};
-use postroom::mail::MailKey;
 use postroom::seams::SourceId;
 use secrecy::SecretString;
-use sha2::{Digest, Sha256};
 
 /// A plain connection of the test's own.
 pub(crate) struct Plain {
@@ -118,14 +116,6 @@ pub(crate) fn large_mail(number: usize, size: usize) -> Vec<u8> {
         mail.extend_from_slice(format!("{:060} {number}\r\n", mail.len()).as_bytes());
     }
     mail
-}
-
-/// A key for tests: a hash of the size and of what lies in the first 64 KiB.
-pub(crate) fn key_of(raw: &[u8], size: u64) -> MailKey {
-    let mut hash = Sha256::new();
-    hash.update(size.to_be_bytes());
-    hash.update(&raw[..raw.len().min(64 * 1024)]);
-    MailKey::from_bytes(hash.finalize().into())
 }
 
 /// A mailbox for alice on a server without encryption.
