@@ -5,11 +5,10 @@
 use std::path::Path;
 
 use super::AssistSettings;
-use super::parse::{checked, path};
+use super::parse::{checked, path, team};
 use super::raw::{Given, Section};
 use super::values;
 use crate::assist::rota::Group;
-use crate::dictionary::TeamId;
 use crate::mail::EmailAddress;
 
 /// What the configuration says of assist.
@@ -41,8 +40,7 @@ fn fallback(section: &Section<'_>) -> Option<Group> {
     if let [only] = given.as_slice()
         && !only.value.contains('@')
     {
-        let team = |text: &str| TeamId::parse(text).map_err(|error| error.to_string());
-        return checked(source, only, team).map(Group::Team);
+        return team(source, only).map(Group::Team);
     }
     let address = |given: &Given<String>| {
         let read = |text: &str| EmailAddress::parse(text).map_err(|error| error.to_string());

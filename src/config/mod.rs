@@ -20,6 +20,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::assist::rota::Group;
+use crate::diagnostic::Diagnostic;
+use crate::dictionary::TeamId;
 use crate::mail::trust::Door;
 use crate::route::Policy;
 use crate::seams::SourceId;
@@ -48,6 +50,8 @@ pub struct Config {
     pub keep_text: Option<Duration>,
     /// How often files are looked at for changes.
     pub reload_every: Duration,
+    /// Every team that it names, with what is to be said if there is no such team, at its place.
+    pub teams_named: Vec<(TeamId, Diagnostic)>,
 }
 
 /// Where the ledger is kept.

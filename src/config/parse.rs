@@ -65,6 +65,7 @@ fn read(source: &Source<'_>, base: &Path) -> Option<Config> {
         mailboxes,
         keep_text,
         reload_every,
+        teams_named: source.teams_named(),
     })
 }
 
@@ -144,5 +145,8 @@ fn listen(section: Section<'_>) -> Option<std::net::SocketAddr> {
 }
 
 pub(super) fn team(source: &Source<'_>, given: &Given<String>) -> Option<TeamId> {
-    checked(source, given, |text| TeamId::parse(text).map_err(|error| error.to_string()))
+    let read = |text: &str| TeamId::parse(text).map_err(|error| error.to_string());
+    let team = checked(source, given, read)?;
+    source.note_team(&team, given);
+    Some(team)
 }

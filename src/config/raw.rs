@@ -12,12 +12,14 @@ use toml::Spanned;
 use toml::de::{DeFloat, DeTable, DeValue};
 
 use crate::diagnostic::{Diagnostic, Severity, nearest};
+use crate::dictionary::TeamId;
 
 /// The text, and what is wrong with it so far.
 pub(super) struct Source<'a> {
     file: &'a str,
     text: &'a str,
     findings: RefCell<Vec<Diagnostic>>,
+    teams_named: RefCell<Vec<(TeamId, Diagnostic)>>,
 }
 
 /// A value as typed, with its place.
@@ -34,7 +36,7 @@ impl<'a> Source<'a> {
     }
 
     pub(super) fn new(file: &'a str, text: &'a str) -> Self {
-        Self { file, text, findings: RefCell::default() }
+        Self { file, text, findings: RefCell::default(), teams_named: RefCell::default() }
     }
 
     /// Reads the text; `None` if it is not TOML. What would be said of the rest of such a text
@@ -56,25 +58,41 @@ impl<'a> Source<'a> {
         code: &'static str,
         message: impl Into<String>,
     ) -> Reported<'_> {
+        let finding = self.at(span, Diagnostic::error(self.file, code, message));
+        self.findings.borrow_mut().push(finding);
+        Reported(self)
+    }
+
+    /// Notes that a team was named, for whoever knows which teams there are.
+    pub(super) fn note_team(&self, team: &TeamId, given: &Given<String>) {
+        let message = format!("`{team}` is named as a team, but has no dictionary");
+        let finding = Diagnostic::error(self.file, "unknown-team", message).warning();
+        let named = (team.clone(), self.at(given.span.clone(), finding));
+        self.teams_named.borrow_mut().push(named);
+    }
+
+    /// The teams that were named.
+    pub(super) fn teams_named(&self) -> Vec<(TeamId, Diagnostic)> {
+        self.teams_named.take()
+    }
+
+    /// A finding, with its place.
+    fn at(&self, span: Range<usize>, finding: Diagnostic) -> Diagnostic {
         let before = self.text.get(..span.start).unwrap_or(self.text);
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let line = before.matches('\n').count() + 1;
         let excerpt =
             self.text.get(line_start..).unwrap_or_default().lines().next().unwrap_or_default();
-        let shown =
-            if code == "unknown-key" { key_alone(excerpt) } else { without_secret(excerpt) };
+        let shown = if finding.code == "unknown-key" {
+            key_alone(excerpt)
+        } else {
+            without_secret(excerpt)
+        };
         let column = self.text.get(line_start..span.start).unwrap_or_default().chars().count() + 1;
         // What goes on in the next line is shown to the end of this one.
         let end = span.end.min(line_start + excerpt.len());
         let width = self.text.get(span.start..end).unwrap_or_default().chars().count();
-        let finding = Diagnostic::error(self.file, code, message).at(
-            count(line),
-            count(column),
-            count(width),
-            shown,
-        );
-        self.findings.borrow_mut().push(finding);
-        Reported(self)
+        finding.at(count(line), count(column), count(width), shown)
     }
 
     /// Everything that was found, in the order of the places.

@@ -24,13 +24,12 @@ pub fn unknown(config: &Config, dictionaries: &Dictionaries) -> Vec<Diagnostic> 
     let unknown =
         named.into_iter().filter(|team| !known.contains(team) && !rungs.contains_key(team));
     let mut findings: Vec<Diagnostic> = unknown
-        .map(|team| {
-            let message = format!("`{team}` is named as a team, but has no dictionary");
-            let finding = Diagnostic::error(&config.file, "unknown-team", message).warning();
-            match meant(team, &known) {
+        .filter_map(|team| {
+            let finding = named_at(config, team)?;
+            Some(match meant(team, &known) {
                 Some(near) => finding.help(format!("did you mean `{near}`?")),
                 None => finding,
-            }
+            })
         })
         .collect();
     findings.extend(unknown_rungs(config, dictionaries));
@@ -51,12 +50,24 @@ pub fn unknown_rungs(config: &Config, dictionaries: &Dictionaries) -> Vec<Diagno
             let message = format!("`{team}`, named by {}, has no dictionary", keys.join(" and "));
             let meant = meant(team, &known);
             let asked = meant.map_or(String::new(), |near| format!("did you mean `{near}`? "));
-            Diagnostic::error(&config.file, "unknown-team", message).warning().help(format!(
+            let finding = named_at(config, team).unwrap_or_else(|| unnamed(config));
+            Diagnostic { message, ..finding }.help(format!(
                 "{asked}if it takes customers' mail alone, name its folder below \
                  `[mailbox.folders.teams]`"
             ))
         })
         .collect()
+}
+
+/// What is to be said of a team that the configuration names first there.
+fn named_at(config: &Config, team: &TeamId) -> Option<Diagnostic> {
+    let named = config.teams_named.iter().find(|(named, _)| named == team);
+    named.map(|(_, finding)| finding.clone())
+}
+
+/// The same of one that it doesn't name: what it means when it says nothing.
+fn unnamed(config: &Config) -> Diagnostic {
+    Diagnostic::error(&config.file, "unknown-team", "").warning()
 }
 
 fn known(dictionaries: &Dictionaries) -> BTreeSet<&TeamId> {

@@ -201,7 +201,7 @@ fn lint_says_what_is_wrong_and_what_could_be_better() {
         ("unknown-tier", 7),
         ("no-manager", 9),
         ("idle-tier", 0),
-        ("unknown-team", 0),
+        ("unknown-team", 22),
         ("unreadable-calendar", 4),
     ];
     for (code, line) in expected {
@@ -284,6 +284,13 @@ fn teams_that_no_dictionary_knows_are_told_wherever_they_are_named() {
             })
             .collect();
         assert_eq!(lines.len(), expected.len(), "{case}: {ran:?}");
+        let written = std::fs::read_to_string(office.path("postroom.toml")).unwrap();
+        for it in objects(&ran.out).iter().filter(|it| it["code"] == "unknown-team") {
+            let at = usize::try_from(it["line"].as_u64().unwrap()).unwrap();
+            let line = written.lines().nth(at - 1).unwrap();
+            let team = it["message"].as_str().unwrap().split('`').nth(1).unwrap();
+            assert!(line.contains(team), "{case}: `{team}` stands in {line}");
+        }
         for (line, expected) in lines.iter().zip(expected) {
             assert!(line.starts_with(expected), "{case}: {line}");
         }
