@@ -217,7 +217,7 @@ pub(super) const SIGN_OFFS: [&str; 182] = [
 ];
 
 /// What only legal text says.
-pub(super) const DISCLAIMERS: [&str; 50] = [
+pub(super) const DISCLAIMERS: [&str; 52] = [
     "this e-mail is confidential",
     "this email is confidential",
     "this message is confidential",
@@ -227,7 +227,9 @@ pub(super) const DISCLAIMERS: [&str; 50] = [
     "this e-mail and any files transmitted",
     "confidentiality notice",
     "intended solely for the",
+    "intended solely for use by",
     "intended only for the use of",
+    "information in this communication is confidential",
     "if you are not the intended recipient",
     "if you have received this e-mail in error",
     "if you have received this email in error",

@@ -26,6 +26,7 @@ mod pgp;
 mod phrases;
 mod quoted;
 pub mod registry;
+mod signature;
 mod text;
 pub mod thread;
 pub mod trust;

@@ -90,6 +90,7 @@ fn a_sentence_with_a_colon_is_no_attribution() {
         "We ordered in 2026, please mail ann@example.org, who asked: NEW\nNEW:\nNEW",
         "From: NEW to NEW it takes an hour\nNEW",
         "I need two things from you in 2026:\n- NEW\n- NEW",
+        "This call failed:\n\nFrom: +49 30 NEW\nTo: +44 20 NEW\nDate: 2026-11-03 14:01\n\nNEW",
     ];
     check(cases.map(str::to_owned), TextPlace::Quoted);
 }
@@ -214,6 +215,23 @@ fn what_a_sender_wants_is_no_signature() {
         "Please call me back about NEW.\nThis email is confidential and intended for OLD."
             .to_owned(),
         format!("NEW {}confidential intended recipient privileged NEW", "word ".repeat(900)),
+        "Hallo,\n\nvon meinem Anschluss aus kann ich NEW nicht mehr tun".to_owned(),
+        "Hello, the fax that was\nsent from my account NEW\nnever NEW\nand NEW\nNEW".to_owned(),
+        "Hi Mara,\n\nThank you very much!\n\nNow another thing: NEW does not work,\nand NEW\n"
+            .to_owned(),
+        "Hi Mara,\n\nNEW works.\n\nBest regards\nJoe OLD\n\nPS: but NEW does not,\nsays NEW"
+            .to_owned(),
+        "NEW\n\nBest regards\nJoe OLD\n\nP.S. NEW\n-- \nOLD Ltd".to_owned(),
+        "NEW:\n--\nNEW\n--\nOLD".to_owned(),
+        "Hi team,\n\nI would like to disclose a vulnerability: an unauthorized user can read the\n\
+         confidential attachments of any recipient, legally NEW."
+            .to_owned(),
+        "Hi,\nour confidential report with attachments was sent to the wrong recipient: NEW\n\
+         is not the intended one."
+            .to_owned(),
+        "NEW does not work since we moved our office to Berlin.\n\nConfidential: the attachments \
+         are for the addressee, any dissemination by others than the recipient is OLD."
+            .to_owned(),
     ];
     check(cases, TextPlace::Signature);
 }
