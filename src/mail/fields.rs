@@ -10,6 +10,8 @@ use super::parse::MAX_HEADER;
 
 /// More parameter segments than this in one header are not joined.
 const MAX_SEGMENTS: usize = 1_000;
+/// So far behind a `*` the `=` of a segment is looked for.
+const FURTHEST: usize = 1_000;
 
 /// The fields of a mail's header.
 pub(super) struct Fields<'a> {
@@ -135,11 +137,17 @@ pub(super) fn header_too_large(raw: &[u8], fields: &Fields<'_>) -> bool {
         return true;
     }
     // `name*=` and `name*12*=`: also in the header of a part, which is why the whole mail is
-    // looked at. A blank line ends a header, and what was counted for it.
+    // looked at. A blank line ends a header, and what was counted for it. White space may stand
+    // anywhere; a row of stars is no name.
     let segment = |at: &usize| {
-        let after = raw.get(at + 1..).unwrap_or_default();
-        let digits = after.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        matches!(after.get(digits), Some(b'=' | b'*'))
+        let mut before = raw.get(..*at).unwrap_or_default().iter().rev();
+        let has_name = before.find(|byte| !byte.is_ascii_whitespace());
+        let is_name = has_name.is_some_and(|byte| !b"*;=".contains(byte));
+        // With more than that between each two, there are not so many.
+        let mut after = raw.get(at + 1..).unwrap_or_default().iter().take(FURTHEST);
+        let number =
+            |byte: &u8| byte.is_ascii_digit() || byte.is_ascii_whitespace() || *byte == b'*';
+        is_name && after.find(|byte| !number(byte)) == Some(&b'=')
     };
     let (mut count, mut last) = (0, 0);
     memchr_iter(b'*', raw).filter(segment).any(|at| {

@@ -4,10 +4,7 @@
 //! overflow a stack. This counts what could begin a nested part, without reading any structure,
 //! so it can only overstate the depth.
 
-use std::sync::LazyLock;
-
 use mail_parser::decoders::base64::base64_decode;
-use memchr::memmem::Finder;
 use memchr::{memchr, memchr_iter};
 
 use super::parse::MAX_NESTING;
@@ -26,15 +23,16 @@ fn count(raw: &[u8], encoded_levels: usize) -> usize {
     let mut found = 0;
     let mut holds_mail = false;
     let mut encoded = Vec::new();
-    for at in hyphens(raw) {
-        let after = raw.get(at + 1..).unwrap_or_default();
-        if let Some(value) = value_of(after, b"type") {
+    for colon in memchr_iter(b':', raw) {
+        if ends_with_name(raw, colon, b"content-type") {
+            let value = value_at(raw, colon);
             if begins_with_letter(value, b'm') {
                 found += 1;
                 let digest = starts(value, b"multipart/digest");
                 holds_mail |= digest || !starts(value, b"multipart/");
             }
-        } else if let Some(value) = value_of(after, b"transfer-encoding")
+        } else if ends_with_name(raw, colon, b"content-transfer-encoding")
+            && let value = value_at(raw, colon)
             && value.first().is_some_and(|byte| b"bBqQ=".contains(byte))
         {
             encoded.push(value);
@@ -46,22 +44,25 @@ fn count(raw: &[u8], encoded_levels: usize) -> usize {
     if holds_mail && encoded_levels > 0 { found + within(&encoded, encoded_levels) } else { found }
 }
 
-/// Where the hyphens of `Content-`, in whatever case, are, in order.
-fn hyphens(raw: &[u8]) -> impl Iterator<Item = usize> {
-    // Looking for two letters passes by all lines of hyphens.
-    static LAST: LazyLock<[Finder<'static>; 2]> =
-        LazyLock::new(|| [Finder::new(b"t-"), Finder::new(b"T-")]);
-    let find = |two: &'static Finder<'static>| {
-        let found = two.find_iter(raw).map(|at| at + 1);
-        found.filter(|at| follows(raw, *at, b"content")).peekable()
-    };
-    let [small, capital] = &*LAST;
-    let (mut small, mut capital) = (find(small), find(capital));
-    std::iter::from_fn(move || match (small.peek(), capital.peek()) {
-        (Some(one), Some(other)) if other < one => capital.next(),
-        (None, _) => capital.next(),
-        (Some(_), _) => small.next(),
-    })
+/// Whether a field's name ends before the colon. mail-parser takes no notice of white space within
+/// a name, nor of what stands before it: a boundary may end right there.
+#[inline]
+fn ends_with_name(raw: &[u8], colon: usize, name: &[u8]) -> bool {
+    // Nearly every colon is ruled out by the letter before it.
+    let before = raw.get(..colon).unwrap_or_default();
+    let last = before.last().copied().unwrap_or_default();
+    let is_it = name.last().is_some_and(|end| last.eq_ignore_ascii_case(end));
+    (is_it || is_white(last)) && has_name_at_its_end(before, name)
+}
+
+fn has_name_at_its_end(before: &[u8], name: &[u8]) -> bool {
+    let mut letters = before.iter().rev().filter(|byte| !is_white(**byte));
+    name.iter().rev().all(|letter| letters.next().is_some_and(|it| it.eq_ignore_ascii_case(letter)))
+}
+
+/// White space that ends no line.
+fn is_white(byte: u8) -> bool {
+    byte.is_ascii_whitespace() && byte != b'\n'
 }
 
 /// How many of them stand in encoded parts; each slice begins with the name of the encoding and
@@ -103,25 +104,15 @@ fn body_below(header: &[u8]) -> Option<&[u8]> {
     })
 }
 
-/// Whether `word` stands right before `at`.
-fn follows(raw: &[u8], at: usize, word: &[u8]) -> bool {
-    at.checked_sub(word.len())
-        .and_then(|start| raw.get(start..at))
-        .is_some_and(|before| before.eq_ignore_ascii_case(word))
-}
-
 fn starts(bytes: &[u8], word: &[u8]) -> bool {
     bytes.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
 }
 
-/// What stands behind `name` and its colon.
-fn value_of<'a>(bytes: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    if !starts(bytes, name) {
-        return None;
-    }
-    let rest = bytes.get(name.len()..)?;
+/// What stands behind a colon.
+fn value_at(raw: &[u8], colon: usize) -> &[u8] {
+    let rest = raw.get(colon..).unwrap_or_default();
     let white = rest.iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == b':');
-    rest.get(white.count()..)
+    rest.get(white.count()..).unwrap_or_default()
 }
 
 /// Whether a value begins with this letter, or with something that is no letter at all, which may

@@ -101,6 +101,29 @@ fn nested() {
     for (name, raw) in cases {
         check(name, raw, &[Oddity::NestedTooDeep], true);
     }
+    // mail-parser takes all of these for the same name.
+    for name in [
+        "content-TYPE",
+        "Content- Type",
+        "Con\ttent-Type",
+        "Content -Type",
+        ":Content-Type",
+        "Content-Type ",
+        "Content-Typ e",
+    ] {
+        for deep in [mails_within(5_000, "message/rfc822"), multiparts_within(20_000)] {
+            let deep = deep.replace("Content-Type", name).into_bytes();
+            check(name, deep, &[Oddity::NestedTooDeep], true);
+        }
+        let within = String::from_utf8(encoded("base64", &base64)).unwrap();
+        let spelled = within.replace("Content-Transfer-Encoding", "Content-Transfer -Encoding");
+        check(
+            name,
+            spelled.replace("Content-Type", name).into_bytes(),
+            &[Oddity::NestedTooDeep],
+            true,
+        );
+    }
     let deep = mails_within(MAX_NESTING, "message/rfc822").into_bytes();
     check("as deep as is read", deep, &[], false);
     check("multiparts as deep as is read", multiparts_within(MAX_NESTING).into_bytes(), &[], false);
@@ -126,6 +149,19 @@ fn large_headers() {
     ];
     for (name, raw) in cases {
         check(name, raw, &[Oddity::HeaderTooLarge], true);
+    }
+}
+
+#[test]
+fn what_people_paste_is_no_structure() {
+    let line =
+        "{\"headers\":{\"Content-Type\":\"multipart/form-data\"}, \"password\":\"********\"}\n";
+    for (name, pasted) in [
+        ("logs", line.repeat(1_500)),
+        ("rules of stars", format!("{}\n", "*".repeat(70)).repeat(500)),
+        ("queries", "SELECT a.*, b.* FROM a WHERE n*2=4\n".repeat(900)),
+    ] {
+        check(name, plain("", &pasted), &[], false);
     }
 }
 
