@@ -214,7 +214,7 @@ impl Health {
         for (_, outcome) in results {
             let result = match outcome {
                 Outcome::Done { .. } => ResultLabel::done,
-                Outcome::Retry { .. } => ResultLabel::retry,
+                Outcome::Retry { .. } | Outcome::Wait { .. } => ResultLabel::retry,
                 Outcome::GiveUp { .. } => ResultLabel::gave_up,
             };
             let label = ByResult { mailbox: mailbox.0.clone(), result };

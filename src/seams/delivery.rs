@@ -68,6 +68,14 @@ pub enum Outcome {
         /// Not before this long from now.
         after: Duration,
     },
+    /// Nothing was tried, since the mailbox can't be reached or the folder isn't there: to be tried
+    /// again for as long as it takes.
+    Wait {
+        /// What happened.
+        why: String,
+        /// Not before this long from now.
+        after: Duration,
+    },
     /// Never to be done: a person must look.
     GiveUp {
         /// What happened.

@@ -84,7 +84,7 @@ pub(crate) async fn deliver(
     assert_eq!(outcomes.len(), jobs.len());
     let place = |(_, outcome): (JobId, Outcome)| match outcome {
         Outcome::Done { place, proof } if proof == expected => place,
-        other @ (Outcome::Done { .. } | Outcome::Retry { .. } | Outcome::GiveUp { .. }) => {
+        other => {
             panic!("expected {expected:?}, got {other:?}")
         }
     };
@@ -410,7 +410,7 @@ async fn a_missing_folder_is_created_only_if_allowed() {
     let jobs = [job(1, &mails[0], to("New/folder"), 1)];
     let outcomes = delivery.deliver(&jobs).await;
     assert!(
-        matches!(&outcomes[0].1, Outcome::Retry { why, .. } if why.contains("New/folder")),
+        matches!(&outcomes[0].1, Outcome::Wait { why, .. } if why.contains("New/folder")),
         "{outcomes:?}"
     );
     assert_eq!(plain.count("INBOX"), 1);

@@ -10,6 +10,7 @@ use postroom::seams::{
 use crate::imap::{ends, job};
 use crate::support::imap::mailbox;
 use crate::support::scripted_imap::{Line, Scripted, Then};
+use crate::support::service::nobody_listens;
 
 pub(crate) const GREETING: &str = "* OK ready\r\n";
 
@@ -265,6 +266,7 @@ fn kind(outcome: &Outcome) -> &'static str {
         Outcome::Done { proof: Proof::CopyUid, .. } => "copyuid",
         Outcome::Done { .. } => "found",
         Outcome::Retry { .. } => "retry",
+        Outcome::Wait { .. } => "wait",
         Outcome::GiveUp { .. } => "given up",
     }
 }
@@ -364,6 +366,22 @@ async fn a_throttling_server_is_left_alone_for_as_long_as_it_asks() {
     assert!(
         outcomes.iter().all(|(_, o)| matches!(o, Outcome::Retry { after, .. } if *after == wait))
     );
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_counts_against_no_mail() {
+    let port = nobody_listens();
+    let (mailbox, settings) = quick(port);
+    let mut delivery = ends(&mailbox, &settings).1;
+    let mut waits = Vec::new();
+    for _ in 0..20 {
+        let outcomes = delivery.deliver(&jobs(30)).await;
+        let [first, ..] = outcomes.as_slice() else { panic!("no outcome") };
+        assert!(outcomes.iter().all(|(_, outcome)| kind(outcome) == "wait"), "{outcomes:?}");
+        let Outcome::Wait { after, .. } = first.1 else { panic!("{first:?}") };
+        waits.push(after.as_secs());
+    }
+    assert!(waits[0] <= 4 && waits[19] >= 80, "more and more patient: {waits:?}");
 }
 
 #[tokio::test]

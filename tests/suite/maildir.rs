@@ -259,7 +259,7 @@ async fn what_cannot_be_moved_is_told_and_stays() {
     maildir.put("new/1.host", "mail");
     let before = maildir.files();
     let outcome = deliver(&maildir, false, job("1.host", "Teams/Billing")).await;
-    let Outcome::Retry { why, .. } = outcome else { panic!("{outcome:?}") };
+    let Outcome::Wait { why, .. } = outcome else { panic!("{outcome:?}") };
     assert_eq!(why, "there is no folder `Teams/Billing`");
 
     for (case, name, folder, why) in [
@@ -293,6 +293,37 @@ async fn a_name_in_both_folders_for_one_file_ends_as_one() {
     let outcome = deliver(&maildir, true, job("1.host", "Filed")).await;
     assert_eq!(outcome, moved("Filed", "1.host", Proof::FoundInTarget));
     assert_eq!(maildir.files(), [".Filed/new/1.host"]);
+}
+
+#[tokio::test]
+async fn two_names_for_one_folder_lose_no_mail() {
+    let maildir = Maildir::new();
+    fs::create_dir(maildir.path(".Support")).unwrap();
+    for part in [".Support/new", ".Support/cur"] {
+        fs::create_dir(maildir.path(part)).unwrap();
+    }
+    maildir.put(".Support/new/1.host", "mail");
+    std::os::unix::fs::symlink(maildir.path(".Support"), maildir.path(".Filed")).unwrap();
+    let mut job = job("1.host", "Filed");
+    job.place.folder = "Support".to_owned();
+    let outcome = deliver(&maildir, true, job).await;
+    assert_eq!(outcome, moved("Filed", "1.host", Proof::FoundInTarget));
+    assert_eq!(fs::read(maildir.path(".Support/new/1.host")).unwrap(), b"mail");
+}
+
+#[tokio::test]
+async fn a_target_that_takes_nothing_is_given_up_in_the_end() {
+    let maildir = Maildir::new();
+    maildir.put("new/1.host", "mail");
+    // A name that no file system takes, behind one that it does.
+    fs::create_dir(maildir.path(".Filed")).unwrap();
+    fs::create_dir(maildir.path(".Filed/cur")).unwrap();
+    std::os::unix::fs::symlink("/proc", maildir.path(".Filed/new")).unwrap();
+    for (attempt, given_up) in [(1, false), (11, false), (12, true)] {
+        let outcome = deliver(&maildir, true, Job { attempt, ..job("1.host", "Filed") }).await;
+        assert_eq!(matches!(outcome, Outcome::GiveUp { .. }), given_up, "{attempt}: {outcome:?}");
+    }
+    assert_eq!(fs::read(maildir.path("new/1.host")).unwrap(), b"mail");
 }
 
 #[tokio::test]

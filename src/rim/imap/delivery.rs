@@ -12,11 +12,12 @@ use async_trait::async_trait;
 use super::connect::Account;
 use super::fault::Fault;
 use super::folder::{Folders, Found};
-use super::lookup::Seeker;
-use super::outcomes::Ledger;
+use super::lookup::{Seeker, existing};
+use super::outcomes::{Failure, LATER, Ledger};
 use super::session::{Copied, Opened, Session, copied, quoted, uid_set};
 use crate::config::Mailbox;
 use crate::killpoint;
+use crate::rim::backoff::backoff;
 use crate::seams::{Action, Delivery, Job, JobId, Outcome, Place, Proof};
 
 use async_imap::imap_proto::Response;
@@ -31,6 +32,8 @@ pub struct ImapDelivery {
     create_folders: bool,
     folders: Folders,
     session: Option<Session>,
+    /// How often in a row no connection could be made.
+    unreached: u32,
 }
 
 /// What one call has to do in one folder.
@@ -57,14 +60,22 @@ impl ImapDelivery {
             create_folders: mailbox.create_folders,
             folders: Folders::default(),
             session: None,
+            unreached: 0,
         }
     }
 
-    async fn group(&mut self, group: &Group<'_>, ledger: &mut Ledger) -> Result<(), Fault> {
+    async fn group(&mut self, group: &Group<'_>, ledger: &mut Ledger) -> Result<(), Failure> {
         let mut session = match self.session.take() {
             Some(session) => session,
-            None => self.account.connect().await?,
+            None => match self.account.connect().await {
+                Ok(session) => session,
+                Err(fault) => {
+                    self.unreached = self.unreached.saturating_add(1);
+                    return Err(Failure { fault, wait: Some(backoff(self.unreached)) });
+                }
+            },
         };
+        self.unreached = 0;
         match group.action {
             Action::Mark { keyword } => self.mark(&mut session, group, keyword, ledger).await?,
             Action::Move { folder } => self.relocate(&mut session, group, folder, ledger).await?,
@@ -171,7 +182,7 @@ impl ImapDelivery {
         group: &Group<'_>,
         folder: &str,
         ledger: &mut Ledger,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), Failure> {
         let moves = session.can("MOVE");
         if !moves && !session.can("UIDPLUS") {
             for job in &group.jobs {
@@ -179,7 +190,10 @@ impl ImapDelivery {
             }
             return Ok(());
         }
-        let mut target = self.target(session, folder).await?;
+        let mut target = match self.target(session, folder).await {
+            Ok(target) => target,
+            Err(fault) => return Err(Failure { fault, wait: Some(LATER) }),
+        };
         let opened = session.select(group.folder).await?;
         let (there, mut gone) = self.present(session, &opened, group).await?;
         if target.name == group.folder {
@@ -202,12 +216,12 @@ impl ImapDelivery {
         let still = existing(session, &uids).await?;
         for (uid, job) in unproven {
             if still.contains(&uid) {
-                ledger.retry(job, "the server didn't move the mail", None);
+                ledger.retry(job, "the server didn't move the mail");
             } else {
                 gone.push(job);
             }
         }
-        self.look_in_target(session, &target, &gone, ledger).await
+        Ok(self.look_in_target(session, &target, &gone, ledger).await?)
     }
 
     /// Moves mails of the open folder; says of which the server didn't say that it did.
@@ -229,7 +243,12 @@ impl ImapDelivery {
                     *target = self.target(session, &target.folder).await?;
                     self.move_batch(session, batch, target, moves).await?
                 }
-                other => other?,
+                Err(fault) => {
+                    // Servers say in many words that a folder is gone: it is looked for next time.
+                    self.folders.forget(&target.folder);
+                    return Err(fault);
+                }
+                Ok(copied) => copied,
             };
             let new: BTreeMap<u32, u32> = copied.pairs.iter().copied().collect();
             for uid in batch {
@@ -383,22 +402,6 @@ impl ImapDelivery {
     }
 }
 
-/// Which of these UIDs are in the open folder.
-async fn existing(session: &mut Session, uids: &[u32]) -> Result<BTreeSet<u32>, Fault> {
-    let mut found = BTreeSet::new();
-    for batch in uids.chunks(BATCH) {
-        let command = format!("UID FETCH {} (UID)", uid_set(batch));
-        session
-            .command("looking", &command, |response| {
-                if let Some(uid) = super::lookup::uid_of(response) {
-                    found.insert(uid);
-                }
-            })
-            .await?;
-    }
-    Ok(found)
-}
-
 /// Removes mails whose copies are known to be in the target. Only these: other mails that a
 /// client marked as deleted are not ours to remove, so never a bare EXPUNGE (RFC 4315 §2.1).
 async fn remove(session: &mut Session, uids: &[u32]) -> Result<(), Fault> {
@@ -459,14 +462,14 @@ impl Delivery for ImapDelivery {
         }
         let mut groups = grouped(jobs).into_iter();
         for group in groups.by_ref() {
-            if let Err(fault) = self.group(&group, &mut ledger).await {
-                ledger.failed(&group.jobs, &fault);
+            if let Err(Failure { fault, wait }) = self.group(&group, &mut ledger).await {
+                ledger.failed(&group.jobs, &fault, wait);
                 let server_trouble =
                     !matches!(fault, Fault::Denied { .. } | Fault::Misconfigured(_));
                 lost += u32::from(server_trouble);
                 // A connection that breaks is made anew once; then the rest has to wait.
                 if lost > 1 || matches!(fault, Fault::Throttled { .. } | Fault::Refused(_)) {
-                    groups.for_each(|group| ledger.failed(&group.jobs, &fault));
+                    groups.for_each(|group| ledger.failed(&group.jobs, &fault, wait));
                     break;
                 }
             }

@@ -143,6 +143,22 @@ async fn of_size(session: &mut Session, uids: &[u32], size: u64) -> Result<BTree
     Ok(found)
 }
 
+/// Which of these UIDs are in the open folder.
+pub(super) async fn existing(session: &mut Session, uids: &[u32]) -> Result<BTreeSet<u32>, Fault> {
+    let mut found = BTreeSet::new();
+    for batch in uids.chunks(BATCH) {
+        let command = format!("UID FETCH {} (UID)", uid_set(batch));
+        session
+            .command("looking", &command, |response| {
+                if let Some(uid) = uid_of(response) {
+                    found.insert(uid);
+                }
+            })
+            .await?;
+    }
+    Ok(found)
+}
+
 /// The UID that a FETCH response names.
 pub(super) fn uid_of(response: &Response<'_>) -> Option<u32> {
     let Response::Fetch(_, attributes) = response else { return None };

@@ -9,6 +9,22 @@ use super::fault::Fault;
 use crate::rim::backoff::{MAX_ATTEMPTS, backoff};
 use crate::seams::{Job, JobId, Outcome, Place, Proof};
 
+/// How soon to try again what a person has to mend.
+pub(super) const LATER: Duration = Duration::from_secs(15);
+
+/// Why a group wasn't delivered.
+pub(super) struct Failure {
+    pub(super) fault: Fault,
+    /// When to try again if it came before any mail was touched: then it is about none.
+    pub(super) wait: Option<Duration>,
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self { fault, wait: None }
+    }
+}
+
 /// How the jobs went so far, and what was found for them.
 #[derive(Default)]
 pub(super) struct Ledger {
@@ -37,26 +53,30 @@ impl Ledger {
         self.give_up(job, "the mail is no longer in its folder");
     }
 
-    pub(super) fn retry(&mut self, job: &Job, why: &str, after: Option<Duration>) {
+    pub(super) fn retry(&mut self, job: &Job, why: &str) {
         if job.attempt >= MAX_ATTEMPTS {
             self.give_up(job, &format!("{why} (tried {} times)", job.attempt));
             return;
         }
-        let after = after.unwrap_or_else(|| backoff(job.attempt));
+        let after = backoff(job.attempt);
         self.not_done(job, Outcome::Retry { why: why.to_owned(), after });
     }
 
-    /// What the fault means for the jobs of which nothing is known yet.
-    pub(super) fn failed(&mut self, jobs: &[&Job], fault: &Fault) {
-        let after = match fault {
-            Fault::Throttled { after, .. } => Some(*after),
-            Fault::Lost(_) | Fault::Denied { .. } | Fault::Refused(_) | Fault::Misconfigured(_) => {
-                None
-            }
-        };
+    /// What the fault means for the jobs of which nothing is known yet: `wait` says when to try again
+    /// if no mail was touched before.
+    pub(super) fn failed(&mut self, jobs: &[&Job], fault: &Fault, wait: Option<Duration>) {
+        let why = fault.to_string();
         for job in jobs {
-            if !self.outcomes.contains_key(&job.id) {
-                self.retry(job, &fault.to_string(), after);
+            if self.outcomes.contains_key(&job.id) {
+                continue;
+            }
+            match (wait, fault) {
+                (Some(after), _) => self.not_done(job, Outcome::Wait { why: why.clone(), after }),
+                // Some may have been moved; that the server is busy says nothing against any.
+                (None, Fault::Throttled { after, .. }) => {
+                    self.not_done(job, Outcome::Retry { why: why.clone(), after: *after });
+                }
+                (None, _) => self.retry(job, &why),
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Mail that is moved within a Maildir: a rename, which happens as a whole or not at all.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use tokio::task::spawn_blocking;
 
 use super::folder::{Folder, Found, Half, sync};
 use crate::killpoint;
+use crate::rim::backoff::{MAX_ATTEMPTS, backoff};
 use crate::seams::{Action, Delivery, Job, JobId, Outcome, Place, Proof};
 
 /// How soon to try again after something that passes by itself, such as a full disk.
@@ -42,7 +43,7 @@ impl Delivery for MaildirDelivery {
         let owned = jobs.to_vec();
         match spawn_blocking(move || deliver_all(&root, create, &owned)).await {
             Ok(outcomes) => outcomes,
-            Err(error) => jobs.iter().map(|job| (job.id, retry(error.to_string(), SOON))).collect(),
+            Err(error) => jobs.iter().map(|job| (job.id, wait(error.to_string(), SOON))).collect(),
         }
     }
 
@@ -60,8 +61,8 @@ impl Delivery for MaildirDelivery {
     }
 }
 
-fn retry(why: String, after: Duration) -> Outcome {
-    Outcome::Retry { why, after }
+fn wait(why: String, after: Duration) -> Outcome {
+    Outcome::Wait { why, after }
 }
 
 /// Does every job, then makes the renames outlive a power cut before any of them is called done.
@@ -78,7 +79,7 @@ fn deliver_all(root: &Path, create: bool, jobs: &[Job]) -> Vec<(JobId, Outcome)>
                     mover.run(found.get(job.place.name.as_str()), &mut changed)
                 }
                 Some(Err(outcome)) => outcome.clone(),
-                None => retry("the folder was not looked at".to_owned(), SOON),
+                None => wait("the folder was not looked at".to_owned(), SOON),
             },
         };
         outcomes.push((job.id, outcome));
@@ -87,7 +88,8 @@ fn deliver_all(root: &Path, create: bool, jobs: &[Job]) -> Vec<(JobId, Outcome)>
     if let Err(error) = changed.iter().try_for_each(|directory| sync(directory)) {
         for (_, outcome) in &mut outcomes {
             if matches!(outcome, Outcome::Done { place: Some(_), .. }) {
-                *outcome = retry(format!("the move may not outlive a power cut: {error}"), SOON);
+                let why = format!("the move may not outlive a power cut: {error}");
+                *outcome = Outcome::Retry { why, after: SOON };
             }
         }
     }
@@ -109,7 +111,7 @@ fn find_sources<'a>(root: &Path, jobs: &'a [Job]) -> Sources<'a> {
                 match folder.find(uniques) {
                     Ok(found) => Ok((folder, found)),
                     Err(error) => {
-                        Err(retry(format!("the folder `{name}` can't be read: {error}"), SOON))
+                        Err(wait(format!("the folder `{name}` can't be read: {error}"), SOON))
                     }
                 }
             });
@@ -120,10 +122,16 @@ fn find_sources<'a>(root: &Path, jobs: &'a [Job]) -> Sources<'a> {
 
 /// Whether two names are one file.
 fn same_file(a: &Path, b: &Path) -> bool {
-    match (a.symlink_metadata(), b.symlink_metadata()) {
-        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
-        _ => false,
-    }
+    is_one(a.symlink_metadata(), b.symlink_metadata())
+}
+
+/// Whether two names are one folder, whatever links lead there.
+fn same_folder(a: &Path, b: &Path) -> bool {
+    is_one(a.metadata(), b.metadata())
+}
+
+fn is_one(a: io::Result<Metadata>, b: io::Result<Metadata>) -> bool {
+    matches!((a, b), (Ok(a), Ok(b)) if (a.dev(), a.ino()) == (b.dev(), b.ino()))
 }
 
 /// One mail on its way.
@@ -147,17 +155,24 @@ impl Mover<'_> {
         }
         if !target.exists() {
             if !self.create {
-                return retry(format!("there is no folder `{}`", self.target), LATER);
+                return wait(format!("there is no folder `{}`", self.target), LATER);
             }
             if let Err(error) = target.create() {
                 let why = format!("the folder `{}` can't be created: {error}", self.target);
-                return retry(why, LATER);
+                return wait(why, LATER);
             }
         }
         match self.rename(found, &target, changed) {
             Ok(outcome) => outcome,
             Err(error) => {
-                retry(format!("the mail can't be moved to `{}`: {error}", self.target), SOON)
+                let why = format!("the mail can't be moved to `{}`: {error}", self.target);
+                match (error.kind(), self.job.attempt) {
+                    (io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded, _) => {
+                        wait(why, SOON)
+                    }
+                    (_, MAX_ATTEMPTS..) => Outcome::GiveUp { why },
+                    (_, attempt) => Outcome::Retry { why, after: backoff(attempt) },
+                }
             }
         }
     }
@@ -174,6 +189,10 @@ impl Mover<'_> {
         for _ in 0..3 {
             let Some(found) = now else { break };
             let (from, to) = (self.source.file(&found), target.file(&found));
+            // Two names for one folder, such as a link: removing one file removes the only one.
+            if same_folder(&self.source.half(found.half), &target.half(found.half)) {
+                return Ok(self.done(Proof::FoundInTarget));
+            }
             if same_file(&from, &to) {
                 // A power cut in the middle of a rename can leave both names.
                 fs::remove_file(&from)?;

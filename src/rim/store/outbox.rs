@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::change::FIRST_COPY;
@@ -149,7 +151,7 @@ async fn open_jobs(
 #[derive(Default)]
 struct Settled {
     now: Timestamp,
-    states: Vec<[Value; 3]>,
+    states: Vec<[Value; 4]>,
     moved: Vec<[Value; 6]>,
     moved_to: BTreeSet<Place>,
     given_up: BTreeSet<TicketId>,
@@ -161,7 +163,7 @@ impl Settled {
         let now = self.now.as_millisecond();
         match outcome {
             Outcome::Done { place, proof } => {
-                self.state(id, "done", now);
+                self.state(id, "done", now, 0);
                 if let Some(place) = place {
                     self.moved(job, place);
                 }
@@ -169,15 +171,24 @@ impl Settled {
                 self.event(job, &Happening::Delivered { action, proof: *proof })
             }
             // It waits already, for its mail under the new number.
-            Outcome::Retry { .. } | Outcome::GiveUp { .. } if !job.under_way => Ok(()),
+            Outcome::Retry { .. } | Outcome::Wait { .. } | Outcome::GiveUp { .. }
+                if !job.under_way =>
+            {
+                Ok(())
+            }
+            // The claim counted a try that wasn't one. In a long outage, an event for each would
+            // bury what happened.
+            Outcome::Wait { after, .. } => {
+                self.state(id, "waiting", later(now, *after), 1);
+                Ok(())
+            }
             Outcome::Retry { why, after } => {
-                let after = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
-                self.state(id, "waiting", now.saturating_add(after));
+                self.state(id, "waiting", later(now, *after), 0);
                 let why = why.clone();
                 self.event(job, &Happening::DeliveryFailed { why, attempt: job.attempt })
             }
             Outcome::GiveUp { why } => {
-                self.state(id, "failed", now);
+                self.state(id, "failed", now, 0);
                 self.event(job, &Happening::DeliveryGivenUp { why: why.clone() })?;
                 // A further copy that can't be put away says nothing against the decision.
                 if job.copy != FIRST_COPY {
@@ -190,8 +201,8 @@ impl Settled {
         }
     }
 
-    fn state(&mut self, id: JobId, state: &str, due: i64) {
-        self.states.push([id.0.into(), state.into(), due.into()]);
+    fn state(&mut self, id: JobId, state: &str, due: i64, untried: i64) {
+        self.states.push([id.0.into(), state.into(), due.into(), untried.into()]);
     }
 
     fn moved(&mut self, job: &Open, place: &Place) {
@@ -212,9 +223,10 @@ impl Settled {
         give_up(tx, &self.given_up, self.now).await?;
         tx.change([
             Change::new(
-                "WITH v (id, state, due) AS (",
+                "WITH v (id, state, due, untried) AS (",
                 self.states,
-                ") UPDATE jobs SET state = v.state, due = v.due, fence = NULL, claimed = NULL \
+                ") UPDATE jobs SET state = v.state, due = v.due, fence = NULL, claimed = NULL, \
+                     attempt = attempt - v.untried \
                  FROM v WHERE jobs.id = v.id",
             ),
             Change::new(
@@ -232,6 +244,10 @@ impl Settled {
         ])
         .await
     }
+}
+
+fn later(now: i64, after: Duration) -> i64 {
+    now.saturating_add(i64::try_from(after.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// What becomes of a mail that can't be delivered.

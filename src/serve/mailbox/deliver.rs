@@ -3,6 +3,7 @@
 //! While jobs are carried out, the next ones are claimed and the ones before are settled, so that
 //! the server doesn't wait for the store.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -177,16 +178,25 @@ fn note(desk: &Desk, jobs: &[Job], results: &[(JobId, Outcome)]) {
     let mailbox = &desk.mailbox.id;
     let ticket = |id: &JobId| jobs.iter().find(|job| job.id == *id).map_or(0, |job| job.ticket.0);
     let mut done = 0_u64;
+    // What holds up many at once is said once.
+    let mut held_up: BTreeMap<&str, (u64, Duration)> = BTreeMap::new();
     for (id, outcome) in results {
         match outcome {
             Outcome::Done { .. } => done += 1,
             Outcome::Retry { why, after } => {
                 warn!(%mailbox, ticket = ticket(id), why, after = ?after, "not delivered yet");
             }
+            Outcome::Wait { why, after } => {
+                let (count, longest) = held_up.entry(why).or_default();
+                (*count, *longest) = (*count + 1, (*longest).max(*after));
+            }
             Outcome::GiveUp { why } => {
                 error!(%mailbox, ticket = ticket(id), why, "can't be delivered: asking a person");
             }
         }
+    }
+    for (why, (count, after)) in held_up {
+        warn!(%mailbox, count, why, after = ?after, "delivery waits");
     }
     if done > 0 {
         info!(%mailbox, count = done, "delivered");

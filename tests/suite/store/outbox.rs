@@ -136,6 +136,20 @@ pub(super) async fn a_failed_delivery_waits_its_time(ground: Ground) {
     assert_eq!(ground.happenings(ticket).await[1..], [failed(1), failed(2)]);
 }
 
+pub(super) async fn a_wait_is_no_try(ground: Ground) {
+    let fence = ground.fence().await;
+    let ticket = ground.recorded(&fence, &entry(1)).await;
+    let wait = Outcome::Wait { why: "no answer".to_owned(), after: Duration::from_secs(60) };
+    let job = ground.claim(&fence, at(0)).await[0].id;
+    for minute in 1..=30 {
+        ground.store.settle(&fence, &[(job, wait.clone())], at(60 * (minute - 1))).await.unwrap();
+        assert_eq!(progress(&ground, ticket).await, Progress::Waiting);
+        assert_eq!(ground.claim(&fence, at(60 * minute - 1)).await, []);
+        assert_eq!(ground.claim(&fence, at(60 * minute)).await[0].attempt, 1);
+    }
+    assert_eq!(ground.happenings(ticket).await.len(), 1, "nothing happened");
+}
+
 pub(super) async fn a_delivery_given_up_becomes_a_question(ground: Ground) {
     let fence = ground.fence().await;
     let ticket = ground.recorded(&fence, &entry(1)).await;
