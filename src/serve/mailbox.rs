@@ -32,7 +32,7 @@ use super::along::{self, Moved};
 use super::{Shared, open_mailbox};
 use crate::config::Mailbox;
 use crate::rim::backoff::backoff;
-use crate::seams::Fence;
+use crate::seams::{Fence, StoreError};
 
 /// How long a lease lasts unless it is renewed. A replica that dies is replaced after this long.
 pub(super) const LEASE: Duration = Duration::from_secs(15);
@@ -138,8 +138,10 @@ async fn keep_lease(desk: Desk) {
             () = sleep(LEASE / 3) => {}
         }
         let asked = tokio::time::Instant::now();
-        let renewed =
-            shared.store.lease(&mailbox.id, &fence.holder, shared.clock.now(), LEASE).await;
+        let renewing = shared.store.lease(&mailbox.id, &fence.holder, shared.clock.now(), LEASE);
+        let renewed = tokio::time::timeout_at(good_until.max(asked + LEASE / 3), renewing)
+            .await
+            .unwrap_or_else(|_| Err(StoreError::Transient("the store doesn't answer".to_owned())));
         match renewed {
             Ok(Some(renewed)) if renewed.number == fence.number => good_until = asked + LEASE,
             Ok(_) => {
@@ -147,7 +149,7 @@ async fn keep_lease(desk: Desk) {
                 stop.cancel();
             }
             // The store may be away for a moment; past the lease's end somebody else may hold it.
-            Err(failure) if tokio::time::Instant::now() > good_until => {
+            Err(failure) if tokio::time::Instant::now() >= good_until => {
                 warn!(mailbox = %mailbox.id, failure = %failure, "the lease has run out");
                 stop.cancel();
             }

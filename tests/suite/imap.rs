@@ -84,7 +84,10 @@ pub(crate) async fn deliver(
     assert_eq!(outcomes.len(), jobs.len());
     let place = |(_, outcome): (JobId, Outcome)| match outcome {
         Outcome::Done { place, proof } if proof == expected => place,
-        other => {
+        other @ (Outcome::Done { .. }
+        | Outcome::Retry { .. }
+        | Outcome::Wait { .. }
+        | Outcome::GiveUp { .. }) => {
             panic!("expected {expected:?}, got {other:?}")
         }
     };

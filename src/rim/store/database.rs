@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use sqlx::postgres::{PgPool, PgRow};
 use sqlx::query::Query;
@@ -16,6 +17,9 @@ use crate::seams::StoreError;
 
 /// More values than this don't go into one statement: both databases limit them, SQLite to 32,766.
 const VALUES: usize = 16_000;
+
+/// Whatever a server is asked takes far less.
+const ANSWER: Duration = Duration::from_mins(2);
 
 /// An open database.
 pub(super) enum Database {
@@ -36,10 +40,10 @@ impl Database {
             }
             // READ COMMITTED: what races is locked by name, and every statement sees what was
             // committed while it waited for a lock.
-            Self::Postgres(pool) => pool
-                .begin_with("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
-                .await
-                .map(Transaction::Postgres),
+            Self::Postgres(pool) => {
+                let begin = pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
+                in_time(begin).await?.map(Transaction::Postgres)
+            }
         }
         .map_err(failure)
     }
@@ -48,10 +52,10 @@ impl Database {
     pub(super) async fn read(&self) -> Result<Transaction, StoreError> {
         match self {
             Self::Sqlite { readers, .. } => readers.begin().await.map(Transaction::Sqlite),
-            Self::Postgres(pool) => pool
-                .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                .await
-                .map(Transaction::Postgres),
+            Self::Postgres(pool) => {
+                let begin = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+                in_time(begin).await?.map(Transaction::Postgres)
+            }
         }
         .map_err(failure)
     }
@@ -111,9 +115,8 @@ impl Transaction {
                 .fetch_all(&mut **tx)
                 .await
                 .map(|rows| rows.into_iter().map(Row::Sqlite).collect()),
-            Self::Postgres(tx) => bound::<Postgres>(sql, values)
-                .fetch_all(&mut **tx)
-                .await
+            Self::Postgres(tx) => in_time(bound::<Postgres>(sql, values).fetch_all(&mut **tx))
+                .await?
                 .map(|rows| rows.into_iter().map(Row::Postgres).collect()),
         }
         .map_err(failure)
@@ -130,9 +133,8 @@ impl Transaction {
                 .execute(&mut **tx)
                 .await
                 .map(|done| done.rows_affected()),
-            Self::Postgres(tx) => bound::<Postgres>(sql, values)
-                .execute(&mut **tx)
-                .await
+            Self::Postgres(tx) => in_time(bound::<Postgres>(sql, values).execute(&mut **tx))
+                .await?
                 .map(|done| done.rows_affected()),
         }
         .map_err(failure)
@@ -234,7 +236,7 @@ impl Transaction {
     pub(super) async fn commit(self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(tx) => tx.commit().await,
-            Self::Postgres(tx) => tx.commit().await,
+            Self::Postgres(tx) => in_time(tx.commit()).await?,
         }
         .map_err(failure)
     }
@@ -247,6 +249,14 @@ impl Transaction {
             (Self::Postgres(_), Lock::FreeJobs) => " FOR UPDATE OF jobs SKIP LOCKED",
         }
     }
+}
+
+/// What a server answers. A connection that died without a word would be waited for for hours.
+async fn in_time<T>(answer: impl Future<Output = T>) -> Result<T, StoreError> {
+    tokio::time::timeout(ANSWER, answer).await.map_err(|_| {
+        let why = format!("the database doesn't answer within {} s", ANSWER.as_secs());
+        StoreError::Transient(why)
+    })
 }
 
 /// A statement with its values in place.

@@ -21,6 +21,12 @@ const CONNECTIONS: u32 = 8;
 /// A call waits this long for a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The server forgets us when we die in the middle of something: what we hold there, such as the
+/// right to a mailbox, must not be held until its own patience, of hours, ends. And nobody waits
+/// longer for what another holds.
+const FORGET_US: &str = "SET idle_in_transaction_session_timeout = '60s'; SET lock_timeout = '20s'; \
+    SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3";
+
 /// A server that doesn't answer for this long is taken to be away.
 const CONNECTING: Duration = Duration::from_secs(10);
 
@@ -66,6 +72,15 @@ async fn connect(options: PgConnectOptions) -> Result<Database, StoreError> {
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(PATIENCE)
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                // PostgreSQL's kin doesn't know all of these, and works without.
+                match sqlx::raw_sql(FORGET_US).execute(connection).await {
+                    Ok(_) | Err(sqlx::Error::Database(_)) => Ok(()),
+                    Err(error) => Err(error),
+                }
+            })
+        })
         .connect_with(options)
         .await
         .map_err(failure)?;

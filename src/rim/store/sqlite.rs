@@ -112,6 +112,9 @@ async fn pool(size: u32, options: SqliteConnectOptions) -> Result<SqlitePool, St
         .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)
+        // Where SQLite itself has taken a transaction back, as on a full disk, sqlx goes on as if
+        // it were open, and no other could ever begin.
+        .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
         .connect_with(options)
         .await
         .map_err(failure)
@@ -170,6 +173,35 @@ impl ServeLock {
                 self.path.display()
             ))),
             Err(TryLockError::Error(error)) => Err(broken(error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_sqlite_takes_back_by_itself_holds_up_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SqliteConnectOptions::new()
+            .filename(folder.path().join("file.db"))
+            .create_if_missing(true);
+        let pool = pool(1, options).await.unwrap();
+        for pages in ["8", "100000"] {
+            let fits = async {
+                sqlx::raw_sql(sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}")))
+                    .execute(&pool)
+                    .await?;
+                let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+                sqlx::raw_sql(
+                    "CREATE TABLE IF NOT EXISTS t (x); INSERT INTO t VALUES (zeroblob(99999))",
+                )
+                .execute(&mut *tx)
+                .await?;
+                tx.commit().await
+            };
+            assert_eq!(fits.await.is_ok(), pages != "8", "{pages} pages");
         }
     }
 }

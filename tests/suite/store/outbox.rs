@@ -139,7 +139,7 @@ pub(super) async fn a_failed_delivery_waits_its_time(ground: Ground) {
 pub(super) async fn a_wait_is_no_try(ground: Ground) {
     let fence = ground.fence().await;
     let ticket = ground.recorded(&fence, &entry(1)).await;
-    let wait = Outcome::Wait { why: "no answer".to_owned(), after: Duration::from_secs(60) };
+    let wait = Outcome::Wait { why: "no answer".to_owned(), after: Duration::from_mins(1) };
     let job = ground.claim(&fence, at(0)).await[0].id;
     for minute in 1..=30 {
         ground.store.settle(&fence, &[(job, wait.clone())], at(60 * (minute - 1))).await.unwrap();
