@@ -127,7 +127,7 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the current decision is not `instead_of`, or a job of the
-    /// ticket is under way.
+    /// ticket is under way or was tried before, so that it may have happened.
     async fn amend(&self, amendment: &Amendment, now: Timestamp) -> Result<(), StoreError>;
 
     /// Asks for a ticket's mail to be read again by whoever watches its source.

@@ -57,19 +57,26 @@ pub(super) async fn amend(
     // A repeat's job moves another copy out of the way, whatever is decided about the mail.
     tx.run(
         "UPDATE jobs SET state = 'dropped' \
-         WHERE ticket = $1 AND copy = $2 AND state = 'waiting'",
+         WHERE ticket = $1 AND copy = $2 AND state = 'waiting' AND attempt = 0",
         vec![ticket.0.into(), FIRST_COPY.into()],
     )
     .await?;
-    // After the update, which waits for a claim that is just being made.
+    // After the update, which waits for a claim that is just being made. A delivery that was tried
+    // may have happened: dropped now, its mail would be sought where it no longer is.
     let under_way = tx
         .rows(
-            "SELECT id FROM jobs WHERE ticket = $1 AND copy = $2 AND state = 'claimed' LIMIT 1",
+            "SELECT state FROM jobs \
+             WHERE ticket = $1 AND copy = $2 AND state IN ('claimed', 'waiting') LIMIT 1",
             vec![ticket.0.into(), FIRST_COPY.into()],
         )
         .await?;
-    if !under_way.is_empty() {
-        return Err(conflict("its delivery is under way; try again when it is done"));
+    if let Some(job) = under_way.first() {
+        return Err(conflict(if job.text(0)? == "claimed" {
+            "its delivery is under way; try again when it is done"
+        } else {
+            "its delivery was tried and may have happened; try again in some minutes, when that is \
+             known"
+        }));
     }
     decide(tx, amendment, revision, now).await?;
     if let Some(action) = &amendment.action {

@@ -372,7 +372,7 @@ async fn amend(
         && !waits
         && !is_aside
     {
-        warn!(%ticket, why, "what was decided about the mail stays");
+        warn!(%ticket, why, "the mail can't be read again, so what was decided about it stays");
         return store.retry_done(ticket).await;
     }
     let (decision, evidence) = match judged {

@@ -62,6 +62,21 @@ pub(super) async fn an_amendment_waits_for_a_delivery_under_way(ground: Ground) 
     assert_eq!(ground.store.ticket(ticket).await.unwrap(), before);
     let retry = Outcome::Retry { why: "no answer".to_owned(), after: Duration::ZERO };
     ground.store.settle(&fence, &[(job, retry)], at(1)).await.unwrap();
+    let in_doubt = ground.store.amend(&amendment(ticket), at(1)).await;
+    assert!(is_conflict(&in_doubt), "it may have happened: {in_doubt:?}");
+    assert_eq!(ground.claim(&fence, at(1)).await[0].attempt, 2, "and is tried again");
+    let wait = Outcome::Wait { why: "no answer".to_owned(), after: Duration::ZERO };
+    ground.store.settle(&fence, &[(job, wait)], at(1)).await.unwrap();
+    assert!(is_conflict(&ground.store.amend(&amendment(ticket), at(1)).await), "still in doubt");
+    ground.claim(&fence, at(1)).await;
+    let done = Outcome::Done { place: Some(moved(11)), proof: Proof::CopyUid };
+    ground.store.settle(&fence, &[(job, done)], at(1)).await.unwrap();
+    ground.store.amend(&amendment(ticket), at(1)).await.unwrap();
+    // Where nothing was tried, nothing is in doubt.
+    let ticket = ground.recorded(&fence, &entry(2)).await;
+    let job = ground.claim(&fence, at(1)).await.into_iter().find(|job| job.ticket == ticket);
+    let wait = Outcome::Wait { why: "no answer".to_owned(), after: Duration::ZERO };
+    ground.store.settle(&fence, &[(job.unwrap().id, wait)], at(1)).await.unwrap();
     ground.store.amend(&amendment(ticket), at(1)).await.unwrap();
 }
 
