@@ -187,23 +187,6 @@ async fn another_epoch_begins_anew_and_a_lower_uidnext_too() {
 }
 
 #[tokio::test]
-async fn idle_that_is_refused_gives_way_to_polling() {
-    let script = vec![
-        line("CAPABILITY", "* CAPABILITY IMAP4rev1 IDLE\r\nTAG OK done\r\n", Then::On),
-        line("CAPABILITY", "* CAPABILITY IMAP4rev1 IDLE\r\nTAG OK done\r\n", Then::On),
-        line("IDLE", "TAG NO not now\r\n", Then::On),
-    ];
-    let server = Scripted::start(GREETING, script).await;
-    let (mailbox, settings) = quick(server.port);
-    let (mut source, _) = ends(&mailbox, &settings);
-    let all = Cursor { epoch: 7, uid: 3 };
-    assert!(source.next(all).await.is_err());
-    assert!(source.next(all).await.is_ok_and(|window| window.mails.is_empty()));
-    let idles = server.heard().iter().filter(|command| *command == "IDLE").count();
-    assert_eq!(idles, 1);
-}
-
-#[tokio::test]
 async fn starttls_fails_closed() {
     let greeted_in = "* PREAUTH welcome\r\n";
     let offer = "* CAPABILITY IMAP4rev1 STARTTLS\r\nTAG OK done\r\n";

@@ -16,6 +16,7 @@ mod mails;
 mod reading;
 mod kill;
 mod imap;
+mod imap_idle;
 mod imap_oauth;
 mod imap_scripted;
 mod imap_withheld;

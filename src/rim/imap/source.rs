@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 
 use super::connect::Account;
 use super::fault::Fault;
@@ -24,6 +25,8 @@ use crate::seams::{Again, Cursor, Fetched, Place, Source, SourceError, SourceId,
 const WINDOW_MAILS: usize = 100;
 /// RFC 2177 asks for a new IDLE every 29 minutes; many a NAT forgets a connection sooner.
 const LONGEST_IDLE: Duration = Duration::from_mins(5);
+/// A look that brings nothing is expected to take so long, waiting included.
+const SOONEST: Duration = Duration::from_secs(1);
 /// A mail that the server lists but never gives is asked for alone until this is reached: by what a
 /// refusal counts and what a connection that breaks meanwhile does, which proves less.
 const ENOUGH: u32 = 6;
@@ -42,6 +45,8 @@ pub struct ImapSource {
     folders: Folders,
     open: Option<Open>,
     idle: bool,
+    /// How many looks in a row came soon and brought nothing.
+    fruitless: u32,
     /// How many mails are asked for at once: fewer after the server failed to give some.
     batch: usize,
     /// The mail at which the server failed last, and how much speaks against it.
@@ -61,6 +66,7 @@ impl ImapSource {
             account,
             folders: Folders::default(),
             open: None,
+            fruitless: 0,
             batch: WINDOW_MAILS,
             failing: None,
         }
@@ -89,6 +95,7 @@ impl ImapSource {
         let mut open = self.opened().await?;
         let mut from = open.behind(after).await?;
         if open.nothing_behind(from).await? {
+            let waiting = Instant::now();
             if !open.session.has_news() {
                 self.wait(&mut open).await?;
             }
@@ -97,9 +104,11 @@ impl ImapSource {
             if open.nothing_behind(from).await? {
                 let upto = Cursor { epoch: open.epoch, uid: from };
                 self.open = Some(open);
+                self.rest_after(waiting.elapsed()).await;
                 return Ok(Window { mails: Vec::new(), upto });
             }
         }
+        self.fruitless = 0;
         let next = open.listed.front().copied().unwrap_or_default();
         let given_up = self.failing.is_some_and(|(uid, count)| uid == next && count >= ENOUGH);
         let (mails, last) = if given_up {
@@ -160,6 +169,16 @@ impl ImapSource {
             self.idle = false;
         }
         result
+    }
+
+    /// After a look that brought nothing: a server that tells of mail which isn't there, or ends
+    /// each IDLE at once, is looked at less and less often.
+    async fn rest_after(&mut self, waited: Duration) {
+        self.fruitless = if waited < SOONEST { self.fruitless.saturating_add(1) } else { 0 };
+        if self.fruitless > 0 {
+            let rest = SOONEST.saturating_mul(1 << (self.fruitless - 1).min(10));
+            tokio::time::sleep(rest.min(self.poll_every)).await;
+        }
     }
 
     fn place(&self, open: &Open, uid: u32) -> Place {
