@@ -108,7 +108,7 @@ async fn work(mailbox: &Arc<Mailbox>, fence: Fence, shared: &Shared) {
         more: Arc::new(AtomicBool::new(false)),
         caught_up: CancellationToken::new(),
     };
-    let (source, delivery) = open_mailbox(mailbox);
+    let (source, delivery) = open_mailbox(mailbox, &shared.tokens);
     let (to_judge, judging) = mpsc::channel(AHEAD);
     let (to_record, recording) = mpsc::channel(1);
     let mut stages = JoinSet::new();

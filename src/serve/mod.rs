@@ -28,7 +28,7 @@ use crate::diagnostic::Diagnostic;
 use crate::mail::mark::Marks;
 use crate::rim::backoff::backoff;
 use crate::rim::health::Health;
-use crate::rim::imap::{Account, ImapDelivery, ImapSource};
+use crate::rim::imap::{Account, ImapDelivery, ImapSource, Tokens};
 use crate::rim::maildir::{MaildirDelivery, MaildirSource};
 use crate::rim::{self, clock::SystemClock};
 use crate::seams::{Clock, Delivery, Source, Store, StoreError};
@@ -69,6 +69,7 @@ pub struct Service {
     health: Arc<Health>,
     rules: watch::Receiver<Arc<crate::pipeline::Rules>>,
     stop: CancellationToken,
+    tokens: Arc<Tokens>,
     tasks: JoinSet<()>,
 }
 
@@ -82,6 +83,7 @@ struct Shared {
     health: Arc<Health>,
     presence: Arc<Presence>,
     stop: CancellationToken,
+    tokens: Arc<Tokens>,
     /// What names this run as the holder of a lease.
     holder: String,
 }
@@ -113,8 +115,10 @@ impl Service {
             health: health.clone(),
             presence: Arc::new(presence),
             stop: stop.clone(),
+            tokens: Arc::default(),
             holder,
         };
+        let tokens = shared.tokens.clone();
         let calendars = presence::first_look(&config.directory, &shared).await;
 
         let mut tasks = JoinSet::new();
@@ -135,7 +139,7 @@ impl Service {
             mailbox.door.marks = marks.clone();
             tasks.spawn(attend(mailbox, shared.clone()));
         }
-        Ok(Self { address, health, rules, stop, tasks })
+        Ok(Self { address, health, rules, stop, tokens, tasks })
     }
 
     /// How many mails were recorded since the start, further copies and known ones among them.
@@ -164,15 +168,17 @@ impl Service {
                 error!(failure = %failure, "a task did not end well");
             }
         }
+        // A refresh token that is being rotated is kept first: the old one is dead.
+        self.tokens.settled().await;
         info!("stopped");
     }
 }
 
 /// The two halves of a mailbox, as its settings say.
-fn open_mailbox(mailbox: &Mailbox) -> (Box<dyn Source>, Box<dyn Delivery>) {
+fn open_mailbox(mailbox: &Mailbox, tokens: &Arc<Tokens>) -> (Box<dyn Source>, Box<dyn Delivery>) {
     match &mailbox.access {
         Access::Imap(settings) => {
-            let account = Account::new(settings.clone());
+            let account = Account::sharing(settings.clone(), tokens.clone());
             (
                 Box::new(ImapSource::new(mailbox, account.clone())),
                 Box::new(ImapDelivery::new(mailbox, account)),

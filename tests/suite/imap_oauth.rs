@@ -3,13 +3,14 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use postroom::config::{Login, Token};
-use postroom::rim::imap::check;
+use postroom::rim::imap::{Account, ImapSource, Tokens, check};
 use postroom::seams::{Cursor, Source, SourceError};
 
 use crate::imap::ends;
@@ -27,6 +28,8 @@ struct State_ {
     /// Access tokens up to this one are no longer good.
     revoked: u32,
     away: bool,
+    /// How long an answer takes, once it is decided.
+    pause: Duration,
 }
 
 #[derive(serde::Deserialize)]
@@ -56,6 +59,13 @@ impl Provider {
 }
 
 async fn token(State(provider): State<Provider>, form: String) -> (StatusCode, String) {
+    let answer = grant(&provider, &form);
+    let pause = provider.0.lock().expect("no panic").pause;
+    tokio::time::sleep(pause).await;
+    answer
+}
+
+fn grant(provider: &Provider, form: &str) -> (StatusCode, String) {
     let mut state = provider.0.lock().expect("no panic");
     if state.away {
         return (StatusCode::BAD_GATEWAY, "<html>".to_owned());
@@ -99,6 +109,20 @@ fn stored(path: &Path) -> String {
     std::fs::read_to_string(path).expect("the refresh token").trim().to_owned()
 }
 
+/// A login with the refresh token in a file.
+fn login(provider: u16, file: &Path, scope: Option<&str>) -> Login {
+    Login::OAuth {
+        user: "alice".to_owned(),
+        token: Token::Refresh {
+            endpoint: format!("http://127.0.0.1:{provider}/token"),
+            client_id: "postroom".to_owned(),
+            client_secret: None,
+            refresh_token_file: file.to_owned(),
+            scope: scope.map(str::to_owned),
+        },
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_are_refreshed_kept_and_rotated() {
     for mechanisms in ["xoauth2", "oauthbearer"] {
@@ -108,16 +132,7 @@ async fn tokens_are_refreshed_kept_and_rotated() {
         let file = server.path().join("refresh");
         std::fs::write(&file, "refresh-0\n").expect("written");
         let (mailbox, mut settings) = mailbox(server.port);
-        settings.login = Login::OAuth {
-            user: "alice".to_owned(),
-            token: Token::Refresh {
-                endpoint: format!("http://127.0.0.1:{port}/token"),
-                client_id: "postroom".to_owned(),
-                client_secret: None,
-                refresh_token_file: file.clone(),
-                scope: Some("imap offline_access".to_owned()),
-            },
-        };
+        settings.login = login(port, &file, Some("imap offline_access"));
         let (mut source, mut _delivery) = ends(&mailbox, &settings);
         source.next(Cursor::default()).await.expect("logged in");
         assert_eq!((provider.rotations(), stored(&file).as_str()), (1, "refresh-1"));
@@ -150,16 +165,7 @@ async fn a_dead_refresh_token_is_refused_and_a_dead_endpoint_is_transient() {
     let file = server.path().join("refresh");
     std::fs::write(&file, "refresh-77\n").expect("written");
     let (mut mailbox, mut settings) = mailbox(server.port);
-    settings.login = Login::OAuth {
-        user: "alice".to_owned(),
-        token: Token::Refresh {
-            endpoint: format!("http://127.0.0.1:{port}/token"),
-            client_id: "postroom".to_owned(),
-            client_secret: None,
-            refresh_token_file: file.clone(),
-            scope: None,
-        },
-    };
+    settings.login = login(port, &file, None);
     let (mut source, _) = ends(&mailbox, &settings);
     let error = source.next(Cursor::default()).await.err().expect("refused");
     assert!(
@@ -173,4 +179,38 @@ async fn a_dead_refresh_token_is_refused_and_a_dead_endpoint_is_transient() {
     mailbox.access = postroom::config::Access::Imap(settings);
     let report = check(&mailbox).await;
     assert_eq!((report.facts.len(), report.problems.len()), (1, 1), "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotated_token_is_kept_though_nobody_waits_for_it_and_mailboxes_share_it() {
+    let provider = Provider::default();
+    let port = provider.start().await;
+    let server = dovecot("xoauth2", port);
+    let file = server.path().join("refresh");
+    std::fs::write(&file, "refresh-0\n").expect("written");
+    let (mailbox, mut settings) = mailbox(server.port);
+    let tokens = Arc::new(Tokens::default());
+    let source = |settings: &postroom::config::ImapSettings| {
+        ImapSource::new(&mailbox, Account::sharing(settings.clone(), tokens.clone()))
+    };
+    // The service stops while the endpoint, which has rotated the token, is still answering.
+    provider.change(|state| state.pause = Duration::from_millis(700));
+    settings.login = login(port, &file, None);
+    let mut stopped = source(&settings);
+    let waiting = stopped.next(Cursor::default());
+    assert!(tokio::time::timeout(Duration::from_millis(400), waiting).await.is_err());
+    assert_eq!((provider.rotations(), stored(&file).as_str()), (1, "refresh-0"));
+    tokens.settled().await;
+    assert_eq!(stored(&file), "refresh-1");
+
+    // Two mailboxes log in at once with one refresh token, and a third asks for another scope.
+    let [mut one, mut other] = [source(&settings), source(&settings)];
+    settings.login = login(port, &file, Some("imap"));
+    let mut third = source(&settings);
+    let all = Cursor::default();
+    let (one, other, third) = tokio::join!(one.next(all), other.next(all), third.next(all));
+    for window in [one, other, third] {
+        window.expect("logged in");
+    }
+    assert_eq!((provider.rotations(), stored(&file).as_str()), (2, "refresh-2"));
 }

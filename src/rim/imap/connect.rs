@@ -23,19 +23,24 @@ use super::session::{Session, quoted};
 use crate::config::{ImapSettings, Login, Secret, Tls};
 use crate::rim::secret;
 
-/// A server and who we are to it. The source and the delivery of a mailbox share one, so that
-/// they don't refresh the same token at the same time.
+/// A server and who we are to it.
 #[derive(Debug)]
 pub struct Account {
     settings: ImapSettings,
-    tokens: Tokens,
+    tokens: Arc<Tokens>,
 }
 
 impl Account {
-    /// An account with these settings.
+    /// An account with these settings, alone with its tokens.
     #[must_use]
     pub fn new(settings: ImapSettings) -> Arc<Self> {
-        Arc::new(Self { settings, tokens: Tokens::default() })
+        Self::sharing(settings, Arc::default())
+    }
+
+    /// An account with these settings and the tokens of all accounts.
+    #[must_use]
+    pub fn sharing(settings: ImapSettings, tokens: Arc<Tokens>) -> Arc<Self> {
+        Arc::new(Self { settings, tokens })
     }
 
     /// Whether IDLE may be used.
@@ -155,7 +160,7 @@ impl Account {
                 let result = with_token(session, user, &access).await;
                 if matches!(result, Err(Fault::Refused(_))) {
                     // It may have been revoked: the next login asks for another.
-                    self.tokens.forget().await;
+                    self.tokens.forget(token).await;
                 }
                 result
             }

@@ -24,4 +24,5 @@ mod source;
 pub use check::check;
 pub use connect::Account;
 pub use delivery::ImapDelivery;
+pub use oauth::Tokens;
 pub use source::ImapSource;

@@ -2,13 +2,15 @@
 //!
 //! It knows neither IMAP nor what a token is good for.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use super::fault::{Fault, shortened};
@@ -26,19 +28,24 @@ const LONGEST_LIFE: Duration = Duration::from_hours(24);
 /// No answer of a token endpoint is longer.
 const MAX_ANSWER: usize = 256 * 1024;
 
-/// The access token of one account. One caller at a time refreshes it: two that present the same
-/// refresh token look like theft to a provider that rotates them.
+/// The access tokens of all accounts. For each refresh token, one caller at a time refreshes: two
+/// that present the same look like theft to a provider that rotates them.
 #[derive(Debug, Default)]
-pub(super) struct Tokens {
-    kept: Mutex<Kept>,
+pub struct Tokens {
+    /// By the file that holds the refresh token.
+    files: std::sync::Mutex<BTreeMap<PathBuf, Arc<Mutex<Kept>>>>,
 }
 
 #[derive(Debug, Default)]
 struct Kept {
-    access: Option<(SecretString, Instant)>,
+    /// By what was asked for: mailboxes with the same refresh token may ask for different scopes.
+    access: BTreeMap<Grant, (SecretString, Instant)>,
     /// A rotated refresh token that could not be written yet: the one in the file is dead.
     unwritten: Option<SecretString>,
 }
+
+/// What an access token was asked for: the endpoint, the client and the scope.
+type Grant = (String, String, Option<String>);
 
 #[derive(Deserialize)]
 struct Granted {
@@ -55,39 +62,76 @@ struct Denied {
 
 impl Tokens {
     /// An access token that is still good.
+    ///
+    /// Once the endpoint has been asked, the refresh token that we have may be dead: whoever waits
+    /// for the answer may be stopped, but not the keeping of what it rotates.
     pub(super) async fn access(&self, token: &Token) -> Result<SecretString, Fault> {
-        let Token::Refresh { refresh_token_file, .. } = token else { return ready(token).await };
-        let mut kept = self.kept.lock().await;
-        if let Some((access, until)) = &kept.access
+        let Some((file, grant)) = named(token) else { return ready(token).await };
+        let kept = self.kept(&file).lock_owned().await;
+        if let Some((access, until)) = kept.access.get(&grant)
             && Instant::now() < *until
         {
             return Ok(access.clone());
         }
-        kept.access = None;
-        let old = match &kept.unwritten {
-            Some(token) => token.clone(),
-            None => read(&Secret::File(refresh_token_file.clone())).await?,
-        };
-        let granted = refresh(token, &old).await?;
-        if let Some(rotated) = granted.refresh_token
-            && rotated.expose_secret() != old.expose_secret()
-        {
-            kept.unwritten = Some(rotated);
-        }
-        if let Some(rotated) = kept.unwritten.clone() {
-            keep(refresh_token_file.clone(), rotated).await?;
-            kept.unwritten = None;
-        }
-        let life = Duration::from_secs(granted.expires_in.unwrap_or(USUAL_LIFE));
-        let until = Instant::now() + life.saturating_sub(MARGIN).min(LONGEST_LIFE);
-        kept.access = Some((granted.access_token.clone(), until));
-        Ok(granted.access_token)
+        let renewing = tokio::spawn(renew(kept, token.clone(), file, grant));
+        renewing.await.unwrap_or_else(|broke| Err(Fault::Lost(broke.to_string())))
     }
 
     /// The token was not accepted.
-    pub(super) async fn forget(&self) {
-        self.kept.lock().await.access = None;
+    pub(super) async fn forget(&self, token: &Token) {
+        if let Some((file, grant)) = named(token) {
+            self.kept(&file).lock().await.access.remove(&grant);
+        }
     }
+
+    /// Waits until what is being refreshed is kept.
+    pub async fn settled(&self) {
+        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for kept in files.into_values() {
+            drop(kept.lock().await);
+        }
+    }
+
+    fn kept(&self, file: &Path) -> Arc<Mutex<Kept>> {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        files.entry(file.to_owned()).or_default().clone()
+    }
+}
+
+/// Where the refresh token is, if there is one, and what it is used for.
+fn named(token: &Token) -> Option<(PathBuf, Grant)> {
+    let Token::Refresh { endpoint, client_id, refresh_token_file, scope, .. } = token else {
+        return None;
+    };
+    Some((refresh_token_file.clone(), (endpoint.clone(), client_id.clone(), scope.clone())))
+}
+
+/// Has a new access token, and keeps it.
+async fn renew(
+    mut kept: OwnedMutexGuard<Kept>,
+    token: Token,
+    file: PathBuf,
+    grant: Grant,
+) -> Result<SecretString, Fault> {
+    kept.access.remove(&grant);
+    let old = match &kept.unwritten {
+        Some(token) => token.clone(),
+        None => read(&Secret::File(file.clone())).await?,
+    };
+    let granted = refresh(&token, &old).await?;
+    if let Some(rotated) = granted.refresh_token
+        && rotated.expose_secret() != old.expose_secret()
+    {
+        kept.unwritten = Some(rotated);
+    }
+    if let Some(rotated) = kept.unwritten.clone() {
+        keep(file, rotated).await?;
+        kept.unwritten = None;
+    }
+    let life = Duration::from_secs(granted.expires_in.unwrap_or(USUAL_LIFE));
+    let until = Instant::now() + life.saturating_sub(MARGIN).min(LONGEST_LIFE);
+    kept.access.insert(grant, (granted.access_token.clone(), until));
+    Ok(granted.access_token)
 }
 
 async fn ready(token: &Token) -> Result<SecretString, Fault> {
