@@ -103,16 +103,7 @@ pub(crate) fn parse(
         }
     };
     if tail.points.is_none() {
-        let read_as_term = |part: &str| format!("`{part}` is read as part of the term");
-        if let Some(number) = forgotten_sign(tail.term) {
-            let help = format!("a weight has its sign: write `+{number}`, or one space before it");
-            let found_here = place.error(number, "unsigned-weight", read_as_term(number), help);
-            found.push(found_here.warning());
-        }
-        if let Some(part) = mistyped(tail.term) {
-            let help = "a weight is a sign and a whole number, such as `+5`";
-            found.push(place.error(part, "odd-weight", read_as_term(part), help).warning());
-        }
+        found.extend(missed_weights(place, tail.term, note));
     }
     let alternatives = alternatives(place, tail.term, found)?;
     let points = match (tail.points, place.section) {
@@ -141,6 +132,30 @@ pub(crate) fn parse(
         alternatives,
         raw: place.line.raw.to_owned(),
     })
+}
+
+/// What a line without a weight has that was probably meant as one.
+fn missed_weights(place: &Place<'_>, term: &str, note: Option<&str>) -> Vec<Diagnostic> {
+    let read_as = |part: &str, of: &str| format!("`{part}` is read as part of the {of}");
+    let mut found = Vec::new();
+    if let Some(number) = forgotten_sign(term) {
+        let help = format!("a weight has its sign: write `+{number}`, or one space before it");
+        found.push(place.error(number, "unsigned-weight", read_as(number, "term"), help));
+    }
+    if let Some(part) = mistyped(term) {
+        let help = "a weight is a sign and a whole number, such as `+5`";
+        found.push(place.error(part, "odd-weight", read_as(part, "term"), help));
+    }
+    if let Some((note, (before, part))) = note.and_then(|note| Some((note, swallowed(note)?))) {
+        // The sign is no word: a term without it finds the same.
+        let help = if place.line.raw.contains(&format!("#{note}")) && !before.is_empty() {
+            format!("`#` begins a note: `{term} {before} {part}` finds `{term} #{before}` as well")
+        } else {
+            format!("a weight stands before the note: write `{term} {part}`")
+        };
+        found.push(place.error(part, "noted-weight", read_as(part, "note"), help));
+    }
+    found.into_iter().map(Diagnostic::warning).collect()
 }
 
 // --------------------------------------------------------------------- weight and place, last --
@@ -235,6 +250,15 @@ fn mistyped(term: &str) -> Option<&str> {
     let (_, last) = term.rsplit_once(char::is_whitespace)?;
     let number = last.strip_prefix(['+', '-'])?;
     (number.is_empty() || number.contains(|c: char| c.is_ascii_digit())).then_some(last)
+}
+
+/// What a note says before the weight that it ends with, and that weight; a place may follow.
+fn swallowed(note: &str) -> Option<(&str, &str)> {
+    let note = note.strip_suffix("@subject").unwrap_or(note).trim_end();
+    let (before, last) = note.rsplit_once(char::is_whitespace).unwrap_or(("", note));
+    let points: i32 = last.parse().ok()?;
+    let is_weight = last.starts_with(['+', '-']) && points != 0 && POINTS.contains(&points);
+    is_weight.then_some((before.trim_end(), last))
 }
 
 // ------------------------------------------------------------------------------------ the term --
