@@ -16,7 +16,7 @@ use crate::pipeline::Rules;
 use crate::rim;
 use crate::rim::directory::Service;
 use crate::rim::{Report, terminal};
-use crate::serve::rules;
+use crate::serve::{folders, rules};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -41,6 +41,9 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
             match rules::load(&config) {
                 Ok(loaded) => {
                     findings.extend(loaded.warnings);
+                    let (directory, dictionaries) =
+                        (&loaded.rules.directory, &loaded.rules.dictionaries);
+                    findings.extend(folders::shared(&config, directory, Some(dictionaries)));
                     say(options, &in_use(&config, &loaded.rules))?;
                 }
                 Err(wrong) => findings.extend(wrong),

@@ -21,7 +21,7 @@ use crate::rim::clock::SystemClock;
 use crate::rim::directory::Calendars;
 use crate::rim::watch::{read_dictionaries, read_directory};
 use crate::seams::Clock;
-use crate::serve::teams;
+use crate::serve::{folders, teams};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -160,6 +160,9 @@ fn ladder(judge: &Judge, address: &str, json: bool) -> Result<(), Failure> {
 fn lint(config: &Config, (json, strict): (bool, bool)) -> Result<(), Failure> {
     let mut findings = Vec::new();
     let mut tables = 0;
+    // What is wrong with the dictionaries is for `postroom lint` to say.
+    let built = read_dictionaries(&config.dictionaries).and_then(|it| Dictionaries::build(&it));
+    let dictionaries = built.ok().map(|(dictionaries, _)| dictionaries);
     match read_directory(&config.directory) {
         Ok(files) => {
             tables = files.customers.iter().chain(&files.people).count() + files.holidays.len();
@@ -171,6 +174,7 @@ fn lint(config: &Config, (json, strict): (bool, bool)) -> Result<(), Failure> {
                         findings.extend(directory.rows_without_manager(customers));
                     }
                     findings.extend(directory.idle_tiers(&config.file));
+                    findings.extend(folders::shared(config, &directory, dictionaries.as_ref()));
                     if let Some(people) = &files.people {
                         findings.extend(unreadable_calendars(config, &directory, people)?);
                     }
@@ -180,10 +184,8 @@ fn lint(config: &Config, (json, strict): (bool, bool)) -> Result<(), Failure> {
         }
         Err(unreadable) => findings.extend(unreadable),
     }
-    // What is wrong with the dictionaries is for `postroom lint` to say.
-    let built = read_dictionaries(&config.dictionaries).and_then(|it| Dictionaries::build(&it));
-    if let Ok((dictionaries, _)) = built {
-        findings.extend(teams::unknown_rungs(config, &dictionaries));
+    if let Some(dictionaries) = &dictionaries {
+        findings.extend(teams::unknown_rungs(config, dictionaries));
     }
     findings.sort();
     report(&findings, tables, (json, strict))

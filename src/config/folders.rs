@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::dictionary::TeamId;
+use crate::mail::EmailAddress;
 use crate::route::{Decision, Target};
 use crate::seams::Action;
 
@@ -18,7 +19,8 @@ pub struct Folders {
     pub team: String,
     /// The folders of single teams.
     pub teams: BTreeMap<TeamId, String>,
-    /// The folder of a person; `{person}` stands for the part of their address before the `@`.
+    /// The folder of a person; `{person}` stands for the part of their address before the `@`,
+    /// `{domain}` for the one behind it, `{address}` for all of it.
     pub person: String,
     /// Where auto-replies, bounces and filed lists go.
     pub filed: String,
@@ -59,9 +61,7 @@ impl Folders {
     pub fn action(&self, decision: &Decision) -> Option<Action> {
         let moved = |folder: String| Some(Action::Move { folder });
         match &decision.target {
-            Target::Person(person) => {
-                moved(self.person.replace("{person}", &plain(person.local())))
-            }
+            Target::Person(person) => moved(self.of_person(person)),
             Target::Team(team) => moved(self.of_team(team)),
             Target::Filed => moved(self.filed.clone()),
             // What is set aside stays where it came in, so that another try finds it there.
@@ -80,15 +80,27 @@ impl Folders {
         Some(Action::Move { folder: self.repeats.clone() })
     }
 
-    fn of_team(&self, team: &TeamId) -> String {
+    /// The folder of a person.
+    #[must_use]
+    pub fn of_person(&self, person: &EmailAddress) -> String {
+        // A local part can hold braces, so it comes last.
+        let address = || plain(&person.as_str().replace('_', "__"));
+        self.person
+            .replace("{domain}", &plain(person.domain()))
+            .replace("{address}", &address())
+            .replace("{person}", &plain(person.local()))
+    }
+
+    /// The folder of a team.
+    #[must_use]
+    pub fn of_team(&self, team: &TeamId) -> String {
         self.teams.get(team).cloned().unwrap_or_else(|| self.team.replace("{team}", team.as_str()))
     }
 }
 
-/// A local part as one level of a folder name: separators and wildcards become `_`.
-fn plain(local: &str) -> String {
-    local
-        .chars()
+/// A part of an address as one level of a folder name: separators and wildcards become `_`.
+fn plain(part: &str) -> String {
+    part.chars()
         .map(|c| if matches!(c, '/' | '\\' | '.' | '*' | '%' | '"') { '_' } else { c })
         .collect()
 }

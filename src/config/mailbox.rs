@@ -57,7 +57,7 @@ fn mailbox(section: &Section<'_>, name: Option<&Given<String>>, base: &Path) -> 
         if plain { Ok(text.to_owned()) } else { Err("a mailbox needs a name".to_owned()) }
     };
     let id = name.and_then(|name| checked(source, name, plain));
-    let inbox = folder(section, "inbox", None, "INBOX");
+    let inbox = folder(section, "inbox", &[], "INBOX");
     let access = access(section, base);
     let maildir = matches!(access, Some(Access::Maildir(_)));
     let folders = folders(section.section("folders"), &inbox, maildir);
@@ -294,17 +294,20 @@ fn refresh(section: Section<'_>, base: &Path) -> Option<Token> {
     })
 }
 
+/// What the folder of a person may hold in braces.
+const IN_PERSON: [&str; 3] = ["{person}", "{address}", "{domain}"];
+
 /// A folder's name, or its default.
 fn folder(
     section: &Section<'_>,
     key: &'static str,
-    placeholder: Option<&str>,
+    placeholders: &[&str],
     default: &str,
 ) -> String {
     section
         .text(key)
         .and_then(|given| {
-            checked(section.source(), &given, |text| values::folder(text, placeholder))?;
+            checked(section.source(), &given, |text| values::folder(text, placeholders))?;
             Some(given.value)
         })
         .unwrap_or_else(|| default.to_owned())
@@ -315,17 +318,17 @@ fn folders(section: Section<'_>, inbox: &str, maildir: bool) -> Folders {
     let default = Folders::default();
     let mut teams = BTreeMap::new();
     for (name, given) in section.section("teams").named_texts() {
-        checked(source, &given, |text| values::folder(text, None));
+        checked(source, &given, |text| values::folder(text, &[]));
         if let Some(team) = team(source, &name) {
             teams.insert(team, given.value);
         }
     }
     let folders = Folders {
-        team: folder(&section, "team", Some("{team}"), &default.team),
+        team: folder(&section, "team", &["{team}"], &default.team),
         teams,
-        person: folder(&section, "person", Some("{person}"), &default.person),
-        filed: folder(&section, "filed", None, &default.filed),
-        repeats: folder(&section, "repeats", None, &default.repeats),
+        person: folder(&section, "person", &IN_PERSON, &default.person),
+        filed: folder(&section, "filed", &[], &default.filed),
+        repeats: folder(&section, "repeats", &[], &default.repeats),
         assist: waiting(&section),
     };
     let mut all = vec![&folders.team, &folders.person, &folders.filed, &folders.repeats];
@@ -362,7 +365,7 @@ fn waiting(section: &Section<'_>) -> Waiting {
             .help("keep one of `assist_folder` and `assist_keyword`");
     }
     if let Some(given) = folder {
-        checked(source, &given, |text| values::folder(text, None));
+        checked(source, &given, |text| values::folder(text, &[]));
         return Waiting::Moves(given.value);
     }
     match keyword {

@@ -85,8 +85,8 @@ pub(super) fn host(text: &str) -> Result<(), String> {
     }
 }
 
-/// A folder's name, with `/` between levels. `placeholder` is what it may hold in braces.
-pub(super) fn folder(text: &str, placeholder: Option<&str>) -> Result<(), String> {
+/// A folder's name, with `/` between levels. `placeholders` are what it may hold in braces.
+pub(super) fn folder(text: &str, placeholders: &[&str]) -> Result<(), String> {
     if text.is_empty() {
         return Err("a folder needs a name".to_owned());
     }
@@ -101,14 +101,11 @@ pub(super) fn folder(text: &str, placeholder: Option<&str>) -> Result<(), String
     if text.split('/').any(|level| matches!(level, "." | "..")) {
         return Err(format!("`{text}`: a level can't be `.` or `..`"));
     }
-    let bare = match placeholder {
-        Some(placeholder) => text.replace(placeholder, ""),
-        None => text.to_owned(),
-    };
+    let bare = placeholders.iter().fold(text.to_owned(), |bare, it| bare.replace(it, ""));
     if bare.contains(['{', '}']) {
-        return Err(match placeholder {
-            Some(placeholder) => format!("`{text}`: only `{placeholder}` can stand in braces"),
-            None => format!("`{text}`: nothing can stand in braces here"),
+        return Err(match placeholders {
+            [] => format!("`{text}`: nothing can stand in braces here"),
+            some => format!("`{text}`: only `{}` can stand in braces", some.join("`, `")),
         });
     }
     Ok(())
@@ -165,9 +162,10 @@ mod tests {
 
     #[test]
     fn folders_that_cannot_be_are_refused() {
-        assert_eq!(folder("Teams/{team}", Some("{team}")), Ok(()));
+        assert_eq!(folder("Teams/{team}", &["{team}"]), Ok(()));
+        assert_eq!(folder("{domain}/{person}", &["{person}", "{domain}"]), Ok(()));
         for text in ["", "a\r\nb", "/Teams", "Teams//x", "../etc", "Teams/{tema}", "{person}"] {
-            assert!(folder(text, Some("{team}")).is_err(), "{text}");
+            assert!(folder(text, &["{team}"]).is_err(), "{text}");
         }
     }
 }

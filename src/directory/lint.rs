@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Directory, MatchedBy, SourceText};
 use crate::diagnostic::{Diagnostic, nearest};
+use crate::mail::EmailAddress;
 
 /// More of them are one finding: the file means to have both.
 const LISTED: usize = 100;
@@ -76,6 +77,19 @@ impl Directory {
             Some(finding.warning().at(line, 0, 0, text).help(help))
         };
         texts.filter_map(finding).collect()
+    }
+
+    /// Everybody who can get a customer's mail, each once: our people, and account managers who
+    /// are not among them.
+    #[must_use]
+    pub fn receivers(&self) -> Vec<&EmailAddress> {
+        let managers = self.customers.each().filter_map(|row| row.manager);
+        let all = self.people.iter().map(|person| &person.address).chain(managers);
+        let mut by_mailbox = BTreeMap::new();
+        for person in all {
+            by_mailbox.entry(self.mailbox_of(person)).or_insert(person);
+        }
+        by_mailbox.into_values().collect()
     }
 
     /// The tiers of the configuration that no customer has. `file` is the configuration's name.

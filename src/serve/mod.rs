@@ -6,6 +6,7 @@
 mod mailbox;
 pub mod along;
 mod door;
+pub mod folders;
 pub mod presence;
 mod questions;
 pub mod rules;

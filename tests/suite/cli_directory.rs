@@ -296,3 +296,57 @@ fn teams_that_no_dictionary_knows_are_told_wherever_they_are_named() {
         }
     }
 }
+
+#[test]
+fn folders_that_several_would_share_are_told() {
+    let office = Office::open();
+    let config = fs::read_to_string(office.path("postroom.toml")).unwrap();
+    let people = "person\nanna@callwise.example\nanna@callwise.de\na.b@callwise.example\n\
+        a_b@callwise.example\nsales@callwise.example\n";
+    office.write("people.csv", people);
+    let manager = "acme.example,Acme,anna@elsewhere.example,\nb.example,B,anna@callwise.de,\n";
+    office.write("customers.csv", &format!("match,customer,account_manager,tier\n{manager}"));
+    let (a_b, anna) = (
+        "`a.b@callwise.example` and `a_b@callwise.example` would share the folder",
+        "`anna@callwise.de`, `anna@callwise.example` and `anna@elsewhere.example` would share the \
+         folder",
+    );
+    let cases: [(&str, &str, &[String]); 6] = [
+        (
+            "one name at several domains",
+            "",
+            &[format!("{a_b} `People/a_b`"), format!("{anna} `People/anna`")],
+        ),
+        (
+            "with the domain",
+            "person = \"P/{domain}/{person}\"\n",
+            &[format!("{a_b} `P/callwise_example/a_b`")],
+        ),
+        ("with all of the address", "person = \"P/{address}\"\n", &[]),
+        ("all in one folder, as it is written", "person = \"P\"\nteam = \"T\"\n", &[]),
+        (
+            "two teams",
+            "person = \"P/{address}\"\nteams = { billing = \"Teams/sales\" }\n",
+            &["the team `billing` and the team `sales` would share the folder `Teams/sales`"
+                .into()],
+        ),
+        (
+            "a person and a team",
+            "person = \"P/{address}\"\nteam = \"P/{team}@callwise_example\"\n",
+            &["`sales@callwise.example` and the team `sales` would share the folder \
+             `P/sales@callwise_example`"
+                .into()],
+        ),
+    ];
+    for (case, folders, expected) in cases {
+        office.write("postroom.toml", &format!("{config}[mailbox.folders]\n{folders}"));
+        for command in [&["check", "--json"][..], &["directory", "lint", "--json"]] {
+            let ran = office.run(command);
+            assert_eq!(ran.code, 0, "{case}: {ran:?}");
+            let found = objects(&ran.out);
+            let shared = found.iter().filter(|it| it["code"] == "shared-folder");
+            let told: Vec<&str> = shared.map(|it| it["message"].as_str().unwrap()).collect();
+            assert_eq!(told, *expected, "{case}: {command:?}");
+        }
+    }
+}
