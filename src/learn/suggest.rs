@@ -148,7 +148,7 @@ pub fn suggest(
             Suggestion { team, edit, seen, examples, alone }
         })
         .collect();
-    let known: BTreeSet<&TeamId> = dictionaries.teams().map(|(team, _)| team).collect();
+    let known: BTreeSet<&TeamId> = with_file(&dictionaries).map(|file| &file.team).collect();
     let teams = answers.iter().map(|answer| &answer.team);
     Ok(Suggestions {
         all,
@@ -161,6 +161,12 @@ pub fn suggest(
         few,
         without_dictionary: teams.filter(|team| !known.contains(team)).cloned().collect(),
     })
+}
+
+/// The teams whose lines can be changed. There is always a team for nobody's mail, with a file or
+/// without.
+fn with_file(dictionaries: &Dictionaries) -> impl Iterator<Item = &TeamFile> {
+    dictionaries.files().iter().filter(|file| file.team_line > 0)
 }
 
 /// A mail that is learned from, once its words are read.
@@ -236,7 +242,7 @@ impl<'a> Bench<'a> {
     /// Each team's base and one factor for all its lines, as edits.
     fn shifts(&self) -> Vec<(TeamId, Edit)> {
         let mut edits = Vec::new();
-        for file in self.dictionaries.files() {
+        for file in with_file(self.dictionaries) {
             let ours = self.ours(&file.team);
             if !ours.contains(&true) {
                 continue;
@@ -268,7 +274,7 @@ impl<'a> Bench<'a> {
 
     /// Lines to add, to weigh otherwise and to drop, and bases, team by team.
     fn changes(&self) -> Vec<(TeamId, Edit)> {
-        let files = self.dictionaries.files();
+        let files: Vec<&TeamFile> = with_file(self.dictionaries).collect();
         each(files.len(), |number| {
             let team = files.get(number).map(|file| &file.team)?;
             let ours = self.ours(team);
@@ -367,10 +373,8 @@ impl<'a> Bench<'a> {
 
     fn rebased(&self, team: &TeamId, base: f64) -> Option<(TeamId, Edit)> {
         let file = self.dictionaries.files().iter().find(|file| file.team == *team)?;
-        // A team without a file has no line to write its base in.
-        let has_file = file.team_line > 0;
         let base = self.scale.base_points(base);
-        (has_file && base != file.base).then(|| {
+        (base != file.base).then(|| {
             let edit = Edit::Rebase { file: file.file.clone(), before: file.base, base };
             (team.clone(), edit)
         })

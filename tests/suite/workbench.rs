@@ -237,6 +237,34 @@ fn what_is_suggested_keeps_its_promise_on_other_mail() {
 }
 
 #[test]
+fn a_team_without_a_file_gets_no_suggestions_and_is_named() {
+    let office = by_hand();
+    fs::remove_file(office.path("dictionaries/other.dict")).unwrap();
+    let nobodys = fs::read_to_string(tickets("train.jsonl")).unwrap();
+    office.write("train.jsonl", &nobodys.replace("\"Miscellaneous\"", "\"other\""));
+    let suggest = |more: &[&str]| {
+        let call = ["suggest", "--dictionaries", "dictionaries", "--train", "train.jsonl"];
+        office.run(&[&call[..], more].concat())
+    };
+    let of_nobody = |told: &Value| {
+        let all = told["all"].as_array().unwrap().clone();
+        all.iter().filter(|suggestion| suggestion["team"] == "other").count()
+    };
+    let told = object(&suggest(&["--json"]));
+    assert_eq!(of_nobody(&told), 0);
+    let without: Vec<&Value> = told["without_dictionary"].as_array().unwrap().iter().collect();
+    assert!(without.contains(&&"other".into()), "{without:?}");
+    let said = suggest(&[]).well();
+    assert!(said.contains("`other` has answers and no dictionary"), "{said}");
+
+    office.write("dictionaries/other.dict", "team other\n");
+    let told = object(&suggest(&["--json"]));
+    assert!(of_nobody(&told) > 0, "{told}");
+    let made = suggest(&["--diff"]).well();
+    assert!(made.contains("b/dictionaries/other.dict"), "{made}");
+}
+
+#[test]
 fn each_suggestion_says_what_it_rests_on() {
     let office = by_hand();
     let told = object(&suggest(&office, &["--json", "--new-lines", "5"]));

@@ -65,7 +65,13 @@ pub(super) fn run(global: &Global, options: &super::Options) -> Result<(), Failu
     } else {
         found.all.iter().map(|suggestion| suggestion.edit.clone()).collect()
     };
-    let (patched, _) = apply(&sources, &edits);
+    let (patched, left_out) = apply(&sources, &edits);
+    if let Some(edit) = left_out.first() {
+        let (changes, file) = (count(left_out.len() as u64, "change"), edit.file());
+        return Err(Failure::input(format!(
+            "{changes} have no place, the first of them in `{file}`; nothing was changed"
+        )));
+    }
     if own.diff {
         let patch = show::diff(&sources, &patched, &folder);
         // A patch is the files' own bytes; only a terminal has to be kept from what they do.
