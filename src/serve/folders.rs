@@ -28,7 +28,11 @@ pub fn shared(
     let mut found = BTreeSet::new();
     for folders in config.mailboxes.iter().map(|mailbox| &mailbox.folders) {
         for (folder, owners) in owners(folders, &people, &teams) {
-            if owners.len() > 1 {
+            // Teams that are each given the same folder by name are meant to share it.
+            let is_meant = owners.iter().all(
+                |owner| matches!(owner, Owner::Team(team) if folders.teams.contains_key(*team)),
+            );
+            if owners.len() > 1 && !is_meant {
                 found.insert(finding(config, &folder, &owners));
             }
         }

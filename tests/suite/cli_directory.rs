@@ -311,7 +311,7 @@ fn folders_that_several_would_share_are_told() {
         "`anna@callwise.de`, `anna@callwise.example` and `anna@elsewhere.example` would share the \
          folder",
     );
-    let cases: [(&str, &str, &[String]); 6] = [
+    let cases: [(&str, &str, &[String]); 7] = [
         (
             "one name at several domains",
             "",
@@ -329,6 +329,11 @@ fn folders_that_several_would_share_are_told() {
             "person = \"P/{address}\"\nteams = { billing = \"Teams/sales\" }\n",
             &["the team `billing` and the team `sales` would share the folder `Teams/sales`"
                 .into()],
+        ),
+        (
+            "two teams, by name",
+            "person = \"P/{address}\"\nteams = { billing = \"Money\", sales = \"Money\" }\n",
+            &[],
         ),
         (
             "a person and a team",
