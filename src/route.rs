@@ -125,6 +125,8 @@ pub enum Reason {
     Failed,
     /// The mail could not be delivered where it was to go.
     Undeliverable,
+    /// Somebody put the mail back where it came in.
+    CameBack,
     /// A person said so.
     Answered,
     /// A person took an answer back.
@@ -164,6 +166,7 @@ impl Reason {
             Self::DirectoryAway => "directory_away",
             Self::Failed => "failed",
             Self::Undeliverable => "undeliverable",
+            Self::CameBack => "came_back",
             Self::Answered => "answered",
             Self::Undone => "undone",
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{Place, TicketId};
+use super::{Place, TicketId, Wanted};
 use crate::mail::{EmailAddress, MailKey};
 
 /// What is to be done with a mail on its server.
@@ -40,6 +40,8 @@ pub struct Job {
     pub size: u64,
     /// What to do.
     pub action: Action,
+    /// Whether it puts away a further copy of the mail.
+    pub is_repeat: bool,
     /// Who gets the mail, if it is the contact ladder or the thread that says so.
     pub rung: Option<EmailAddress>,
     /// Which try this is, from 1. Above 1, an earlier one may have been done without our hearing
@@ -110,4 +112,7 @@ pub trait Delivery: Send {
     /// Of jobs that were tried before, those of which no try did anything: their mail lies where it
     /// lay, and nowhere else. What can't be found out is left out.
     async fn untouched(&mut self, jobs: &[Job]) -> BTreeSet<JobId>;
+
+    /// Of each of these mails, whether it is in its folder; `None` if that can't be found out.
+    async fn there(&mut self, wanted: &[Wanted]) -> Vec<Option<bool>>;
 }

@@ -122,6 +122,26 @@ pub trait Store: Send + Sync {
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
+    /// Where the first copies of these tickets' mails lie, as far as no job of theirs is open.
+    async fn first_copies(
+        &self,
+        tickets: &[TicketId],
+    ) -> Result<BTreeMap<TicketId, Wanted>, StoreError>;
+
+    /// Makes a further copy the first one, since that is gone, instead of doing the job that was
+    /// claimed to put it away. With an amendment, the decision changes as in [`Store::amend`].
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the job is no longer claimed, a job of the first copy is open,
+    /// or as in [`Store::amend`].
+    async fn came_back(
+        &self,
+        fence: &Fence,
+        job: &Job,
+        amendment: Option<&Amendment>,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
     /// Changes a ticket's decision. A job that waits is dropped, the amendment's action takes its
     /// place and applies to the first copy, wherever it lies by now.
     ///

@@ -15,6 +15,7 @@ mod found;
 mod gather;
 mod read;
 mod recheck;
+mod returned;
 mod record;
 
 use std::sync::Arc;

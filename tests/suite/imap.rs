@@ -43,6 +43,7 @@ pub(crate) fn job(id: i64, fetched: &Fetched, action: Action, attempt: u32) -> J
         key: key_of(&fetched.raw, fetched.size),
         size: fetched.size,
         action,
+        is_repeat: false,
         rung: None,
         attempt,
     }

@@ -96,6 +96,7 @@ fn job(name: &str, folder: &str) -> Job {
         key: MailKey::from_bytes([0; 32]),
         size: 1,
         action: Action::Move { folder: folder.to_owned() },
+        is_repeat: false,
         rung: None,
         attempt: 1,
     }

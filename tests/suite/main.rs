@@ -27,6 +27,7 @@ mod cli;
 mod cli_broken;
 mod cli_directory;
 mod replay;
+mod returned;
 mod silence;
 mod service;
 mod service_health;

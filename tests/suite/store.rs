@@ -65,6 +65,7 @@ cases! {
         a_delivered_mail_lies_where_it_was_moved,
         a_failed_delivery_waits_its_time,
         a_wait_is_no_try,
+        a_copy_whose_first_is_gone_takes_its_place,
         a_delivery_given_up_becomes_a_question,
         a_copy_that_is_given_up_changes_no_decision,
         an_outcome_counts_once_and_for_its_own_source,

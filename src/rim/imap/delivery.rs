@@ -12,13 +12,14 @@ use async_trait::async_trait;
 use super::connect::Account;
 use super::fault::Fault;
 use super::folder::{Folders, Found};
-use super::lookup::{Seeker, existing};
+use super::group::{Group, grouped};
+use super::lookup::{Seeker, existing, there};
 use super::outcomes::{Failure, LATER, Ledger};
 use super::session::{Copied, Opened, Session, copied, quoted, uid_set};
 use crate::config::Mailbox;
 use crate::killpoint;
 use crate::rim::backoff::backoff;
-use crate::seams::{Action, Delivery, Job, JobId, Outcome, Place, Proof};
+use crate::seams::{Action, Delivery, Job, JobId, Outcome, Place, Proof, Wanted};
 
 use async_imap::imap_proto::Response;
 
@@ -34,13 +35,6 @@ pub struct ImapDelivery {
     session: Option<Session>,
     /// How often in a row no connection could be made.
     unreached: u32,
-}
-
-/// What one call has to do in one folder.
-struct Group<'a> {
-    folder: &'a str,
-    action: &'a Action,
-    jobs: Vec<&'a Job>,
 }
 
 /// The folder that a group's mails go to.
@@ -99,6 +93,17 @@ impl ImapDelivery {
         }
         self.session = Some(session);
         Ok(lying)
+    }
+
+    /// Of each of these mails, whether it is in its folder.
+    async fn found_in(&mut self, folder: &str, wanted: &[&Wanted]) -> Result<Vec<bool>, Fault> {
+        let mut session = match self.session.take() {
+            Some(session) => session,
+            None => self.account.connect().await?,
+        };
+        let found = there(&mut session, folder, wanted).await?;
+        self.session = Some(session);
+        Ok(found)
     }
 
     /// The UIDs of a group's mails in the folder that is open, and the jobs whose mail isn't there.
@@ -429,25 +434,6 @@ fn is_keyword_char(c: char) -> bool {
     c.is_ascii_graphic() && !"(){%*\"\\]".contains(c)
 }
 
-/// Jobs by the folder that their mail lies in and what is to be done, oldest first.
-fn grouped(jobs: &[Job]) -> Vec<Group<'_>> {
-    let mut groups: Vec<Group<'_>> = Vec::new();
-    for job in jobs {
-        match groups
-            .iter_mut()
-            .find(|group| group.folder == job.place.folder && *group.action == job.action)
-        {
-            Some(group) => group.jobs.push(job),
-            None => groups.push(Group {
-                folder: &job.place.folder,
-                action: &job.action,
-                jobs: vec![job],
-            }),
-        }
-    }
-    groups
-}
-
 fn seeker(job: &Job) -> Seeker {
     Seeker { key: job.key, size: job.size }
 }
@@ -488,5 +474,24 @@ impl Delivery for ImapDelivery {
             untouched.extend(lying);
         }
         untouched
+    }
+
+    async fn there(&mut self, wanted: &[Wanted]) -> Vec<Option<bool>> {
+        let mut there = vec![None; wanted.len()];
+        let mut by_folder: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (nth, one) in wanted.iter().enumerate() {
+            by_folder.entry(&one.place.folder).or_default().push(nth);
+        }
+        for (folder, numbers) in by_folder {
+            let some: Vec<&Wanted> = numbers.iter().filter_map(|nth| wanted.get(*nth)).collect();
+            // A server that is in trouble is not asked again and again.
+            let Ok(found) = self.found_in(folder, &some).await else { break };
+            for (nth, is_there) in numbers.into_iter().zip(found) {
+                if let Some(there) = there.get_mut(nth) {
+                    *there = Some(is_there);
+                }
+            }
+        }
+        there
     }
 }

@@ -15,6 +15,7 @@ use super::opened::piece;
 use super::session::{Session, uid_set};
 use crate::mail::MailKey;
 use crate::mail::parse::{MAX_HEADER, key_of};
+use crate::seams::Wanted;
 
 /// This many candidates are looked at, the newest first.
 const MOST_CANDIDATES: usize = 50;
@@ -155,6 +156,37 @@ pub(super) async fn existing(session: &mut Session, uids: &[u32]) -> Result<BTre
                 }
             })
             .await?;
+    }
+    Ok(found)
+}
+
+/// Of each of these mails, whether it is in the folder: under its number, or, where that is not known
+/// or was given anew, wherever it is recognised.
+pub(super) async fn there(
+    session: &mut Session,
+    folder: &str,
+    wanted: &[&Wanted],
+) -> Result<Vec<bool>, Fault> {
+    let opened = match session.open(folder, false).await {
+        Ok(opened) => opened,
+        // The folder is gone, and with it the mails.
+        Err(Fault::Denied { missing: true, .. }) => return Ok(vec![false; wanted.len()]),
+        Err(fault) => return Err(fault),
+    };
+    let number = |one: &Wanted| {
+        let uid = one.place.name.parse::<u32>().ok().filter(|uid| *uid > 0);
+        uid.filter(|_| one.place.epoch == opened.epoch)
+    };
+    let numbers: Vec<u32> = wanted.iter().filter_map(|one| number(one)).collect();
+    let known = existing(session, &numbers).await?;
+    let mut found = Vec::new();
+    for one in wanted {
+        found.push(if let Some(uid) = number(one) {
+            known.contains(&uid)
+        } else {
+            let seeker = Seeker { key: one.key, size: one.size };
+            seeker.find(session, &BTreeSet::new()).await?.is_some()
+        });
     }
     Ok(found)
 }

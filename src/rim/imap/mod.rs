@@ -13,6 +13,7 @@ mod connect;
 mod delivery;
 mod fault;
 mod folder;
+mod group;
 mod guard;
 mod lookup;
 mod oauth;

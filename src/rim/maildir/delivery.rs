@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 use super::folder::{Folder, Found, Half, sync};
 use crate::killpoint;
 use crate::rim::backoff::{MAX_ATTEMPTS, backoff};
-use crate::seams::{Action, Delivery, Job, JobId, Outcome, Place, Proof};
+use crate::seams::{Action, Delivery, Job, JobId, Outcome, Place, Proof, Wanted};
 
 /// How soon to try again after something that passes by itself, such as a full disk.
 const SOON: Duration = Duration::from_secs(10);
@@ -58,6 +58,25 @@ impl Delivery for MaildirDelivery {
             owned.iter().filter(lies).map(|job| job.id).collect()
         };
         spawn_blocking(look).await.unwrap_or_default()
+    }
+
+    async fn there(&mut self, wanted: &[Wanted]) -> Vec<Option<bool>> {
+        let (root, owned) = (self.root.clone(), wanted.to_vec());
+        let look = move || owned.iter().map(|one| is_there(&root, &one.place)).collect();
+        spawn_blocking(look).await.unwrap_or_else(|_| vec![None; wanted.len()])
+    }
+}
+
+/// Whether a mail is in its folder.
+fn is_there(root: &Path, place: &Place) -> Option<bool> {
+    let folder = Folder::locate(root, &place.folder).ok()?;
+    match folder.find([place.name.as_str()]) {
+        Ok(found) => Some(!found.is_empty()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // That the whole Maildir is away says nothing of a mail.
+            Folder::inbox(root).exists().then_some(false)
+        }
+        Err(_) => None,
     }
 }
 

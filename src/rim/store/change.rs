@@ -19,6 +19,17 @@ pub(super) async fn reroute(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let ticket = amendment.ticket;
+    drop_claimed(tx, (fence, job), ticket).await?;
+    tx.each(ADD_EVENTS, vec![rows::event(ticket, now, why)?], "").await?;
+    amend(tx, amendment, now).await
+}
+
+/// Drops a job that was claimed and not begun.
+pub(super) async fn drop_claimed(
+    tx: &mut Transaction,
+    (fence, job): (&Fence, JobId),
+    ticket: TicketId,
+) -> Result<(), StoreError> {
     let dropped = tx
         .run(
             "UPDATE jobs SET state = 'dropped', fence = NULL, claimed = NULL \
@@ -30,8 +41,7 @@ pub(super) async fn reroute(
         let why = "its delivery is no longer under way".to_owned();
         return Err(StoreError::Conflict { ticket, why });
     }
-    tx.each(ADD_EVENTS, vec![rows::event(ticket, now, why)?], "").await?;
-    amend(tx, amendment, now).await
+    Ok(())
 }
 
 /// Changes a ticket's decision.

@@ -5,6 +5,7 @@
 //! beside, and it is committed here. Row layouts don't leave this folder.
 
 mod change;
+mod copies;
 mod database;
 mod details;
 mod failure;
@@ -179,6 +180,26 @@ impl Store for Ledger {
         lease::check(&mut tx, fence).await?;
         change::reroute(&mut tx, (fence, job), change, now).await?;
         killpoint::pass("before_reroute");
+        tx.commit().await
+    }
+
+    async fn first_copies(
+        &self,
+        tickets: &[TicketId],
+    ) -> Result<BTreeMap<TicketId, Wanted>, StoreError> {
+        copies::first_copies(&mut self.database.read().await?, tickets).await
+    }
+
+    async fn came_back(
+        &self,
+        fence: &Fence,
+        job: &Job,
+        amendment: Option<&Amendment>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.database.write().await?;
+        lease::check(&mut tx, fence).await?;
+        copies::came_back(&mut tx, (fence, job), amendment, now).await?;
         tx.commit().await
     }
 

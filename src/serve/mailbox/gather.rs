@@ -110,6 +110,7 @@ mod tests {
             size: 1,
             action: Action::Move { folder: folder.to_owned() },
             attempt: 1,
+            is_repeat: false,
             rung: None,
         };
         let folders = folders.iter().flat_map(|(folder, count)| vec![*folder; *count]);

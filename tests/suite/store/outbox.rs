@@ -1,7 +1,7 @@
 //! Leases, claims and outcomes.
 
 use super::*;
-use postroom::seams::{JobId, Outcome, Progress, Proof};
+use postroom::seams::{Amendment, JobId, Outcome, Progress, Proof};
 
 fn done(place: Option<Place>) -> Outcome {
     Outcome::Done { place, proof: Proof::CopyUid }
@@ -75,6 +75,7 @@ pub(super) async fn a_job_is_claimed_once(ground: Ground) {
         key: entry(1).mail.key,
         size: 5_000,
         action: to_folder("Teams/infrastructure"),
+        is_repeat: false,
         rung: None,
         attempt: 1,
     };
@@ -134,6 +135,42 @@ pub(super) async fn a_failed_delivery_waits_its_time(ground: Ground) {
     assert_eq!(ground.claim(&fence, at(60)).await[0].attempt, 3);
     let failed = |attempt| Happening::DeliveryFailed { why: "no answer".to_owned(), attempt };
     assert_eq!(ground.happenings(ticket).await[1..], [failed(1), failed(2)]);
+}
+
+pub(super) async fn a_copy_whose_first_is_gone_takes_its_place(ground: Ground) {
+    let fence = ground.fence().await;
+    let ticket = ground.recorded(&fence, &entry(1)).await;
+    assert_eq!(ground.store.first_copies(&[ticket]).await.unwrap().len(), 0, "it is to be moved");
+    let job = ground.claim(&fence, at(0)).await.remove(0);
+    assert!(!job.is_repeat);
+    let done = Outcome::Done { place: Some(moved(11)), proof: Proof::CopyUid };
+    ground.store.settle(&fence, &[(job.id, done)], at(0)).await.unwrap();
+    let first = ground.store.first_copies(&[ticket]).await.unwrap();
+    assert_eq!((&first[&ticket].place, first[&ticket].key), (&moved(11), entry(1).mail.key));
+
+    let back = Entry { place: place("support", 1, 7), ..entry(1) };
+    assert_eq!(ground.record_one(&fence, &back).await, Recorded::Repeat(ticket));
+    let repeat = ground.claim(&fence, at(1)).await.remove(0);
+    assert!(repeat.is_repeat);
+    let decision = Decision { target: Target::Assist, reason: Reason::CameBack };
+    let amendment = Amendment {
+        ticket,
+        instead_of: entry(1).decision,
+        decision: decision.clone(),
+        evidence: None,
+        customer: None,
+        action: Some(to_folder("Assist")),
+        by: "postroom".to_owned(),
+    };
+    let came = ground.store.came_back(&fence, &repeat, Some(&amendment), at(1)).await;
+    came.unwrap();
+    let again = ground.store.came_back(&fence, &repeat, None, at(1)).await;
+    assert!(matches!(again, Err(StoreError::Conflict { .. })), "{again:?}");
+    assert_eq!(ground.store.ticket(ticket).await.unwrap().ticket.decision, decision);
+    let jobs = ground.claim(&fence, at(1)).await;
+    let what: Vec<_> = jobs.iter().map(|job| (&job.place, &job.action, job.is_repeat)).collect();
+    assert_eq!(what, [(&back.place, &to_folder("Assist"), false)], "and nothing for Repeats");
+    assert_eq!(ground.record_one(&fence, &back).await, Recorded::Known(ticket));
 }
 
 pub(super) async fn a_wait_is_no_try(ground: Ground) {
