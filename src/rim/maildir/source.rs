@@ -1,6 +1,6 @@
 //! Mail that comes into a Maildir: found by looking, read once.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -18,6 +18,8 @@ use crate::seams::{Again, Cursor, Fetched, Place, Source, SourceError, SourceId,
 /// How many mails one window holds, and of how many bytes.
 const WINDOW_MAILS: usize = 100;
 const WINDOW_BYTES: usize = 8 << 20;
+/// A mail that can't be read is tried so often before it is handed out without its bytes.
+const ENOUGH: u32 = 4;
 /// How long between two looks at the directories' change times, which cost next to nothing.
 const PAUSE: Duration = Duration::from_millis(300);
 
@@ -38,10 +40,17 @@ pub struct MaildirSource {
     /// What was handed out; whether it was missing at the last look. A file that is renamed while
     /// its directory is read can be missed once.
     handed_out: HashMap<Box<str>, bool>,
-    /// What couldn't be read, and when to try again.
-    unreadable: HashMap<Box<str>, Instant>,
+    /// What couldn't be read.
+    unreadable: HashMap<Box<str>, Unreadable>,
     /// The last look at the directories.
     looked: Option<Look>,
+}
+
+/// A mail that couldn't be read so far.
+#[derive(Debug, Clone, Copy)]
+struct Unreadable {
+    tries: u32,
+    again: Instant,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -102,7 +111,7 @@ impl MaildirSource {
         let settled = self.looked.is_some_and(|look| look.settled);
         // Over a network, change times can be late: now and then all is read in any case.
         let fresh = self.looked.is_some_and(|look| at - look.at < self.poll_every);
-        let due = self.unreadable.values().any(|again| *again <= at);
+        let due = self.unreadable.values().any(|it| it.again <= at);
         if same && settled && fresh && !due {
             return Ok(());
         }
@@ -115,12 +124,16 @@ impl MaildirSource {
     /// Queues what is new, and forgets what is no longer there.
     fn take_in(&mut self, mut found: Vec<Found>, now: Instant) {
         self.handed_out.retain(|_, missing| !std::mem::replace(missing, true));
+        if !self.unreadable.is_empty() {
+            let there: HashSet<&str> = found.iter().map(Found::unique).collect();
+            self.unreadable.retain(|unique, _| there.contains(&**unique));
+        }
         found.retain(|found| match self.handed_out.get_mut(found.unique()) {
             Some(missing) => {
                 *missing = false;
                 false
             }
-            None => self.unreadable.get(found.unique()).is_none_or(|again| *again <= now),
+            None => self.unreadable.get(found.unique()).is_none_or(|it| it.again <= now),
         });
         found.sort_by(|a, b| {
             (a.delivered(), a.unique(), a.half).cmp(&(b.delivered(), b.unique(), b.half))
@@ -165,6 +178,17 @@ impl MaildirSource {
         Ok(mails)
     }
 
+    /// A mail that is there and can't be read.
+    fn without_its_bytes(&self, found: &Found) -> Fetched {
+        let place = Place {
+            source: self.id.clone(),
+            folder: self.inbox.clone(),
+            epoch: 0,
+            name: found.unique().to_owned(),
+        };
+        Fetched { place, raw: Vec::new(), size: 1, received: None }
+    }
+
     fn settle(&mut self, found: &Found, reading: Reading, mails: &mut Vec<Fetched>) {
         match reading {
             Reading::Mail(mail) => {
@@ -176,8 +200,17 @@ impl MaildirSource {
             Reading::Gone => self.looked = None,
             Reading::Failed(error) => {
                 let again = Instant::now() + self.poll_every;
-                if self.unreadable.insert(found.unique().into(), again).is_none() {
+                let first = Unreadable { tries: 0, again };
+                let it = self.unreadable.entry(found.unique().into()).or_insert(first);
+                *it = Unreadable { tries: it.tries + 1, again };
+                if it.tries == 1 {
                     warn!(source = %self.id, %error, "a mail can't be read; tried again later");
+                }
+                // A person must see that it is there.
+                if it.tries >= ENOUGH {
+                    self.unreadable.remove(found.unique());
+                    self.handed_out.insert(found.unique().into(), false);
+                    mails.push(self.without_its_bytes(found));
                 }
             }
         }
