@@ -38,6 +38,8 @@ pub struct Job {
     pub key: MailKey,
     /// Size of the mail in bytes.
     pub size: u64,
+    /// Its Message-ID, by which a server can find it whatever it thinks of sizes.
+    pub message_id: Option<String>,
     /// What to do.
     pub action: Action,
     /// Whether it puts away a further copy of the mail.

@@ -74,6 +74,8 @@ pub struct Wanted {
     pub key: MailKey,
     /// Its whole size in bytes.
     pub size: u64,
+    /// Its Message-ID, by which a server can find it whatever it thinks of sizes.
+    pub message_id: Option<String>,
 }
 
 impl Wanted {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use postroom::config::{ImapSettings, Login, Mailbox, Secret, Tls};
-use postroom::mail::parse::key_of;
+use postroom::mail::parse::{key_of, parse};
 use postroom::rim::imap::{Account, ImapDelivery, ImapSource, check};
 use postroom::seams::{
     Action, Again, Cursor, Delivery, Fetched, Job, JobId, Outcome, Place, Proof, Source,
@@ -43,6 +43,7 @@ pub(crate) fn job(id: i64, fetched: &Fetched, action: Action, attempt: u32) -> J
         key: key_of(&fetched.raw, fetched.size),
         size: fetched.size,
         action,
+        message_id: None,
         is_repeat: false,
         rung: None,
         attempt,
@@ -55,6 +56,7 @@ pub(crate) fn wanted(mails: &[Fetched], places: &[Place]) -> Vec<Wanted> {
         place: place.clone(),
         key: key_of(&mail.raw, mail.size),
         size: mail.size,
+        message_id: None,
     });
     wanted.collect()
 }
@@ -221,6 +223,13 @@ async fn a_mail_is_read_again_wherever_it_is_in_its_folder() {
     let places = [at("1"), at(""), at("99")];
     let found = again(&mut source, &wanted(&mails[1..], &places)).await;
     assert!(found == mails[1..], "each is what was meant, and where it is");
+    // Some servers only estimate sizes (Exchange, unless told otherwise).
+    let id = parse(&mails[2].raw, mails[2].size).message_id;
+    let mut estimated = wanted(&mails[2..3], &places[1..2]);
+    estimated[0].size += 37;
+    assert!(again(&mut source, &estimated).await.is_empty());
+    estimated[0].message_id = id;
+    assert!(again(&mut source, &estimated).await == mails[2..3], "found by its Message-ID");
 }
 
 #[tokio::test]

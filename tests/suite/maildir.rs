@@ -96,6 +96,7 @@ fn job(name: &str, folder: &str) -> Job {
         key: MailKey::from_bytes([0; 32]),
         size: 1,
         action: Action::Move { folder: folder.to_owned() },
+        message_id: None,
         is_repeat: false,
         rung: None,
         attempt: 1,
@@ -228,7 +229,12 @@ async fn mail_is_fetched_again_wherever_it_is_by_now() {
         ("Nowhere", "1700000000.host"),
         ("INBOX", "1700000001.host"),
     ]
-    .map(|(folder, name)| Wanted { place: place(folder, name), key: key_of(b"", 0), size: 4 });
+    .map(|(folder, name)| Wanted {
+        place: place(folder, name),
+        key: key_of(b"", 0),
+        size: 4,
+        message_id: None,
+    });
     let mut source = maildir.source();
     let found = source.fetch(&wanted).await.unwrap();
     assert!(matches!(&found[0], Again::There(mail) if mail.raw == b"mail"));

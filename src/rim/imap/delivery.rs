@@ -140,7 +140,7 @@ impl ImapDelivery {
         }
         let mut taken: BTreeSet<u32> = there.keys().copied().collect();
         for job in unnumbered {
-            match seeker(job).find(session, &taken).await? {
+            match Seeker::from(job).find(session, &taken).await? {
                 Some(uid) => {
                     taken.insert(uid);
                     there.insert(uid, job);
@@ -384,7 +384,7 @@ impl ImapDelivery {
             .filter(|(name, _)| *name == target.name)
             .map(|(_, uid)| *uid)
             .collect();
-        let found = seeker(job).find(session, &taken).await?;
+        let found = Seeker::from(job).find(session, &taken).await?;
         if let Some(uid) = found {
             ledger.claimed.insert((target.name.clone(), uid));
         }
@@ -432,10 +432,6 @@ fn placed(job: &Job, folder: &str, epoch: u32, uid: u32) -> Place {
 
 fn is_keyword_char(c: char) -> bool {
     c.is_ascii_graphic() && !"(){%*\"\\]".contains(c)
-}
-
-fn seeker(job: &Job) -> Seeker {
-    Seeker { key: job.key, size: job.size }
 }
 
 #[async_trait]

@@ -15,7 +15,7 @@ use super::opened::piece;
 use super::session::{Session, uid_set};
 use crate::mail::MailKey;
 use crate::mail::parse::{MAX_HEADER, key_of};
-use crate::seams::Wanted;
+use crate::seams::{Job, Wanted};
 
 /// This many candidates are looked at, the newest first.
 const MOST_CANDIDATES: usize = 50;
@@ -28,13 +28,27 @@ const COVERED: u64 = MAX_HEADER as u64 + 64 * 1024;
 
 /// What a mail is recognised by.
 #[derive(Clone, Copy)]
-pub(super) struct Seeker {
+pub(super) struct Seeker<'a> {
     pub(super) key: MailKey,
     /// Its whole size in bytes.
     pub(super) size: u64,
+    pub(super) message_id: Option<&'a str>,
 }
 
-impl Seeker {
+impl<'a> From<&'a Wanted> for Seeker<'a> {
+    fn from(wanted: &'a Wanted) -> Self {
+        let Wanted { key, size, message_id, .. } = wanted;
+        Self { key: *key, size: *size, message_id: message_id.as_deref() }
+    }
+}
+
+impl<'a> From<&'a Job> for Seeker<'a> {
+    fn from(job: &'a Job) -> Self {
+        Self { key: job.key, size: job.size, message_id: job.message_id.as_deref() }
+    }
+}
+
+impl Seeker<'_> {
     /// The newest UID in the open folder under which the mail lies, `taken` ones apart.
     pub(super) async fn find(
         self,
@@ -45,10 +59,18 @@ impl Seeker {
         if let Some(uid) = self.among(session, &exact, taken).await? {
             return Ok(Some(uid));
         }
-        // A mail of nothing but line ends is half as long where they end in LF.
-        // Many mails are about as long, so only the newest are asked for: a move puts it there.
+        // Only the newest are asked for: a move puts it there.
         let first = newest_uid(session).await?.saturating_sub(RECENT).max(1);
         let recent = format!("UID {first}:* ");
+        if let Some(id) = self.message_id.filter(|id| can_be_quoted(id)) {
+            let command = format!("UID SEARCH {recent}HEADER Message-ID \"{id}\"");
+            let named = searched(session, &command).await?;
+            if let Some(uid) = self.among(session, &named, taken).await? {
+                return Ok(Some(uid));
+            }
+        }
+        // A mail of nothing but line ends is half as long where they end in LF.
+        // Many mails are about as long.
         let near = sized(session, &recent, self.size / 2, self.size).await?;
         let others: Vec<u32> = near.difference(&exact).copied().collect();
         let newest = others.split_at(others.len().saturating_sub(MOST_COMPARED)).1;
@@ -112,11 +134,23 @@ async fn sized(
     smallest: u64,
     largest: u64,
 ) -> Result<BTreeSet<u32>, Fault> {
-    let mut found = BTreeSet::new();
     let larger = smallest.checked_sub(1).map_or(String::new(), |above| format!("LARGER {above} "));
-    let command = format!("UID SEARCH {which}{larger}SMALLER {}", largest.saturating_add(1));
+    searched(session, &format!("UID SEARCH {which}{larger}SMALLER {}", largest.saturating_add(1)))
+        .await
+}
+
+/// Whether a Message-ID can stand in a search as it is; some are anything but one.
+fn can_be_quoted(id: &str) -> bool {
+    !id.is_empty()
+        && id.len() <= 250
+        && id.chars().all(|c| c.is_ascii_graphic() && !"\"\\".contains(c))
+}
+
+/// The UIDs that a search finds in the open folder.
+async fn searched(session: &mut Session, command: &str) -> Result<BTreeSet<u32>, Fault> {
+    let mut found = BTreeSet::new();
     session
-        .command("searching", &command, |response| {
+        .command("searching", command, |response| {
             // Where nothing matches, some servers leave the response out (iCloud).
             if let Response::MailboxData(MailboxDatum::Search(uids)) = response {
                 found.extend(uids.iter().copied());
@@ -184,8 +218,7 @@ pub(super) async fn there(
         found.push(if let Some(uid) = number(one) {
             known.contains(&uid)
         } else {
-            let seeker = Seeker { key: one.key, size: one.size };
-            seeker.find(session, &BTreeSet::new()).await?.is_some()
+            Seeker::from(*one).find(session, &BTreeSet::new()).await?.is_some()
         });
     }
     Ok(found)

@@ -299,9 +299,9 @@ impl ImapSource {
                 elsewhere.push((nth, one));
             }
         }
-        for (nth, Wanted { key, size, .. }) in elsewhere {
-            let seeker = Seeker { key: *key, size: *size };
-            let Some(uid) = seeker.find(&mut open.session, &taken).await? else { continue };
+        for (nth, one) in elsewhere {
+            let found_at = Seeker::from(one).find(&mut open.session, &taken).await?;
+            let Some(uid) = found_at else { continue };
             taken.insert(uid);
             let mail = self.numbered(open, BTreeSet::from([uid])).await?.remove(&uid);
             found.extend(mail.map(|mail| (nth, mail)));

@@ -189,18 +189,14 @@ pub(super) async fn retries(
     let found = tx
         .rows(
             "SELECT places.source, places.folder, places.epoch, places.name, retries.ticket, \
-                 tickets.key, tickets.size \
+                 tickets.key, tickets.size, tickets.message_id \
              FROM retries JOIN tickets ON tickets.id = retries.ticket \
              JOIN places ON places.ticket = retries.ticket AND places.copy = $1 \
              WHERE places.source = $2 ORDER BY retries.asked, retries.ticket LIMIT $3",
             vec![FIRST_COPY.into(), source.0.as_str().into(), limit.into()],
         )
         .await?;
-    let wanted = |row| {
-        let (place, key) = (rows::place(row, 0)?, rows::key(&row.bytes(5)?)?);
-        Ok((TicketId(row.int(4)?), Wanted { place, key, size: row.int(6)?.unsigned_abs() }))
-    };
-    found.iter().map(wanted).collect()
+    found.iter().map(rows::wanted).collect()
 }
 
 /// Ends a retry.

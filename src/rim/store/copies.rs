@@ -19,7 +19,7 @@ pub(super) async fn first_copies(
             "WITH v (ticket) AS (",
             tickets.iter().map(|ticket| [ticket.0.into()]).collect(),
             ") SELECT places.source, places.folder, places.epoch, places.name, tickets.id, \
-                 tickets.key, tickets.size, places.copy \
+                 tickets.key, tickets.size, tickets.message_id, places.copy \
              FROM v JOIN tickets ON tickets.id = v.ticket \
              JOIN places ON places.ticket = v.ticket \
              WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.ticket = v.ticket \
@@ -28,10 +28,9 @@ pub(super) async fn first_copies(
         .await?;
     let mut found = BTreeMap::new();
     for row in &rows {
-        if row.int(7)? == FIRST_COPY {
-            let (place, key) = (rows::place(row, 0)?, rows::key(&row.bytes(5)?)?);
-            let wanted = Wanted { place, key, size: row.int(6)?.unsigned_abs() };
-            found.insert(TicketId(row.int(4)?), wanted);
+        if row.int(8)? == FIRST_COPY {
+            let (ticket, wanted) = rows::wanted(row)?;
+            found.insert(ticket, wanted);
         }
     }
     Ok(found)

@@ -31,7 +31,7 @@ pub(super) async fn claim(
                  jobs.id, jobs.ticket, jobs.action, jobs.attempt, tickets.key, tickets.size, \
                  tickets.target, tickets.addressee, tickets.reason, \
                  CAST(CASE WHEN jobs.revision = tickets.revision THEN 1 ELSE 0 END AS BIGINT), \
-                 jobs.copy \
+                 jobs.copy, tickets.message_id \
              FROM jobs \
              JOIN places ON places.ticket = jobs.ticket AND places.copy = jobs.copy \
              JOIN tickets ON tickets.id = jobs.ticket \
@@ -59,6 +59,7 @@ pub(super) async fn claim(
                 key: rows::key(&row.bytes(8)?)?,
                 size: row.int(9)?.unsigned_abs(),
                 action: rows::from_json(&row.text(6)?, "action")?,
+                message_id: row.maybe_text(15)?,
                 is_repeat: row.int(14)? != FIRST_COPY,
                 rung: rung(row)?,
                 attempt: rows::narrow(row.int(7)?)?.saturating_add(1),

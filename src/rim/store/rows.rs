@@ -9,7 +9,7 @@ use crate::dictionary::TeamId;
 use crate::directory::Party;
 use crate::mail::{EmailAddress, Kind, MailKey};
 use crate::route::{Decision, Target};
-use crate::seams::{Evidence, Happening, Place, SourceId, StoreError, TicketId};
+use crate::seams::{Evidence, Happening, Place, SourceId, StoreError, TicketId, Wanted};
 
 /// A value of the core's as JSON text.
 pub(super) fn json(value: &impl Serialize) -> Result<Value, StoreError> {
@@ -167,3 +167,14 @@ pub(super) const ADD_DECISIONS: &str = "INSERT INTO decisions \
 
 /// Whom the history names when no person decided.
 pub(super) const POSTROOM: &str = "postroom";
+
+/// A mail that is known, from a row of its place, its ticket, key, size and Message-ID.
+pub(super) fn wanted(row: &Row) -> Result<(TicketId, Wanted), StoreError> {
+    let wanted = Wanted {
+        place: place(row, 0)?,
+        key: key(&row.bytes(5)?)?,
+        size: row.int(6)?.unsigned_abs(),
+        message_id: row.maybe_text(7)?,
+    };
+    Ok((TicketId(row.int(4)?), wanted))
+}

@@ -110,6 +110,7 @@ mod tests {
             size: 1,
             action: Action::Move { folder: folder.to_owned() },
             attempt: 1,
+            message_id: None,
             is_repeat: false,
             rung: None,
         };

@@ -127,7 +127,7 @@ pub(super) async fn a_retry_is_asked_for_once_and_ends(ground: Ground) {
     }
     let waiting = [(second, question(2)), (first, question(1))].map(|(ticket, entry)| {
         let Entry { place, mail, .. } = entry;
-        (ticket, Wanted { place, key: mail.key, size: mail.size })
+        (ticket, Wanted { place, key: mail.key, size: mail.size, message_id: mail.message_id })
     });
     let source = &fence.source;
     assert_eq!(ground.store.retries(source, 10).await.unwrap(), waiting);
