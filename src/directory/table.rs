@@ -1,8 +1,12 @@
 //! A CSV file, row by row, with the place of every finding.
 //!
 //! The first line names the columns; their order is free. Columns are separated by commas, a value
-//! that holds a comma or a line break stands in double quotes (RFC 4180), empty lines and lines
-//! that begin with `#` are skipped. It knows nothing of what the columns mean.
+//! that holds a comma stands in double quotes, a quote in it is doubled (RFC 4180), empty lines and
+//! lines that begin with `#` are skipped. A row is a line: the RFC lets a value in quotes go on over
+//! line breaks, but then a quote that somebody forgot to close takes in the rows that follow, and
+//! nobody is told. It knows nothing of what the columns mean.
+
+use std::borrow::Cow;
 
 use csv::{ByteRecord, ReaderBuilder};
 
@@ -120,7 +124,7 @@ impl Mark {
         let error = Diagnostic::error(&source.name, code, message);
         let Some(field) = self.field else { return error.at(self.start.line, 0, 0, "") };
         let place = locate(&source.text, self.start, field);
-        error.at(place.line, place.column, place.width, place.excerpt)
+        error.at(self.start.line, place.column, place.width, place.excerpt)
     }
 }
 
@@ -136,12 +140,13 @@ pub(crate) fn rows(
         findings.push(Diagnostic::error(&source.name, "too-large", message));
         return;
     }
+    let Some(text) = well_quoted(source, findings) else { return };
+    let skipped = mark_length(&source.text);
     let mut reader = ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
         .comment(Some(b'#'))
-        .from_reader(without_mark(&source.text).as_bytes());
-    let skipped = source.text.len() - without_mark(&source.text).len();
+        .from_reader(text.get(skipped..).unwrap_or_default());
     let mut record = ByteRecord::new();
     let mut header: Option<(Vec<Option<usize>>, usize)> = None;
     loop {
@@ -152,8 +157,12 @@ pub(crate) fn rows(
         let start = record.position().map_or(Start { byte: 0, line: 1 }, |position| {
             let byte = usize::try_from(position.byte()).unwrap_or(usize::MAX) + skipped;
             let line = u32::try_from(position.line()).unwrap_or(u32::MAX);
-            first_of_row(&source.text, Start { byte, line })
+            first_of_row(&text, Start { byte, line })
         });
+        if start.byte >= text.len() {
+            // A comment without a line break at its end is taken for a row.
+            break;
+        }
         let Some((columns, width)) = &header else {
             let Some(columns) = read_header(source, &record, start, known, findings) else {
                 return;
@@ -181,8 +190,69 @@ fn header_line(known: &[Column]) -> String {
 }
 
 /// A byte-order mark says nothing in UTF-8, but spreadsheets write it.
-fn without_mark(text: &str) -> &str {
-    text.strip_prefix('\u{feff}').unwrap_or(text)
+fn mark_length(text: &str) -> usize {
+    if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 }
+}
+
+/// The text, in which every line whose quotes are wrong is an error and has become a comment, so
+/// that the rows behind it are read as rows. `None` if it is the line with the columns' names.
+fn well_quoted<'a>(source: &'a SourceText, findings: &mut Findings) -> Option<Cow<'a, [u8]>> {
+    let bytes = source.text.as_bytes();
+    let from = |byte: usize| bytes.get(byte..).unwrap_or_default();
+    let header = first_of_row(bytes, Start { byte: mark_length(&source.text), line: 1 });
+    let mut text = Cow::Borrowed(bytes);
+    let mut next = header;
+    // Few files have many quotes, so they are what is searched for, not the lines.
+    while let Some(quote) = memchr::memchr(b'"', from(next.byte)) {
+        let before = from(next.byte).get(..quote).unwrap_or_default();
+        let begin = memchr::memrchr2(b'\n', b'\r', before).map_or(0, |end| end + 1);
+        let lines = memchr::memchr_iter(b'\n', before).count();
+        let start = Start {
+            byte: next.byte + begin,
+            line: next.line.saturating_add(u32::try_from(lines).unwrap_or(u32::MAX)),
+        };
+        let rest = from(start.byte);
+        let comment = rest.first() == Some(&b'#');
+        let end =
+            if comment { memchr::memchr(b'\n', rest) } else { memchr::memchr2(b'\n', b'\r', rest) };
+        let line = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+        next = Start { byte: start.byte + line.len(), ..start };
+        let Some((field, message)) = bad_quote(line).filter(|_| !comment) else { continue };
+        let mark = Mark { start, field: Some(field) };
+        let help = "close it on its line, and double one that belongs to the value";
+        findings.push(mark.error(source, "bad-quote", message).help(help));
+        if start.byte == header.byte {
+            return None;
+        }
+        if let Some(line) = text.to_mut().get_mut(start.byte..next.byte) {
+            line.fill(b'#');
+        }
+    }
+    Some(text)
+}
+
+/// The first field of a line with a wrong quote, and what is wrong with it.
+fn bad_quote(line: &[u8]) -> Option<(usize, &'static str)> {
+    let mut bytes = line.iter().copied().peekable();
+    let mut field = 0;
+    loop {
+        if bytes.next_if_eq(&b'"').is_some() {
+            loop {
+                match bytes.next() {
+                    None => return Some((field, "a quote is never closed")),
+                    // The first of two doesn't close it, and the second is a part of the value.
+                    Some(b'"') if bytes.next_if_eq(&b'"').is_none() => break,
+                    Some(_) => {}
+                }
+            }
+            while bytes.next_if(|byte| matches!(byte, b' ' | b'\t')).is_some() {}
+            if bytes.peek().is_some_and(|byte| *byte != b',') {
+                return Some((field, "text follows behind a closing quote"));
+            }
+        }
+        bytes.find(|byte| *byte == b',')?;
+        field += 1;
+    }
 }
 
 /// Where each known column stands; `None` if a required one is missing.
@@ -238,9 +308,8 @@ fn too_long(row: &Row<'_>, width: usize) -> Diagnostic {
         .help("put a value that holds a comma in double quotes")
 }
 
-/// The place of a field in the text, for display.
+/// The place of a field in its line, for display.
 struct Located<'a> {
-    line: u32,
     column: u32,
     width: u32,
     excerpt: &'a str,
@@ -248,9 +317,8 @@ struct Located<'a> {
 
 /// Where a row really begins: the reader says where it began to look, which may be the end of the
 /// row before, or an empty line or comment that it skipped.
-fn first_of_row(text: &str, start: Start) -> Start {
+fn first_of_row(bytes: &[u8], start: Start) -> Start {
     let Start { mut byte, mut line } = start;
-    let bytes = text.as_bytes();
     loop {
         match bytes.get(byte) {
             Some(b'\n') => {
@@ -270,41 +338,32 @@ fn first_of_row(text: &str, start: Start) -> Start {
 /// Finds a field of the row that begins at `start`. Only findings need it, so it may read the row
 /// once more.
 fn locate(text: &str, start: Start, field: usize) -> Located<'_> {
+    let excerpt = line_at(text, start.byte);
     let mut index = 0;
     let mut quoted = false;
-    let mut line = start.line;
-    let mut line_start = start.byte;
-    let mut begin = start.byte;
-    let mut end = text.len();
-    for (offset, c) in text.get(start.byte..).unwrap_or_default().char_indices() {
-        let at = start.byte + offset;
+    let mut begin = 0;
+    let mut end = excerpt.len();
+    for (at, c) in excerpt.char_indices() {
         match c {
-            '"' => quoted = !quoted,
-            ',' | '\n' | '\r' if !quoted => {
-                if index == field || c != ',' {
-                    end = at;
-                    break;
-                }
+            // Elsewhere a quote is a part of the value.
+            '"' if excerpt.get(begin..).is_some_and(|value| value.starts_with('"')) => {
+                quoted = !quoted;
+            }
+            ',' if !quoted && index < field => {
                 index += 1;
                 begin = at + 1;
             }
-            '\n' if index < field => {
-                line += 1;
-                line_start = at + 1;
+            ',' | '\r' if !quoted => {
+                end = at;
+                break;
             }
             _ => {}
         }
     }
-    let raw = text.get(begin..end).unwrap_or_default();
-    let value = raw.lines().next().unwrap_or_default();
+    let value = excerpt.get(begin..end).unwrap_or_default();
     let indent = value.len() - value.trim_start().len();
-    let before = text.get(line_start..begin + indent).unwrap_or_default();
-    Located {
-        line,
-        column: count(before) + 1,
-        width: count(value.trim()),
-        excerpt: line_at(text, line_start),
-    }
+    let before = excerpt.get(..begin + indent).unwrap_or_default();
+    Located { column: count(before) + 1, width: count(value.trim()), excerpt }
 }
 
 fn line_at(text: &str, byte: usize) -> &str {
