@@ -11,7 +11,7 @@
 //! Times without a zone are in the person's. It reads a text that was handed in; it knows nothing
 //! of where it lay.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use calcard::common::PartialDateTime;
@@ -164,6 +164,7 @@ impl Occurrence {
 fn occurrences(calendar: &mut ICalendar, zone: &TimeZone, end: Timestamp) -> Vec<Occurrence> {
     let home = zone.iana_name().and_then(|name| Tz::from_str(name).ok()).unwrap_or(Tz::UTC);
     bound(calendar, home, end);
+    number(calendar, home);
     let expanded = calendar.expand_dates(home, MOST);
     // What can't be read of it is no absence; the events of tasks and journals neither.
     let read = |event: CalendarEvent<_, TimeOrDelta<_, _>>| {
@@ -234,6 +235,77 @@ fn last_start(
         (None, Some(_)) => Some(until.to_date_time_with_tz(Tz::UTC)?.to_naive_timestamp()),
     });
     Some(PartialDateTime::from_naive_timestamp(own.map_or(end, |own| own.min(end))))
+}
+
+/// One of the components that tell of an event: the series, a repetition that was changed or
+/// cancelled, or an earlier form of either.
+struct Version {
+    /// The same for all that tell of this event, and for no other.
+    event: i64,
+    /// When the repetition would have begun, if it tells of one.
+    repetition: Option<i64>,
+    /// Its SEQUENCE: the higher one holds (RFC 5546 §2.1.5).
+    revision: i64,
+    /// Whether it can be told from other events.
+    named: bool,
+}
+
+/// Empties the versions of an event that a higher one replaces, and gives the others a SEQUENCE by
+/// the event. `calcard` puts a repetition that was changed in its place by that number alone; but
+/// a calendar raises it for the repetition and not for the series, and two events can share it.
+fn number(calendar: &mut ICalendar, home: Tz) {
+    let versions = versions(calendar, home);
+    let mut highest = BTreeMap::new();
+    for version in versions.iter().filter(|version| version.named) {
+        let revision =
+            highest.entry((version.event, version.repetition)).or_insert(version.revision);
+        *revision = version.revision.max(*revision);
+    }
+    for (component, version) in calendar.components.iter_mut().zip(versions) {
+        let highest = highest.get(&(version.event, version.repetition));
+        if version.named && highest > Some(&version.revision) {
+            component.entries.clear();
+            continue;
+        }
+        component.entries.retain(|entry| entry.name != ICalendarProperty::Sequence);
+        let number = ICalendarValue::Integer(version.event);
+        component.add_property(ICalendarProperty::Sequence, number);
+    }
+}
+
+/// For each component, what it is a version of.
+fn versions(calendar: &ICalendar, home: Tz) -> Vec<Version> {
+    let zones = calendar.build_tz_resolver().with_default(home);
+    let mut events = BTreeMap::new();
+    let mut versions = Vec::new();
+    for (component, fresh) in calendar.components.iter().zip(0..) {
+        // A task can have the UID of an event.
+        let is_event = component.component_type == Component::VEvent;
+        let uid = component.uid();
+        let sequence = component.property(&ICalendarProperty::Sequence);
+        let revision = match sequence.and_then(|entry| entry.values.first()) {
+            Some(ICalendarValue::Integer(revision)) => *revision,
+            _ => 0,
+        };
+        versions.push(Version {
+            event: *events.entry((is_event, uid)).or_insert(fresh),
+            repetition: repetition(component, &zones),
+            revision,
+            named: is_event && uid.is_some(),
+        });
+    }
+    versions
+}
+
+/// When the repetition that a component tells of would have begun, in seconds.
+fn repetition(component: &ICalendarComponent, zones: &TzResolver<&str>) -> Option<i64> {
+    let id = component.property(&ICalendarProperty::RecurrenceId)?;
+    let Some(ICalendarValue::PartialDateTime(begin)) = id.values.first() else { return None };
+    let start = component.property(&ICalendarProperty::Dtstart);
+    let zone = zones.resolve_or_default(id.tz_id().or_else(|| start?.tz_id()));
+    // The clock may show it twice, or never.
+    let begin = begin.to_date_time_with_tz(zone).or_else(|| begin.to_date_time_with_tz(Tz::UTC));
+    Some(begin?.timestamp())
 }
 
 /// Whether an event keeps somebody away: `Some(true)` at any length, `Some(false)` if it is long.

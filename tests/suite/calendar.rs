@@ -136,6 +136,90 @@ fn a_changed_repetition_and_a_free_busy_answer_are_understood() {
     assert_eq!(found, [true, true, false, false], "{busy:?}");
 }
 
+/// What each shows, what else is said of a series on Mondays, and the days of the first half of
+/// June on which somebody is away. `@08` stands for nine o'clock on the 8th, in Berlin.
+const CHANGES: [(&str, &str, &[i8]); 13] = [
+    ("nothing else", "", &[1, 8, 15]),
+    ("one is moved", "UID:a\nSEQUENCE:2\nRECURRENCE-ID@08\nDTSTART@09", &[1, 9, 15]),
+    ("it has a higher SEQUENCE", "UID:a\nSEQUENCE:7\nRECURRENCE-ID@08\nDTSTART@09", &[1, 9, 15]),
+    ("it has a lower one", "UID:a\nSEQUENCE:1\nRECURRENCE-ID@08\nDTSTART@09", &[1, 9, 15]),
+    ("it has none", "UID:a\nRECURRENCE-ID:20260608T070000Z\nDTSTART@09", &[1, 9, 15]),
+    (
+        "one is free",
+        "UID:a\nSEQUENCE:5\nRECURRENCE-ID@08\nDTSTART@08\nTRANSP:TRANSPARENT",
+        &[1, 15],
+    ),
+    (
+        "one is cancelled",
+        "UID:a\nSEQUENCE:5\nRECURRENCE-ID@08\nDTSTART@08\nSTATUS:CANCELLED",
+        &[1, 15],
+    ),
+    (
+        "moved from then on",
+        "UID:a\nSEQUENCE:5\nRECURRENCE-ID;RANGE=THISANDFUTURE@08\nDTSTART@09",
+        &[1, 9, 16],
+    ),
+    (
+        "one of another event is cancelled",
+        "UID:b\nSEQUENCE:2\nRECURRENCE-ID@08\nDTSTART@08\nSTATUS:CANCELLED",
+        &[1, 8, 15],
+    ),
+    (
+        "a task is done",
+        "UID:a\nSEQUENCE:2\nRECURRENCE-ID@08\nDTSTART@08\nCOMPLETED:20260601T070000Z",
+        &[1, 8, 15],
+    ),
+    (
+        "one is moved twice",
+        "UID:a\nSEQUENCE:3\nRECURRENCE-ID@08\nDTSTART@09\n\n\
+         UID:a\nSEQUENCE:4\nRECURRENCE-ID@08\nDTSTART@10",
+        &[1, 10, 15],
+    ),
+    (
+        "one is moved twice, and the last comes first",
+        "UID:a\nSEQUENCE:4\nRECURRENCE-ID@08\nDTSTART@10\n\n\
+         UID:a\nSEQUENCE:3\nRECURRENCE-ID:20260608T070000Z\nDTSTART@09",
+        &[1, 10, 15],
+    ),
+    ("the series was something else before", "UID:a\nSEQUENCE:1\nDTSTART@04", &[1, 8, 15]),
+];
+
+#[test]
+fn what_was_changed_takes_the_place_of_what_it_names() {
+    for (case, changes, expected) in CHANGES {
+        let mut events = vec![format!("BEGIN:VEVENT\nUID:a\nSEQUENCE:2\n{WEEKLY}\nEND:VEVENT\n")];
+        for change in changes.split("\n\n").filter(|change| !change.is_empty()) {
+            let kind = if change.contains("COMPLETED") { "VTODO" } else { "VEVENT" };
+            let mut event = format!("BEGIN:{kind}\nDURATION:PT8H\n");
+            for line in change.lines() {
+                match line.split_once('@') {
+                    Some((name, day)) => {
+                        writeln!(event, "{name};TZID=Europe/Berlin:202606{day}T090000").unwrap();
+                    }
+                    None => writeln!(event, "{line}").unwrap(),
+                }
+            }
+            events.push(format!("{event}END:{kind}\n"));
+        }
+        for order in ["the series first", "the series last"] {
+            let busy = berlin(&events.concat());
+            let noon = |day: &i8| format!("2026-06-{day:02}T10:00:00Z").parse().unwrap();
+            let found: Vec<i8> = (1..17).filter(|day| busy.at(noon(day)).is_some()).collect();
+            assert_eq!(found, expected, "{case}, {order}: {busy:?}");
+            events.rotate_left(1);
+        }
+    }
+}
+
+#[test]
+fn events_without_a_name_are_all_different() {
+    let busy = berlin(
+        "BEGIN:VEVENT\nDTSTART;VALUE=DATE:20260608\nEND:VEVENT\n\
+         BEGIN:VEVENT\nSEQUENCE:3\nDTSTART;VALUE=DATE:20260610\nEND:VEVENT\n",
+    );
+    assert_eq!(busy.len(), 2, "{busy:?}");
+}
+
 #[test]
 fn a_calendar_that_never_ends_is_read_in_bounded_time() {
     let began = Instant::now();
