@@ -23,7 +23,7 @@ use calcard::icalendar::{
     ICalendarFreeBusyType, ICalendarFrequency, ICalendarParameterName, ICalendarParameterValue,
     ICalendarPeriod, ICalendarProperty, ICalendarStatus, ICalendarTransparency, ICalendarValue,
 };
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
@@ -83,7 +83,8 @@ pub fn is_calendar(text: &str) -> bool {
 /// A message if the text is no calendar.
 pub fn absences(text: &str, zone: &TimeZone, search: &Search) -> Result<Busy, String> {
     let mut calendar = parse(text)?;
-    let events = occurrences(&mut calendar, zone, search.until);
+    let home = zone.iana_name().and_then(|name| Tz::from_str(name).ok()).unwrap_or(Tz::UTC);
+    let events = occurrences(&mut calendar, home, search.until);
     let mut spans = Vec::new();
     for event in events {
         let Some(component) = calendar.components.get(event.component as usize) else { continue };
@@ -100,23 +101,27 @@ pub fn absences(text: &str, zone: &TimeZone, search: &Search) -> Result<Busy, St
     Ok(Busy { spans })
 }
 
-/// The days on which the events of a calendar of holidays lie.
+/// The days on which the events of a calendar of holidays lie, by the clock that each of them names.
+/// What is in UTC was meant for another clock, and exported so: `zone` is taken for it.
 ///
 /// # Errors
 /// A message if the text is no calendar.
-pub(super) fn days(text: &str) -> Result<BTreeSet<Date>, String> {
+pub(super) fn days(text: &str, zone: &TimeZone) -> Result<BTreeSet<Date>, String> {
     let mut calendar = parse(text)?;
     // 2100-01-01: no list of holidays is right that far.
     let end = Timestamp::from_second(4_102_444_800).unwrap_or(Timestamp::MAX);
     let mut days = BTreeSet::new();
-    for event in occurrences(&mut calendar, &TimeZone::UTC, end) {
+    for event in occurrences(&mut calendar, Tz::Floating, end) {
         let component = calendar.components.get(event.component as usize);
         if component.and_then(ICalendarComponent::status) == Some(&ICalendarStatus::Cancelled) {
             continue;
         }
-        let first = event.from.to_zoned(TimeZone::UTC).date();
-        let count = (event.seconds() + DAY - 1) / DAY;
-        let all = std::iter::successors(Some(first), |day| day.tomorrow().ok());
+        let (from, until) = event.wall.unwrap_or_else(|| {
+            let wall = |moment: Timestamp| moment.to_zoned(zone.clone()).datetime();
+            (wall(event.from), wall(event.until))
+        });
+        let count = (from.duration_until(until).as_secs() + DAY - 1) / DAY;
+        let all = std::iter::successors(Some(from.date()), |day| day.tomorrow().ok());
         days.extend(all.take(usize::try_from(count.clamp(1, 366)).unwrap_or(1)));
     }
     Ok(days)
@@ -132,6 +137,8 @@ struct Occurrence {
     component: u32,
     from: Timestamp,
     until: Timestamp,
+    /// The same by the clock that it names; `None` if that is UTC.
+    wall: Option<(DateTime, DateTime)>,
     /// It lies on whole days, wherever that is.
     whole_days: bool,
 }
@@ -160,9 +167,8 @@ impl Occurrence {
     }
 }
 
-/// Every event before `end`, repetitions and all.
-fn occurrences(calendar: &mut ICalendar, zone: &TimeZone, end: Timestamp) -> Vec<Occurrence> {
-    let home = zone.iana_name().and_then(|name| Tz::from_str(name).ok()).unwrap_or(Tz::UTC);
+/// Every event before `end`, repetitions and all. What names no clock is by that of `home`.
+fn occurrences(calendar: &mut ICalendar, home: Tz, end: Timestamp) -> Vec<Occurrence> {
     bound(calendar, home, end);
     number(calendar, home);
     let expanded = calendar.expand_dates(home, MOST);
@@ -173,14 +179,28 @@ fn occurrences(calendar: &mut ICalendar, zone: &TimeZone, end: Timestamp) -> Vec
             return None;
         }
         let (from, until) = event.timestamps();
+        let begin = event.start.to_naive_timestamp();
+        let length = match event.end {
+            TimeOrDelta::Time(end) => {
+                end.with_timezone(&event.start.timezone()).to_naive_timestamp() - begin
+            }
+            TimeOrDelta::Delta(length) => length.num_seconds(),
+        };
+        let wall = on_the_wall(begin).zip(on_the_wall(begin.saturating_add(length)));
         Some(Occurrence {
             component: event.comp_id,
             from: Timestamp::from_second(from).ok()?,
             until: Timestamp::from_second(until).ok()?,
+            wall: wall.filter(|_| event.start.timezone() != Tz::UTC),
             whole_days: on_whole_days(component),
         })
     };
     expanded.events.into_iter().filter_map(read).collect()
+}
+
+/// The day and time that a clock shows, of its seconds since 1970.
+fn on_the_wall(seconds: i64) -> Option<DateTime> {
+    Some(Timestamp::from_second(seconds).ok()?.to_zoned(TimeZone::UTC).datetime())
 }
 
 fn on_whole_days(event: &ICalendarComponent) -> bool {
@@ -344,7 +364,7 @@ fn periods(
         for value in &entry.values {
             let ICalendarValue::Period(period) = value else { continue };
             let Some((from, until)) = ends(period) else { continue };
-            let period = Occurrence { component: 0, from, until, whole_days: false };
+            let period = Occurrence { component: 0, from, until, wall: None, whole_days: false };
             spans.extend(period.span(zone, any_length, search));
         }
     }

@@ -11,6 +11,7 @@
 use std::collections::BTreeSet;
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use super::table::Findings;
 use super::{SourceText, calendar};
@@ -20,8 +21,13 @@ use crate::diagnostic::Diagnostic;
 const LONGEST: i32 = 366;
 
 /// Reads the days; what is wrong goes into `findings`.
-pub(super) fn read(source: &SourceText, findings: &mut Findings) -> BTreeSet<Date> {
-    let days = read_all(source, findings);
+/// `zone` is for a calendar with times in UTC.
+pub(super) fn read(
+    source: &SourceText,
+    zone: &TimeZone,
+    findings: &mut Findings,
+) -> BTreeSet<Date> {
+    let days = read_all(source, zone, findings);
     if days.is_empty() {
         let message = "there is no day in this list of holidays";
         findings.push(Diagnostic::error(&source.name, "no-holidays", message).warning());
@@ -29,9 +35,9 @@ pub(super) fn read(source: &SourceText, findings: &mut Findings) -> BTreeSet<Dat
     days
 }
 
-fn read_all(source: &SourceText, findings: &mut Findings) -> BTreeSet<Date> {
+fn read_all(source: &SourceText, zone: &TimeZone, findings: &mut Findings) -> BTreeSet<Date> {
     if calendar::is_calendar(&source.text) {
-        return match calendar::days(&source.text) {
+        return match calendar::days(&source.text, zone) {
             Ok(days) => days,
             Err(message) => {
                 findings.push(Diagnostic::error(&source.name, "bad-calendar", message));

@@ -146,7 +146,7 @@ impl Directory {
     ) -> Result<(Self, Vec<Diagnostic>), Vec<Diagnostic>> {
         let mut findings = Findings::default();
         let read = |(name, source): (&String, &SourceText)| {
-            (name.clone(), Arc::new(holidays::read(source, &mut findings)))
+            (name.clone(), Arc::new(holidays::read(source, &settings.zone, &mut findings)))
         };
         let holidays = files.holidays.iter().map(read).collect();
         let people = match &files.people {

@@ -1,11 +1,14 @@
-//! What an iCalendar text says of somebody's absences.
+//! What an iCalendar text says of somebody's absences, and of public holidays.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
+use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use postroom::directory::calendar::{Busy, Search, absences};
+use postroom::directory::{Directory, DirectoryFiles, Present, Rules, Skipped, SourceText};
+use postroom::mail::EmailAddress;
 
 /// The absences in a calendar between 2026-06-01 and 2026-07-11, of somebody in Berlin.
 fn berlin(events: &str) -> Busy {
@@ -218,6 +221,80 @@ fn events_without_a_name_are_all_different() {
          BEGIN:VEVENT\nSEQUENCE:3\nDTSTART;VALUE=DATE:20260610\nEND:VEVENT\n",
     );
     assert_eq!(busy.len(), 2, "{busy:?}");
+}
+
+/// What each shows, an event of a calendar of holidays, and the days that are one, in Berlin.
+const HOLIDAYS: [(&str, &str, &[&str]); 10] = [
+    ("a whole day", "DTSTART;VALUE=DATE:20261225", &["2026-12-25"]),
+    ("two", "DTSTART;VALUE=DATE:20261225\nDURATION:P2D", &["2026-12-25", "2026-12-26"]),
+    (
+        "from midnight to midnight",
+        "DTSTART;TZID=Europe/Berlin:20261225T000000\nDTEND;TZID=Europe/Berlin:20261226T000000",
+        &["2026-12-25"],
+    ),
+    (
+        "by another clock",
+        "DTSTART;TZID=Pacific/Auckland:20261225T000000\nDURATION:P2D",
+        &["2026-12-25", "2026-12-26"],
+    ),
+    (
+        "by no clock",
+        "DTSTART:20261225T000000\nDTEND:20261227T000000",
+        &["2026-12-25", "2026-12-26"],
+    ),
+    ("in UTC", "DTSTART:20261224T230000Z\nDTEND:20261225T230000Z", &["2026-12-25"]),
+    (
+        "a day of 25 hours",
+        "DTSTART;TZID=Europe/Berlin:20261025T000000\nDTEND;TZID=Europe/Berlin:20261026T000000",
+        &["2026-10-25"],
+    ),
+    (
+        "a day of 25 hours, in UTC",
+        "DTSTART:20261024T220000Z\nDTEND:20261025T230000Z",
+        &["2026-10-25"],
+    ),
+    (
+        "a whole day every year, until one",
+        "DTSTART;VALUE=DATE:20201225\nRRULE:FREQ=YEARLY;UNTIL=20261225",
+        &["2026-12-25"],
+    ),
+    (
+        "every year",
+        "DTSTART;TZID=Europe/Berlin:20201225T000000\nDTEND;TZID=Europe/Berlin:20201226T000000\n\
+         RRULE:FREQ=YEARLY",
+        &["2026-12-25", "2027-12-25"],
+    ),
+];
+
+#[test]
+fn a_holiday_is_on_the_day_that_its_calendar_shows() {
+    let source = |name: &str, text: String| SourceText { name: name.to_owned(), text };
+    let rules = Rules {
+        zone: TimeZone::get("Europe/Berlin").unwrap(),
+        holidays: Some("de".to_owned()),
+        ..Rules::default()
+    };
+    let amira = EmailAddress::parse("amira@callwise.example").unwrap();
+    for (case, event, expected) in HOLIDAYS {
+        let calendar = format!(
+            "BEGIN:VCALENDAR\nVERSION:2.0\nBEGIN:VEVENT\nUID:1\n{event}\nEND:VEVENT\nEND:VCALENDAR\n"
+        );
+        let files = DirectoryFiles {
+            people: Some(source("people.csv", format!("person\n{amira}\n"))),
+            holidays: [("de".to_owned(), source("de.ics", calendar))].into(),
+            ..DirectoryFiles::default()
+        };
+        let (directory, findings) = Directory::build(&files, &rules).unwrap();
+        assert_eq!(findings, [], "{case}");
+        let is_holiday = |day: &Date| {
+            let noon = day.at(12, 0, 0, 0).to_zoned(rules.zone.clone()).unwrap().timestamp();
+            let absence = directory.absence(&amira, &Present::at(noon));
+            matches!(absence, Some(Skipped::Holiday { .. }))
+        };
+        let days = date(2026, 10, 1).series(1.day()).take(500).filter(is_holiday);
+        let days: Vec<String> = days.map(|day| day.to_string()).collect();
+        assert_eq!(days, expected, "{case}");
+    }
 }
 
 #[test]
