@@ -34,7 +34,7 @@ fn eventful(office: &Office, service: &Serving) {
     office.post(&marked("marked.3", "marked-subject", "marked-body feared-words"));
     office.post(&marked("marked.4", "marked-subject: wrong invoice", invoice));
     service.says(&["set aside"]);
-    service.says(&["not delivered yet"]);
+    service.says(&["delivery waits"]);
     let number = |reason: &str| {
         let tickets = office.tickets();
         let found = tickets.iter().find(|ticket| ticket["decision"]["reason"] == reason);

@@ -11,7 +11,8 @@ use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
 use super::gather::Gathered;
-use super::{Desk, recheck, returned};
+use super::returned::{self, Sorted};
+use super::{Desk, recheck};
 use crate::rim::backoff::backoff;
 use crate::seams::{Delivery, Job, JobId, Outcome, StoreError};
 
@@ -121,13 +122,14 @@ async fn carry_out(
             continue;
         }
         let count = jobs.len();
-        let mut sorted = returned::sort_out(desk, jobs, delivery.as_mut()).await;
-        let waiting = sorted.take_waiting();
-        let count = count - waiting.0.len();
-        if !waiting.0.is_empty() && to_settle.send(waiting).await.is_err() {
-            return;
+        let Sorted { jobs, waiting } = returned::sort_out(desk, jobs, delivery.as_mut()).await;
+        let count = count - waiting.len();
+        if !waiting.is_empty() {
+            if !settle(desk, &waiting).await {
+                desk.stop.cancel();
+            }
+            open.fetch_sub(waiting.len(), Ordering::Relaxed);
         }
-        let jobs = sorted.jobs;
         let jobs = recheck::still_free_after_tries(desk, jobs, delivery.as_mut()).await;
         let others = count - jobs.len();
         if others > 0 {

@@ -11,13 +11,15 @@ use super::Desk;
 use crate::route::{Decision, Reason, Target};
 use crate::seams::{Amendment, Delivery, Job, JobId, Outcome, StoreError, TicketId};
 
-/// How soon to look again when it can't be said yet which copy is which.
+/// How soon to look again when the first copy is about to be delivered, and when it can't be said
+/// where it is.
+const AT_ONCE: Duration = Duration::from_secs(1);
 const SOON: Duration = Duration::from_secs(5);
 
 /// What is left to do of some jobs, and those that have to wait.
 pub(super) struct Sorted {
     pub(super) jobs: Vec<Job>,
-    pub(super) waiting: Vec<(Job, Outcome)>,
+    pub(super) waiting: Vec<(JobId, Outcome)>,
 }
 
 /// Leaves further copies to be put away if there is a first one; otherwise each takes its place.
@@ -38,7 +40,7 @@ pub(super) async fn sort_out(desk: &Desk, jobs: Vec<Job>, delivery: &mut dyn Del
                 known.push(copy);
                 asked.push(job);
             }
-            None => sorted.waiting.push((job, later("the first copy is about to be delivered"))),
+            None => sorted.waiting.push(later(&job, "its first copy is on its way", AT_ONCE)),
         }
     }
     let there = delivery.there(&known).await;
@@ -47,16 +49,24 @@ pub(super) async fn sort_out(desk: &Desk, jobs: Vec<Job>, delivery: &mut dyn Del
             Some(true) => sorted.jobs.push(job),
             Some(false) => match take_back(desk, &job).await {
                 Ok(()) => {}
-                Err(failure) => sorted.waiting.push((job, later(&failure.to_string()))),
+                Err(failure) => {
+                    let why = failure.to_string();
+                    warn!(mailbox = %desk.mailbox.id, ticket = job.ticket.0, why, "a copy waits");
+                    sorted.waiting.push(later(&job, &why, SOON));
+                }
             },
-            None => sorted.waiting.push((job, later("the first copy can't be looked at"))),
+            None => {
+                let why = "its first copy can't be looked at";
+                warn!(mailbox = %desk.mailbox.id, ticket = job.ticket.0, why, "a copy waits");
+                sorted.waiting.push(later(&job, why, SOON));
+            }
         }
     }
     sorted
 }
 
-fn later(why: &str) -> Outcome {
-    Outcome::Wait { why: why.to_owned(), after: SOON }
+fn later(job: &Job, why: &str, after: Duration) -> (JobId, Outcome) {
+    (job.id, Outcome::Wait { why: why.to_owned(), after })
 }
 
 /// The copy takes the place of the first one. What was decided about that was not right; what is a
@@ -83,12 +93,4 @@ async fn take_back(desk: &Desk, job: &Job) -> Result<(), StoreError> {
         warn!(mailbox = %desk.mailbox.id, ticket = job.ticket.0, "a mail was put back: asking a person");
     }
     Ok(())
-}
-
-/// The jobs that wait, with how they went.
-impl Sorted {
-    pub(super) fn take_waiting(&mut self) -> (Vec<Job>, Vec<(JobId, Outcome)>) {
-        let waiting = std::mem::take(&mut self.waiting);
-        waiting.into_iter().map(|(job, outcome)| (job.clone(), (job.id, outcome))).unzip()
-    }
 }

@@ -75,7 +75,7 @@ pub(super) async fn a_job_is_claimed_once(ground: Ground) {
         key: entry(1).mail.key,
         size: 5_000,
         action: to_folder("Teams/infrastructure"),
-        message_id: None,
+        message_id: entry(1).mail.message_id,
         is_repeat: false,
         rung: None,
         attempt: 1,
