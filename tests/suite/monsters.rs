@@ -185,7 +185,13 @@ fn headers_just_small_enough() {
 #[test]
 fn pages() {
     let deep = |tag: &str| format!("{}word{}", tag.repeat(100_000), "</x>".repeat(100_000));
+    let classes = format!(
+        "<style>.x{{display:none}}</style><{} class='{}'>x",
+        "a".repeat(900_000),
+        "a ".repeat(450_000)
+    );
     let cases = [
+        ("classes of a long name", html(&classes), vec![Oddity::HtmlOnly]),
         ("nested div", html(&deep("<div>")), vec![Oddity::HtmlOnly]),
         ("nested quotes", html(&deep("<blockquote>")), vec![Oddity::HtmlOnly]),
         ("hidden", html(&deep("<p hidden>x</i>")), vec![Oddity::HiddenText]),

@@ -2,9 +2,11 @@
 //!
 //! html5gum reads the tags ([`tags`]); this says which of them begin a line, which hide what they
 //! hold, and which mark a quote or a signature. It builds no tree, so hostile nesting costs
-//! nothing. Styles count where they stand on the element, as mail programs write them; of style
-//! sheets only what hides whole classes ([`style`]).
+//! nothing. Styles count where they stand on the element, as mail programs write them ([`style`]);
+//! of style sheets only what hides or shows whole classes ([`sheet`]).
 
+mod elements;
+mod sheet;
 mod style;
 mod tags;
 mod words;
@@ -12,7 +14,9 @@ mod words;
 use std::ops::Range;
 
 use super::{Text, TextPlace};
-use style::{Look, Sheet};
+use elements::{Held, Kind, is_block, is_void, mark, quotes_rest};
+use sheet::{Sheet, is_for_screens};
+use style::{Ink, Look, Veil};
 use tags::Tag;
 
 /// What a page shows.
@@ -52,10 +56,6 @@ enum Effect {
     Hides,
     /// What it holds is a style sheet.
     Styles,
-    /// It writes white on white.
-    Whitens,
-    /// It gives what stands in white text another colour or ground.
-    Colors,
     /// It marks a quote or a signature.
     Marks(TextPlace),
     /// It and all that follows is quoted.
@@ -64,13 +64,26 @@ enum Effect {
     Preserves,
 }
 
-/// An open element that has an effect.
+/// An open element that has an effect, or is written otherwise than what it stands in.
 #[derive(Debug)]
 struct Open {
     name: Box<[u8]>,
-    /// Elements of the same name that were opened in it and have no effect.
+    /// Elements of the same name that were opened in it and have no effect, unless they are of a
+    /// [`Kind`].
     inner: u32,
-    effect: Effect,
+    /// The elements of each kind that were opened in it and are no [`Open`] themselves.
+    held: Held,
+    effect: Option<Effect>,
+    /// How what it stands in is written.
+    before: Ink,
+}
+
+impl Open {
+    /// Whether it ends where an element around it does, though it was left open. What marks a
+    /// quote or a signature may be badly nested itself, so that waits for its own end.
+    fn ends_with(&self, around: Kind) -> bool {
+        matches!(self.effect, None | Some(Effect::Hides)) && around.ends(&self.name)
+    }
 }
 
 /// What was seen so far.
@@ -79,10 +92,13 @@ struct Page {
     seen: Seen,
     /// The elements with an effect that are open, outermost first.
     open: Vec<Open>,
-    /// How many of them hide, how many write white on white, how many preserve white space.
+    /// The elements of each kind that were opened outside of all of them.
+    held: Held,
+    /// How many of them hide, and how many preserve white space.
     hiding: u32,
-    whitening: u32,
     preserving: u32,
+    /// How the text is written.
+    ink: Ink,
     /// The place that the outermost marking element gives, and where it began.
     marking: Option<(TextPlace, usize)>,
     /// How many elements mark.
@@ -113,28 +129,44 @@ impl Page {
         self.close_implied(name, block);
         let look = Look::of(tag);
         self.is_painted |= look.paints();
-        if is_void(name) {
+        if is_void(name) || (name == b"svg" && tag.is_self_closing) {
             return;
         }
-        match self.effect(tag, look) {
-            Some(effect) if self.open.len() < DEPTH => {
-                self.enter(effect);
-                self.open.push(Open { name: name.into(), inner: 0, effect });
-            }
-            _ => {
-                if let Some(same) = self.open.iter_mut().rfind(|open| *open.name == *name) {
-                    same.inner += 1;
-                }
-            }
+        let mut veil = look.veil(self.is_painted || self.sheet.paints);
+        self.sheet.add_to(&mut veil, tag);
+        let (effect, ink) = (Self::effect(tag, &veil), veil.over(self.ink));
+        if (effect.is_none() && ink == self.ink) || self.open.len() >= DEPTH {
+            self.hold(name);
+            return;
         }
+        if let Some(effect) = effect {
+            self.enter(effect);
+        }
+        let (inner, held, before) = (0, Held::default(), self.ink);
+        self.open.push(Open { name: name.into(), inner, held, effect, before });
+        self.ink = ink;
+    }
+
+    /// Remembers an element without effect, so that its end tag is known for its own.
+    fn hold(&mut self, name: &[u8]) {
+        if let Some(kind) = Kind::of(name) {
+            self.held().begin(kind);
+        } else if let Some(same) = self.open.iter_mut().rfind(|open| *open.name == *name) {
+            same.inner += 1;
+        }
+    }
+
+    /// The elements that were opened in the innermost [`Open`].
+    fn held(&mut self) -> &mut Held {
+        self.open.last_mut().map_or(&mut self.held, |open| &mut open.held)
     }
 
     /// Ends elements whose end tag may be left out: the head where the body begins, a paragraph
     /// where the next block does.
     fn close_implied(&mut self, next: &[u8], block: bool) {
-        let Some(last) = self.open.last() else { return };
-        let ends = match &*last.name {
-            b"head" => !matches!(
+        let unseen = self.open.last().filter(|open| open.effect == Some(Effect::Unseen));
+        if let Some(open) = unseen {
+            let in_head = matches!(
                 next,
                 b"base"
                     | b"link"
@@ -145,18 +177,22 @@ impl Page {
                     | b"template"
                     | b"title"
                     | b"xml"
-            ),
-            b"p" => block,
-            _ => false,
-        };
-        if ends {
-            self.leave();
+            );
+            if *open.name == *b"head" && !in_head {
+                self.leave();
+            }
+        } else if block {
+            self.end_kind(Kind::Paragraph, b"p");
         }
     }
 
     fn end_tag(&mut self, name: &[u8]) {
         if is_block(name) {
             self.line(false);
+        }
+        if let Some(kind) = Kind::of(name) {
+            self.end_kind(kind, name);
+            return;
         }
         // Elements that were left open end with the one around them; an end tag without a start
         // is nothing.
@@ -166,6 +202,30 @@ impl Page {
             return;
         }
         while self.open.len() > at {
+            let held = self.leave();
+            self.held().take(held);
+        }
+    }
+
+    /// Ends the innermost element of a kind, if there is one. What hides and was left open in it
+    /// ends with it.
+    fn end_kind(&mut self, kind: Kind, name: &[u8]) {
+        let mut outward = self.open.iter_mut().enumerate().rev();
+        let found = outward.find_map(|(at, open)| {
+            if open.held.end(kind) {
+                Some((at + 1, false))
+            } else {
+                (*open.name == *name).then_some((at, true))
+            }
+        });
+        let (keep, all) = match found {
+            Some(found) => found,
+            None if self.held.end(kind) => (0, false),
+            None => return,
+        };
+        while self.open.len() > keep
+            && self.open.last().is_some_and(|open| all || open.ends_with(kind))
+        {
             self.leave();
         }
     }
@@ -173,8 +233,6 @@ impl Page {
     fn enter(&mut self, effect: Effect) {
         match effect {
             Effect::Unseen | Effect::Styles | Effect::Hides => self.hiding += 1,
-            Effect::Whitens => self.whitening += 1,
-            Effect::Colors => {}
             Effect::Preserves => self.preserving += 1,
             Effect::Marks(place) => self.begin_mark(place),
             Effect::QuotesRest => self.begin_mark(TextPlace::Quoted),
@@ -198,11 +256,12 @@ impl Page {
         }
     }
 
-    /// Ends the innermost element.
-    fn leave(&mut self) {
-        match self.open.pop().map(|open| open.effect) {
+    /// Ends the innermost element. Returns what was left open in it.
+    fn leave(&mut self) -> Held {
+        let Some(open) = self.open.pop() else { return Held::default() };
+        self.ink = open.before;
+        match open.effect {
             Some(Effect::Unseen | Effect::Styles | Effect::Hides) => self.hiding -= 1,
-            Some(Effect::Whitens) => self.whitening -= 1,
             Some(Effect::Preserves) => self.preserving -= 1,
             Some(Effect::Marks(_)) => {
                 self.marks -= 1;
@@ -211,8 +270,9 @@ impl Page {
                 }
             }
             // Its mark stays to the end of the page.
-            Some(Effect::QuotesRest | Effect::Colors) | None => {}
+            Some(Effect::QuotesRest) | None => {}
         }
+        open.held
     }
 
     fn write(&mut self, text: &str) {
@@ -220,18 +280,18 @@ impl Page {
             return;
         }
         if self.hiding > 0 {
-            if self.open.last().is_some_and(|open| open.effect == Effect::Styles) {
+            if self.open.last().is_some_and(|open| open.effect == Some(Effect::Styles)) {
                 self.sheet.read(text);
             }
-            let by_style = self.open.iter().any(|open| open.effect == Effect::Hides)
+            let by_style = self.open.iter().any(|open| open.effect == Some(Effect::Hides))
                 && self
                     .open
                     .iter()
-                    .all(|open| !matches!(open.effect, Effect::Unseen | Effect::Styles));
+                    .all(|open| !matches!(open.effect, Some(Effect::Unseen | Effect::Styles)));
             self.seen.hidden |= by_style && !text.trim().is_empty();
             return;
         }
-        if self.is_white() {
+        if self.ink.hides() {
             self.seen.hidden |= !text.trim().is_empty();
             return;
         }
@@ -277,218 +337,19 @@ impl Page {
         self.seen
     }
 
-    fn effect(&self, tag: &Tag, look: Look<'_>) -> Option<Effect> {
+    fn effect(tag: &Tag, veil: &Veil) -> Option<Effect> {
         match tag.name.as_slice() {
-            b"style" => return Some(Effect::Styles),
-            b"head" | b"script" | b"title" | b"template" | b"noscript" | b"svg" | b"select"
-            | b"iframe" | b"noembed" | b"noframes" => return Some(Effect::Unseen),
-            _ if tag.hidden || look.hides || self.sheet.hides(tag) => {
-                return Some(Effect::Hides);
-            }
-            // A mail's background is white where nothing has given it another.
-            _ if look.writes_white() && !self.is_painted && !self.sheet.paints => {
-                return Some(Effect::Whitens);
-            }
-            // Inside white text, what has another colour or ground is seen again.
-            _ if self.whitening > 0 && look.shows() => return Some(Effect::Colors),
-            b"blockquote" => return Some(Effect::Marks(TextPlace::Quoted)),
-            b"pre" | b"textarea" => return Some(Effect::Preserves),
-            _ => {}
-        }
-        if RESTS.contains(&tag.id.as_str()) {
-            return Some(Effect::QuotesRest);
-        }
-        let says = |marks: &[&str]| {
-            marks.iter().any(|mark| tag.class.contains(mark) || tag.id.starts_with(mark))
-        };
-        if tag.class.is_empty() && tag.id.is_empty() {
-            None
-        } else if says(&QUOTES) {
-            Some(Effect::Marks(TextPlace::Quoted))
-        } else if says(&SIGNATURES) {
-            Some(Effect::Marks(TextPlace::Signature))
-        } else {
-            None
+            b"style" if is_for_screens(&tag.media) => Some(Effect::Styles),
+            b"head" | b"script" | b"style" | b"title" | b"template" | b"noscript" | b"svg"
+            | b"select" | b"iframe" | b"noembed" | b"noframes" => Some(Effect::Unseen),
+            _ if tag.hidden || veil.removes() => Some(Effect::Hides),
+            b"blockquote" => Some(Effect::Marks(TextPlace::Quoted)),
+            b"pre" | b"textarea" => Some(Effect::Preserves),
+            _ if quotes_rest(tag) => Some(Effect::QuotesRest),
+            _ => mark(tag).map(Effect::Marks),
         }
     }
-
-    /// Whether what is written now is white on white.
-    fn is_white(&self) -> bool {
-        self.whitening > 0
-            && self.open.iter().rev().find_map(|open| match open.effect {
-                Effect::Whitens => Some(true),
-                Effect::Colors => Some(false),
-                Effect::Unseen
-                | Effect::Styles
-                | Effect::Hides
-                | Effect::Marks(_)
-                | Effect::QuotesRest
-                | Effect::Preserves => None,
-            }) == Some(true)
-    }
-}
-
-/// The classes, or the beginnings of ids, by which programs mark what they quote.
-const QUOTES: [&str; 6] = [
-    "gmail_quote",
-    "yahoo_quoted",
-    "moz-cite-prefix",
-    "protonmail_quote",
-    "mail-editor-reference-message-container",
-    "zmail_extra",
-];
-/// … and what they sign with.
-const SIGNATURES: [&str; 7] = [
-    "gmail_signature",
-    "moz-signature",
-    "protonmail_signature",
-    "MsoAutoSig",
-    "AppleMailSignature",
-    "ms-outlook-mobile-signature",
-    "Signature",
-];
-/// The ids behind which Outlook quotes to the end of the page.
-const RESTS: [&str; 2] = ["divRplyFwdMsg", "appendonsend"];
-
-/// Whether an element has no end tag.
-fn is_void(name: &[u8]) -> bool {
-    matches!(
-        name,
-        b"area"
-            | b"base"
-            | b"br"
-            | b"col"
-            | b"embed"
-            | b"hr"
-            | b"img"
-            | b"input"
-            | b"link"
-            | b"meta"
-            | b"source"
-            | b"track"
-            | b"wbr"
-    )
-}
-
-/// Whether an element begins and ends a line.
-fn is_block(name: &[u8]) -> bool {
-    matches!(
-        name,
-        b"address"
-            | b"article"
-            | b"aside"
-            | b"blockquote"
-            | b"center"
-            | b"dd"
-            | b"div"
-            | b"dl"
-            | b"dt"
-            | b"fieldset"
-            | b"figure"
-            | b"footer"
-            | b"form"
-            | b"h1"
-            | b"h2"
-            | b"h3"
-            | b"h4"
-            | b"h5"
-            | b"h6"
-            | b"header"
-            | b"hr"
-            | b"li"
-            | b"main"
-            | b"ol"
-            | b"p"
-            | b"pre"
-            | b"section"
-            | b"table"
-            | b"tr"
-            | b"ul"
-    )
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(html: &str, text: &str) {
-        assert_eq!(visible(html).text.trim_end(), text, "{html}");
-    }
-
-    #[test]
-    fn lines_and_words_are_those_that_a_browser_shows() {
-        check("one\n  two <b>thr</b>ee", "one two three");
-        check("<p>one<p>two</p>three", "one\ntwo\nthree");
-        check("one<br>two<br><br><br>three", "one\ntwo\n\nthree");
-        check("<table><tr><td>a</td><td>b</td></tr><tr><td>c</table>", "a b\nc");
-        check("a &lt;b&gt; &amp; &uuml;", "a <b> & ü");
-        check("<pre>one\n  two</pre>", "one\n  two");
-        check("<ul><li>one<li>two</ul>", "one\ntwo");
-        check("", "");
-        check("<", "<");
-        check("a</nothing>b", "ab");
-    }
-
-    #[test]
-    fn what_is_hidden_is_not_seen() {
-        let hidden = [
-            "see<div style='display:none'>hidden</div>",
-            "see<span style=\"DISPLAY: None !important\">hidden</span>",
-            "see<span style='color:red;font-size:0px'>hidden</span>",
-            "see<div hidden>hidden</div>",
-            "see<div style='opacity:0'><div>hidden</div>hidden</div>",
-            "<p style='display:none'>hidden<p>see",
-            "<style>a{} .x, p.pre { display : none }</style>see<p class='a pre'>hidden",
-            "<style>#pre{visibility:hidden}</style>see<b id=pre>hidden</b>",
-            "see<font color=white>hidden</font>",
-            "see<i style='color:#FFF'>hidden</i>",
-            "see<i style='background:#fff;color:#ffffff'>hidden</i>",
-        ];
-        for html in hidden {
-            check(html, "see");
-            assert!(visible(html).hidden, "{html}");
-        }
-        let plain = [
-            "<head><title>t</title><body>see",
-            "<head><style>p { display: none }</style></head>see",
-            "<script>if (a < b) x()</script>see",
-            "see<img style='display:none' alt='x'>",
-            "<div style='display:block'>see</div>",
-            "<div style='display:none'></div>see",
-            "<p style='display:none;display:block'>see",
-            "<style>@media print { .x { display: none } } .y { color: red }</style><p class=x>see",
-            "<table bgcolor=black><tr><td style='color:#fff'>see</table>",
-            "<style>.top { background: navy }</style><p class=top><font color=white>see</font>",
-            "<iframe>fall-back</iframe>see",
-            "<font color=white><table><tr><td bgcolor=red>see</table></font>",
-        ];
-        for html in plain {
-            check(html, "see");
-            assert!(!visible(html).hidden, "{html}");
-        }
-    }
-
-    #[test]
-    fn quotes_and_signatures_are_marked() {
-        let html = "new<blockquote>old<blockquote>older</blockquote>old</blockquote>new\
-                    <div class=\"x gmail_signature\">me<div>here</div></div>\
-                    <div class='gmail_quote'>on … wrote<div>first</div></div>\
-                    <p class=MsoAutoSig>we</p><hr><div id=divRplyFwdMsg>From: you</div>the rest";
-        let seen = visible(html);
-        let marked: Vec<_> = seen
-            .marked
-            .iter()
-            .map(|(at, place)| (seen.text.get(at.clone()).unwrap_or_default(), *place))
-            .collect();
-        assert_eq!(
-            marked,
-            [
-                ("old\nolder\nold\n", TextPlace::Quoted),
-                ("me\nhere\n", TextPlace::Signature),
-                ("on … wrote\nfirst\n", TextPlace::Quoted),
-                ("we\n", TextPlace::Signature),
-                ("From: you\nthe rest\n", TextPlace::Quoted)
-            ]
-        );
-    }
-}
+mod tests;

@@ -26,6 +26,10 @@ pub(super) struct Tag {
     pub(super) color: String,
     /// The attribute `bgcolor` or `background`.
     pub(super) ground: String,
+    /// The attribute `media`.
+    pub(super) media: String,
+    /// Whether it ends with `/>`.
+    pub(super) is_self_closing: bool,
     is_end: bool,
 }
 
@@ -38,6 +42,8 @@ impl Tag {
         self.id.clear();
         self.color.clear();
         self.ground.clear();
+        self.media.clear();
+        self.is_self_closing = false;
         self.is_end = is_end;
     }
 }
@@ -120,6 +126,7 @@ impl Emitter for Reader<'_> {
             b"id" => self.tag.id.push_str(&lossy(value)),
             b"bgcolor" | b"background" => self.tag.ground.push_str(&lossy(value)),
             b"color" => self.tag.color.push_str(&lossy(value)),
+            b"media" => self.tag.media.push_str(&lossy(value)),
             _ => {}
         }
     }
@@ -136,6 +143,10 @@ impl Emitter for Reader<'_> {
         naive_next_state(&self.last_start)
     }
 
+    fn set_self_closing(&mut self) {
+        self.tag.is_self_closing = true;
+    }
+
     fn current_is_appropriate_end_tag_token(&mut self) -> bool {
         self.tag.is_end && !self.last_start.is_empty() && self.last_start == self.tag.name
     }
@@ -145,7 +156,6 @@ impl Emitter for Reader<'_> {
     fn push_comment(&mut self, _: &[u8]) {}
     fn emit_current_comment(&mut self) {}
     fn emit_current_doctype(&mut self) {}
-    fn set_self_closing(&mut self) {}
     fn set_force_quirks(&mut self) {}
     fn init_doctype(&mut self) {}
     fn push_doctype_name(&mut self, _: &[u8]) {}
