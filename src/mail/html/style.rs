@@ -220,15 +220,17 @@ impl<'a> Look<'a> {
         let mut veil = self.veil;
         let is_faded = match (self.color, self.ground) {
             (Some("transparent"), _) => Some(true),
-            (Some(text), Some(ground))
-                if !self.is_image && (text == ground || is_white(text) && is_white(ground)) =>
-            {
-                Some(true)
+            (Some(text), ground) => {
+                let (white, plain) = (is_white(text), ground.filter(|_| !self.is_image));
+                let same = |ground| text == ground || (white && is_white(ground));
+                if plain.is_some_and(same) || (white && !is_painted) {
+                    Some(true)
+                } else {
+                    // Inside white text, what has another colour or ground is seen again.
+                    (!white || self.paints()).then_some(false)
+                }
             }
-            (Some(text), _) if is_white(text) && !is_painted => Some(true),
-            // Inside white text, what has another colour or ground is seen again.
-            (Some(text), _) if !is_white(text) => Some(false),
-            _ => self.paints().then_some(false),
+            (None, _) => self.paints().then_some(false),
         };
         if let Some(is_faded) = is_faded {
             veil.faded.add(weight, is_faded);
