@@ -13,7 +13,7 @@ use super::connect::Account;
 use super::fault::Fault;
 use super::folder::{Folders, Found};
 use super::group::{Group, grouped};
-use super::lookup::{Seeker, existing, there};
+use super::lookup::{Seeker, existing, number_in, there};
 use super::outcomes::{Failure, LATER, Ledger};
 use super::session::{Copied, Opened, Session, copied, quoted, uid_set};
 use crate::config::Mailbox;
@@ -116,15 +116,15 @@ impl ImapDelivery {
         let (mut there, mut doubtful, mut gone) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         let mut unnumbered = Vec::new();
         for &job in &group.jobs {
-            match job.place.name.parse::<u32>() {
-                Ok(uid) if job.place.epoch == opened.epoch && uid > 0 => {
+            match number_in(opened.epoch, &job.place) {
+                Some(uid) => {
                     let first = job.attempt <= 1;
                     let list = if first { &mut there } else { &mut doubtful };
                     if let Some(other) = list.insert(uid, job) {
                         gone.push(other);
                     }
                 }
-                _ => unnumbered.push(job),
+                None => unnumbered.push(job),
             }
         }
         if !doubtful.is_empty() {

@@ -15,7 +15,7 @@ use super::opened::piece;
 use super::session::{Session, uid_set};
 use crate::mail::MailKey;
 use crate::mail::parse::{MAX_HEADER, key_of};
-use crate::seams::{Job, Wanted};
+use crate::seams::{Job, Place, Wanted};
 
 /// This many candidates are looked at, the newest first.
 const MOST_CANDIDATES: usize = 50;
@@ -69,8 +69,8 @@ impl Seeker<'_> {
                 return Ok(Some(uid));
             }
         }
-        // A mail of nothing but line ends is half as long where they end in LF.
-        // Many mails are about as long.
+        // A mail of nothing but line ends is half as long where they end in LF. Many mails are about
+        // as long, so their sizes are compared.
         let near = sized(session, &recent, self.size / 2, self.size).await?;
         let others: Vec<u32> = near.difference(&exact).copied().collect();
         let newest = others.split_at(others.len().saturating_sub(MOST_COMPARED)).1;
@@ -178,6 +178,13 @@ async fn of_size(session: &mut Session, uids: &[u32], size: u64) -> Result<BTree
     Ok(found)
 }
 
+/// The UID of a mail that lay at a place, as far as it is still good: one that was given before the
+/// folder was renumbered says nothing, and some were never told.
+pub(super) fn number_in(epoch: u32, place: &Place) -> Option<u32> {
+    let uid = place.name.parse().ok().filter(|uid| *uid > 0);
+    uid.filter(|_| place.epoch == epoch)
+}
+
 /// Which of these UIDs are in the open folder.
 pub(super) async fn existing(session: &mut Session, uids: &[u32]) -> Result<BTreeSet<u32>, Fault> {
     let mut found = BTreeSet::new();
@@ -207,10 +214,7 @@ pub(super) async fn there(
         Err(Fault::Denied { missing: true, .. }) => return Ok(vec![false; wanted.len()]),
         Err(fault) => return Err(fault),
     };
-    let number = |one: &Wanted| {
-        let uid = one.place.name.parse::<u32>().ok().filter(|uid| *uid > 0);
-        uid.filter(|_| one.place.epoch == opened.epoch)
-    };
+    let number = |one: &Wanted| number_in(opened.epoch, &one.place);
     let numbers: Vec<u32> = wanted.iter().filter_map(|one| number(one)).collect();
     let known = existing(session, &numbers).await?;
     let mut found = Vec::new();

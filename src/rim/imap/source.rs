@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::connect::Account;
 use super::fault::Fault;
 use super::folder::{Folders, Found};
-use super::lookup::Seeker;
+use super::lookup::{Seeker, number_in};
 use super::opened::{BEGINNING, Open, Piece};
 use crate::config::Mailbox;
 use crate::killpoint;
@@ -283,10 +283,7 @@ impl ImapSource {
         wanted: &[(usize, &Wanted)],
     ) -> Result<Vec<(usize, Fetched)>, Fault> {
         let epoch = open.epoch;
-        let number = |one: &Wanted| {
-            let uid = one.place.name.parse().ok().filter(|uid| *uid > 0);
-            uid.filter(|_| one.place.epoch == epoch)
-        };
+        let number = |one: &Wanted| number_in(epoch, &one.place);
         let numbers = wanted.iter().filter_map(|(_, one)| number(one)).collect();
         let mut numbered = self.numbered(open, numbers).await?;
         let (mut found, mut taken, mut elsewhere) = (Vec::new(), BTreeSet::new(), Vec::new());

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::task::spawn_blocking;
 
-use super::folder::{Folder, Found, Half, sync};
+use super::folder::{Folder, Found, Half, find_mail, sync};
 use crate::killpoint;
 use crate::rim::backoff::{MAX_ATTEMPTS, backoff};
 use crate::seams::{Action, Delivery, Job, JobId, Outcome, Place, Proof, Wanted};
@@ -62,21 +62,9 @@ impl Delivery for MaildirDelivery {
 
     async fn there(&mut self, wanted: &[Wanted]) -> Vec<Option<bool>> {
         let (root, owned) = (self.root.clone(), wanted.to_vec());
-        let look = move || owned.iter().map(|one| is_there(&root, &one.place)).collect();
+        let is_there = move |one: &Wanted| Some(find_mail(&root, &one.place).ok()?.is_some());
+        let look = move || owned.iter().map(is_there).collect();
         spawn_blocking(look).await.unwrap_or_else(|_| vec![None; wanted.len()])
-    }
-}
-
-/// Whether a mail is in its folder.
-fn is_there(root: &Path, place: &Place) -> Option<bool> {
-    let folder = Folder::locate(root, &place.folder).ok()?;
-    match folder.find([place.name.as_str()]) {
-        Ok(found) => Some(!found.is_empty()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            // That the whole Maildir is away says nothing of a mail.
-            Folder::inbox(root).exists().then_some(false)
-        }
-        Err(_) => None,
     }
 }
 

@@ -6,6 +6,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use crate::seams::Place;
+
 /// The folder that is the Maildir itself (RFC 9051 §5.1: in any case).
 const INBOX: &str = "INBOX";
 
@@ -176,6 +178,19 @@ impl Folder {
 /// Makes what was created, renamed or removed in a directory outlive a power cut.
 pub(super) fn sync(directory: &Path) -> io::Result<()> {
     fs::File::open(directory)?.sync_all()
+}
+
+/// A mail in its folder, under whatever name it has there by now; `None` if it is gone, maybe with
+/// the folder. That the whole Maildir is away is an error, and says nothing of a mail.
+pub(super) fn find_mail(root: &Path, place: &Place) -> io::Result<Option<(Folder, Found)>> {
+    let Ok(folder) = Folder::locate(root, &place.folder) else { return Ok(None) };
+    match folder.find([place.name.as_str()]) {
+        Ok(mut found) => Ok(found.remove(place.name.as_str()).map(|found| (folder, found))),
+        Err(error) => {
+            let is_gone = error.kind() == io::ErrorKind::NotFound && Folder::inbox(root).exists();
+            if is_gone { Ok(None) } else { Err(error) }
+        }
+    }
 }
 
 #[cfg(test)]

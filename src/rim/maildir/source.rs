@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 
-use super::folder::{Folder, Found, Stamp};
+use super::folder::{Folder, Found, Stamp, find_mail};
 use crate::seams::{Again, Cursor, Fetched, Place, Source, SourceError, SourceId, Wanted, Window};
 
 /// How many mails one window holds, and of how many bytes.
@@ -147,12 +147,7 @@ impl MaildirSource {
     async fn read(&mut self) -> Result<Vec<Fetched>, SourceError> {
         let folder = self.folder()?;
         let batch: Vec<Found> = self.queue.iter().take(WINDOW_MAILS).cloned().collect();
-        let place = Place {
-            source: self.id.clone(),
-            folder: self.inbox.clone(),
-            epoch: 0,
-            name: String::new(),
-        };
+        let place = self.place("");
         let limit = self.fetch_limit;
         let readings = blocking(&self.root, move || {
             let mut bytes = 0;
@@ -180,13 +175,17 @@ impl MaildirSource {
 
     /// A mail that is there and can't be read.
     fn without_its_bytes(&self, found: &Found) -> Fetched {
-        let place = Place {
+        Fetched { place: self.place(found.unique()), raw: Vec::new(), size: 1, received: None }
+    }
+
+    /// Where a mail of the watched folder lies.
+    fn place(&self, unique: &str) -> Place {
+        Place {
             source: self.id.clone(),
             folder: self.inbox.clone(),
             epoch: 0,
-            name: found.unique().to_owned(),
-        };
-        Fetched { place, raw: Vec::new(), size: 1, received: None }
+            name: unique.to_owned(),
+        }
     }
 
     fn settle(&mut self, found: &Found, reading: Reading, mails: &mut Vec<Fetched>) {
@@ -253,16 +252,13 @@ impl Source for MaildirSource {
 /// Reads a mail anew, wherever it is by now.
 fn fetch_again(root: &Path, wanted: &Wanted, limit: u64) -> io::Result<Again> {
     let place = &wanted.place;
-    let Ok(folder) = Folder::locate(root, &place.folder) else { return Ok(Again::Gone) };
-    let found = match folder.find([place.name.as_str()]) {
-        Ok(found) => found,
-        // That the whole Maildir is away says nothing of a mail.
+    let (folder, found) = match find_mail(root, place) {
+        Ok(Some(found)) => found,
+        Ok(None) => return Ok(Again::Gone),
         Err(error) if !Folder::inbox(root).exists() => return Err(error),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Again::Gone),
         Err(error) => return Ok(Again::Withheld(error.to_string())),
     };
-    let Some(found) = found.get(place.name.as_str()) else { return Ok(Again::Gone) };
-    Ok(match read_mail(&folder, found, place, limit) {
+    Ok(match read_mail(&folder, &found, place, limit) {
         Reading::Mail(mail) => Again::There(mail),
         Reading::Gone => Again::Gone,
         Reading::Failed(error) => Again::Withheld(error.to_string()),

@@ -11,10 +11,10 @@ use super::Desk;
 use crate::route::{Decision, Reason, Target};
 use crate::seams::{Amendment, Delivery, Job, JobId, Outcome, StoreError, TicketId};
 
-/// How soon to look again when the first copy is about to be delivered, and when it can't be said
-/// where it is.
-const AT_ONCE: Duration = Duration::from_secs(1);
-const SOON: Duration = Duration::from_secs(5);
+/// How soon to look again when the first copy is about to be delivered.
+const SOON: Duration = Duration::from_secs(1);
+/// And when it can't be said where it is.
+const LATER: Duration = Duration::from_secs(5);
 
 /// What is left to do of some jobs, and those that have to wait.
 pub(super) struct Sorted {
@@ -40,32 +40,28 @@ pub(super) async fn sort_out(desk: &Desk, jobs: Vec<Job>, delivery: &mut dyn Del
                 known.push(copy);
                 asked.push(job);
             }
-            None => sorted.waiting.push(later(&job, "its first copy is on its way", AT_ONCE)),
+            None => sorted.waiting.push(wait(&job, "its first copy is on its way", SOON)),
         }
     }
     let there = delivery.there(&known).await;
     for (job, is_there) in asked.into_iter().zip(there) {
-        match is_there {
-            Some(true) => sorted.jobs.push(job),
-            Some(false) => match take_back(desk, &job).await {
-                Ok(()) => {}
-                Err(failure) => {
-                    let why = failure.to_string();
-                    warn!(mailbox = %desk.mailbox.id, ticket = job.ticket.0, why, "a copy waits");
-                    sorted.waiting.push(later(&job, &why, SOON));
-                }
-            },
-            None => {
-                let why = "its first copy can't be looked at";
-                warn!(mailbox = %desk.mailbox.id, ticket = job.ticket.0, why, "a copy waits");
-                sorted.waiting.push(later(&job, why, SOON));
+        let failure = match is_there {
+            Some(true) => {
+                sorted.jobs.push(job);
+                continue;
             }
+            Some(false) => take_back(desk, &job).await.err().map(|failure| failure.to_string()),
+            None => Some("its first copy can't be looked at".to_owned()),
+        };
+        if let Some(why) = failure {
+            warn!(mailbox = %desk.mailbox.id, ticket = job.ticket.0, why, "a copy waits");
+            sorted.waiting.push(wait(&job, &why, LATER));
         }
     }
     sorted
 }
 
-fn later(job: &Job, why: &str, after: Duration) -> (JobId, Outcome) {
+fn wait(job: &Job, why: &str, after: Duration) -> (JobId, Outcome) {
     (job.id, Outcome::Wait { why: why.to_owned(), after })
 }
 
