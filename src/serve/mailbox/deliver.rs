@@ -29,6 +29,25 @@ struct Claim {
     last: bool,
 }
 
+/// How many jobs are claimed and not settled yet.
+#[derive(Default)]
+struct Open(AtomicUsize);
+
+impl Open {
+    fn is_none(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+
+    fn more(&self, jobs: usize) {
+        self.0.fetch_add(jobs, Ordering::Relaxed);
+    }
+
+    /// Whether these were the last.
+    fn fewer(&self, jobs: usize) -> bool {
+        self.0.fetch_sub(jobs, Ordering::Relaxed) == jobs
+    }
+}
+
 /// Jobs that were carried out, and how they went.
 type CarriedOut = (Vec<Job>, Vec<(JobId, Outcome)>);
 
@@ -36,8 +55,7 @@ type CarriedOut = (Vec<Job>, Vec<(JobId, Outcome)>);
 pub(super) async fn deliver(desk: Desk, delivery: Box<dyn Delivery>) {
     let (to_carry_out, claimed) = mpsc::channel(1);
     let (to_settle, carried_out) = mpsc::channel(1);
-    // How many jobs are claimed and not settled yet.
-    let open = AtomicUsize::new(0);
+    let open = Open::default();
     tokio::join!(
         claim(&desk, &open, to_carry_out),
         carry_out(&desk, delivery, &open, claimed, to_settle),
@@ -46,7 +64,7 @@ pub(super) async fn deliver(desk: Desk, delivery: Box<dyn Delivery>) {
 }
 
 /// Claims what is due, one claim ahead of the one that is carried out.
-async fn claim(desk: &Desk, open: &AtomicUsize, to_carry_out: mpsc::Sender<Claim>) {
+async fn claim(desk: &Desk, open: &Open, to_carry_out: mpsc::Sender<Claim>) {
     let mut attempt = 0;
     loop {
         let room = tokio::select! {
@@ -60,7 +78,7 @@ async fn claim(desk: &Desk, open: &AtomicUsize, to_carry_out: mpsc::Sender<Claim
             Ok(jobs) => {
                 attempt = 0;
                 let last = jobs.len() < CLAIM as usize;
-                if jobs.is_empty() && open.load(Ordering::Relaxed) == 0 {
+                if jobs.is_empty() && open.is_none() {
                     desk.caught_up.cancel();
                 } else {
                     let claimed = jobs.len();
@@ -70,7 +88,7 @@ async fn claim(desk: &Desk, open: &AtomicUsize, to_carry_out: mpsc::Sender<Claim
                         desk.outbox.notify_one();
                     }
                     // Also an empty claim tells: what was gathered need not wait for more.
-                    open.fetch_add(jobs.len(), Ordering::Relaxed);
+                    open.more(jobs.len());
                     room.send(Claim { jobs, last });
                 }
                 if last {
@@ -98,45 +116,13 @@ async fn claim(desk: &Desk, open: &AtomicUsize, to_carry_out: mpsc::Sender<Claim
 async fn carry_out(
     desk: &Desk,
     mut delivery: Box<dyn Delivery>,
-    open: &AtomicUsize,
-    mut claimed: mpsc::Receiver<Claim>,
+    open: &Open,
+    claimed: mpsc::Receiver<Claim>,
     to_settle: mpsc::Sender<CarriedOut>,
 ) {
-    let mut gathered = Gathered::default();
-    let mut last = true;
-    while !desk.stop.is_cancelled() {
-        while let Ok(claim) = claimed.try_recv() {
-            last = claim.last;
-            open.fetch_sub(gathered.add(claim.jobs), Ordering::Relaxed);
-        }
-        let jobs = gathered.take(!last || desk.more.load(Ordering::Relaxed));
-        if jobs.is_empty() {
-            tokio::select! {
-                () = gathered.late() => {}
-                claim = claimed.recv() => {
-                    let Some(claim) = claim else { return };
-                    last = claim.last;
-                    open.fetch_sub(gathered.add(claim.jobs), Ordering::Relaxed);
-                }
-            }
-            continue;
-        }
-        let count = jobs.len();
-        let Sorted { jobs, waiting } = returned::sort_out(desk, jobs, delivery.as_mut()).await;
-        let count = count - waiting.len();
-        if !waiting.is_empty() {
-            if !settle(desk, &waiting).await {
-                desk.stop.cancel();
-            }
-            open.fetch_sub(waiting.len(), Ordering::Relaxed);
-        }
-        let jobs = recheck::still_free_after_tries(desk, jobs, delivery.as_mut()).await;
-        let others = count - jobs.len();
-        if others > 0 {
-            // The jobs that took the place of others are due.
-            open.fetch_sub(others, Ordering::Relaxed);
-            desk.outbox.notify_one();
-        }
+    let mut heap = Heap { desk, open, claimed, gathered: Gathered::default(), last: true };
+    while let Some(jobs) = heap.next().await {
+        let jobs = still_to_do(desk, delivery.as_mut(), open, jobs).await;
         if jobs.is_empty() {
             continue;
         }
@@ -148,14 +134,73 @@ async fn carry_out(
     }
 }
 
+/// Where claims are gathered until enough of them can be carried out together.
+struct Heap<'d> {
+    desk: &'d Desk,
+    open: &'d Open,
+    claimed: mpsc::Receiver<Claim>,
+    gathered: Gathered,
+    /// Whether no others were due when the latest were claimed.
+    last: bool,
+}
+
+impl Heap<'_> {
+    /// The jobs to carry out next, as soon as there are any; `None` when the stages end.
+    async fn next(&mut self) -> Option<Vec<Job>> {
+        while !self.desk.stop.is_cancelled() {
+            while let Ok(claim) = self.claimed.try_recv() {
+                self.add(claim);
+            }
+            let jobs = self.gathered.take(!self.last || self.desk.more.load(Ordering::Relaxed));
+            if !jobs.is_empty() {
+                return Some(jobs);
+            }
+            tokio::select! {
+                () = self.gathered.late() => {}
+                claim = self.claimed.recv() => self.add(claim?),
+            }
+        }
+        None
+    }
+
+    fn add(&mut self, claim: Claim) {
+        self.last = claim.last;
+        self.open.fewer(self.gathered.add(claim.jobs));
+    }
+}
+
+/// Which of the jobs are still to be carried out as they are, now that their turn has come.
+async fn still_to_do(
+    desk: &Desk,
+    delivery: &mut dyn Delivery,
+    open: &Open,
+    jobs: Vec<Job>,
+) -> Vec<Job> {
+    let Sorted { jobs, waiting } = returned::sort_out(desk, jobs, delivery).await;
+    if !waiting.is_empty() {
+        if !settle(desk, &waiting).await {
+            desk.stop.cancel();
+        }
+        open.fewer(waiting.len());
+    }
+    let before = jobs.len();
+    let jobs = recheck::still_free_after_tries(desk, jobs, delivery).await;
+    if jobs.len() < before {
+        // The jobs that took the place of others are due.
+        open.fewer(before - jobs.len());
+        desk.outbox.notify_one();
+    }
+    jobs
+}
+
 /// Settles what was carried out.
-async fn settle_each(desk: &Desk, open: &AtomicUsize, mut carried_out: mpsc::Receiver<CarriedOut>) {
+async fn settle_each(desk: &Desk, open: &Open, mut carried_out: mpsc::Receiver<CarriedOut>) {
     while let Some((jobs, results)) = carried_out.recv().await {
         if !settle(desk, &results).await {
             desk.stop.cancel();
         }
         note(desk, &jobs, &results);
-        let last = open.fetch_sub(jobs.len(), Ordering::Relaxed) == jobs.len();
+        let last = open.fewer(jobs.len());
         // Reading waits until an empty outbox was seen with nothing under way.
         if last && !desk.caught_up.is_cancelled() {
             desk.outbox.notify_one();
