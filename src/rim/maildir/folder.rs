@@ -11,6 +11,10 @@ use crate::seams::Place;
 /// The folder that is the Maildir itself (RFC 9051 §5.1: in any case).
 const INBOX: &str = "INBOX";
 
+/// How often a folder is read before a mail is said not to be in it: one that another program gives a
+/// new name meanwhile, with other flags, can be passed over by a reading (readdir leaves it open).
+const SCANS: usize = 3;
+
 /// A folder of a Maildir, whether or not it is there.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Folder {
@@ -153,7 +157,10 @@ impl Folder {
                 }
             }
         }
-        if !wanted.is_empty() {
+        for _ in 0..SCANS {
+            if wanted.is_empty() {
+                break;
+            }
             for found in self.scan()? {
                 if let Some(unique) = wanted.take(found.unique()) {
                     places.insert(unique, found);
@@ -195,6 +202,9 @@ pub(super) fn find_mail(root: &Path, place: &Place) -> io::Result<Option<(Folder
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -218,5 +228,39 @@ mod tests {
         for name in ["", "..", "a/../b", "a//b", "a.b", "a\nb"] {
             assert!(path(name).is_err(), "{name:?}");
         }
+    }
+
+    #[test]
+    fn a_mail_that_gets_other_flags_while_it_is_sought_is_found() {
+        const ROUNDS: u32 = 100;
+        let root = tempfile::tempdir().unwrap();
+        let folder = Folder::inbox(root.path());
+        folder.create().unwrap();
+        let name =
+            |flags: &str| folder.half(Half::Cur).join(format!("1700000000.M1P1.host:2,{flags}"));
+        for number in 0..2_000 {
+            fs::write(folder.half(Half::Cur).join(format!("1700000001.M{number}P1.host:2,")), "")
+                .unwrap();
+        }
+        fs::write(name("F0"), "").unwrap();
+        let ready = Barrier::new(2);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for round in 0..ROUNDS {
+                    ready.wait();
+                    std::thread::sleep(Duration::from_micros(u64::from(round) * 20));
+                    let flags = |round: u32| format!("F{round}");
+                    fs::rename(name(&flags(round)), name(&flags(round + 1))).unwrap();
+                    ready.wait();
+                }
+            });
+            let mut missed = 0;
+            for _ in 0..ROUNDS {
+                ready.wait();
+                missed += u32::from(folder.find(["1700000000.M1P1.host"]).unwrap().is_empty());
+                ready.wait();
+            }
+            assert_eq!(missed, 0);
+        });
     }
 }
