@@ -180,23 +180,23 @@ pub(super) async fn ask_retry(
     tx.each(ADD_EVENTS, vec![event], "").await.map(|_| ())
 }
 
+/// The retries of a source. CROSS JOIN, which is the same to PostgreSQL, keeps SQLite from going
+/// through all places to find those of the few tickets.
+pub(super) const RETRIES: &str = "SELECT places.source, places.folder, places.epoch, places.name, \
+     retries.ticket, tickets.key, tickets.size, tickets.message_id \
+     FROM retries CROSS JOIN tickets CROSS JOIN places \
+     WHERE tickets.id = retries.ticket AND places.ticket = retries.ticket \
+         AND places.copy = $1 AND places.source = $2 \
+     ORDER BY retries.asked, retries.ticket LIMIT $3";
+
 /// The tickets of a source whose mail is to be read again.
 pub(super) async fn retries(
     tx: &mut Transaction,
     source: &SourceId,
     limit: u32,
 ) -> Result<Vec<(TicketId, Wanted)>, StoreError> {
-    let found = tx
-        .rows(
-            "SELECT places.source, places.folder, places.epoch, places.name, retries.ticket, \
-                 tickets.key, tickets.size, tickets.message_id \
-             FROM retries JOIN tickets ON tickets.id = retries.ticket \
-             JOIN places ON places.ticket = retries.ticket AND places.copy = $1 \
-             WHERE places.source = $2 ORDER BY retries.asked, retries.ticket LIMIT $3",
-            vec![FIRST_COPY.into(), source.0.as_str().into(), limit.into()],
-        )
-        .await?;
-    found.iter().map(rows::wanted).collect()
+    let values = vec![FIRST_COPY.into(), source.0.as_str().into(), limit.into()];
+    tx.rows(RETRIES, values).await?.iter().map(rows::wanted).collect()
 }
 
 /// Ends a retry.

@@ -12,6 +12,8 @@ mod failure;
 mod lease;
 mod migrations;
 mod outbox;
+#[cfg(test)]
+mod plans;
 mod postgres;
 mod read;
 mod record;

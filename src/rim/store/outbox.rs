@@ -17,6 +17,20 @@ use crate::seams::{Action, Fence, Happening, Job, JobId, Outcome, Place, StoreEr
 /// because the answer to a claim was: it is due again. Longer than any delivery takes.
 const CLAIM_LAPSES_MS: i64 = 15 * 60 * 1000;
 
+/// The jobs that are due, and what is to be known of each.
+pub(super) const CLAIM: &str = "SELECT places.source, places.folder, places.epoch, places.name, \
+         jobs.id, jobs.ticket, jobs.action, jobs.attempt, tickets.key, tickets.size, \
+         tickets.target, tickets.addressee, tickets.reason, \
+         CAST(CASE WHEN jobs.revision = tickets.revision THEN 1 ELSE 0 END AS BIGINT), \
+         jobs.copy, tickets.message_id \
+     FROM jobs \
+     JOIN places ON places.ticket = jobs.ticket AND places.copy = jobs.copy \
+     JOIN tickets ON tickets.id = jobs.ticket \
+     WHERE jobs.source = $1 AND jobs.state IN ('waiting', 'claimed') \
+         AND ((jobs.state = 'waiting' AND jobs.due <= $2) \
+             OR (jobs.state = 'claimed' AND (jobs.fence <> $3 OR jobs.claimed <= $4))) \
+     ORDER BY jobs.id LIMIT $5";
+
 /// Claims jobs that are due, oldest first.
 pub(super) async fn claim(
     tx: &mut Transaction,
@@ -27,18 +41,7 @@ pub(super) async fn claim(
     let now = now.as_millisecond();
     let found = tx
         .locked(
-            "SELECT places.source, places.folder, places.epoch, places.name, \
-                 jobs.id, jobs.ticket, jobs.action, jobs.attempt, tickets.key, tickets.size, \
-                 tickets.target, tickets.addressee, tickets.reason, \
-                 CAST(CASE WHEN jobs.revision = tickets.revision THEN 1 ELSE 0 END AS BIGINT), \
-                 jobs.copy, tickets.message_id \
-             FROM jobs \
-             JOIN places ON places.ticket = jobs.ticket AND places.copy = jobs.copy \
-             JOIN tickets ON tickets.id = jobs.ticket \
-             WHERE jobs.source = $1 AND jobs.state IN ('waiting', 'claimed') \
-                 AND ((jobs.state = 'waiting' AND jobs.due <= $2) \
-                     OR (jobs.state = 'claimed' AND (jobs.fence <> $3 OR jobs.claimed <= $4))) \
-             ORDER BY jobs.id LIMIT $5",
+            CLAIM,
             vec![
                 fence.source.0.as_str().into(),
                 now.into(),

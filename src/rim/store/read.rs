@@ -96,6 +96,10 @@ pub(super) async fn mark_key(tx: &mut Transaction) -> Result<[u8; 32], StoreErro
     key.try_into().map_err(|_| rows::unreadable("key"))
 }
 
+/// How many jobs are open, and since when.
+pub(super) const OPEN_JOBS: &str =
+    "SELECT count(*), min(made) FROM jobs WHERE state IN ('waiting', 'claimed')";
+
 /// Numbers for the metrics. They are read from indexes alone.
 pub(super) async fn counts(tx: &mut Transaction) -> Result<Counts, StoreError> {
     let tickets = tx
@@ -104,9 +108,7 @@ pub(super) async fn counts(tx: &mut Transaction) -> Result<Counts, StoreError> {
         .iter()
         .map(|row| Ok(((row.text(0)?, row.text(1)?), row.int(2)?.unsigned_abs())))
         .collect::<Result<_, StoreError>>()?;
-    let jobs = tx
-        .rows("SELECT count(*), min(made) FROM jobs WHERE state IN ('waiting', 'claimed')", vec![])
-        .await?;
+    let jobs = tx.rows(OPEN_JOBS, vec![]).await?;
     let jobs = jobs.first().ok_or_else(|| rows::unreadable("count"))?;
     Ok(Counts {
         tickets,
@@ -116,17 +118,16 @@ pub(super) async fn counts(tx: &mut Transaction) -> Result<Counts, StoreError> {
     })
 }
 
+/// The question that waits longest.
+pub(super) const OLDEST_QUESTION: &str = "SELECT id, waits_since FROM tickets \
+     WHERE waits_since IS NOT NULL ORDER BY waits_since, id LIMIT 1";
+/// How many questions wait.
+pub(super) const QUESTIONS: &str = "SELECT count(*) FROM tickets WHERE waits_since IS NOT NULL";
+
 /// The questions that wait. They are read from an index that has nothing else.
 pub(super) async fn questions(tx: &mut Transaction) -> Result<Questions, StoreError> {
-    let oldest = tx
-        .rows(
-            "SELECT id, waits_since FROM tickets WHERE waits_since IS NOT NULL \
-             ORDER BY waits_since, id LIMIT 1",
-            vec![],
-        )
-        .await?;
-    let waiting =
-        tx.rows("SELECT count(*) FROM tickets WHERE waits_since IS NOT NULL", vec![]).await?;
+    let oldest = tx.rows(OLDEST_QUESTION, vec![]).await?;
+    let waiting = tx.rows(QUESTIONS, vec![]).await?;
     let waiting = waiting.first().ok_or_else(|| rows::unreadable("count"))?;
     let oldest = oldest.first().map(|row| Ok((TicketId(row.int(0)?), rows::time(row.int(1)?)?)));
     Ok(Questions { waiting: waiting.int(0)?.unsigned_abs(), oldest: oldest.transpose()? })
