@@ -264,19 +264,25 @@ fn mail(number: u32) -> String {
     )
 }
 
-fn survive(server: impl ImapServer, kills: &[Kill]) {
+/// Says how many kills there were.
+fn survive(server: impl ImapServer, kills: &[Kill]) -> u32 {
     let mut office = Office::open(server);
-    let mut killed = 0;
+    let mut kills_done = 0;
     for kill in kills {
         office.post(MAILS);
-        killed += u32::from(office.round(kill));
+        let killed = office.round(kill);
+        kills_done += u32::from(killed);
+        // All may be done before a step comes twice; but every step comes.
+        if let Kill::At(step, 1) = kill {
+            assert!(killed, "`{step}` never came");
+        }
     }
-    assert!(killed as usize * 10 >= kills.len() * 9, "only {killed} of {} kills hit", kills.len());
     office.finish();
     office.check();
     let before = (office.tickets(), office.lying());
     office.finish();
     assert_eq!(before, (office.tickets(), office.lying()), "a second run did something");
+    kills_done
 }
 
 #[test]
@@ -287,9 +293,8 @@ fn killed_at_every_step_and_at_any_moment() {
     }
     // From before the first connection to after the last delivery, in steps that share no period
     // with anything in the service.
-    kills.extend((0..182).map(|n| Kill::After(Duration::from_millis(20 + n * 37 % 400))));
-    assert!(kills.len() >= 200);
-    survive(Dovecot::start(""), &kills);
+    kills.extend((0..191).map(|n| Kill::After(Duration::from_millis(20 + n * 37 % 400))));
+    assert!(survive(Dovecot::start(""), &kills) >= 200);
 }
 
 /// A few kills at each step, and some at any moment.

@@ -93,3 +93,21 @@ fn every_file_says_what_it_is_and_stays_short() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn at_every_point_that_can_be_killed_some_test_kills() {
+    let tests = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite"));
+    let tests: String = tests.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let mut points = 0;
+    for path in sources(&src()) {
+        for line in lines_with(&path, &["killpoint::pass(\""]) {
+            let point = line.split('"').nth(1).unwrap();
+            assert!(
+                ["\"", ":"].iter().any(|end| tests.contains(&format!("\"{point}{end}"))),
+                "nothing is killed at `{point}`"
+            );
+            points += 1;
+        }
+    }
+    assert!(points >= 10, "only {points} points were found");
+}
