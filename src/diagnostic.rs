@@ -47,6 +47,9 @@ pub struct Diagnostic {
     pub help: Option<String>,
     /// The text of the line, for display.
     pub excerpt: String,
+    /// Whether the file lists people, so that the message may name some.
+    #[serde(skip)]
+    pub names_people: bool,
 }
 
 impl Diagnostic {
@@ -63,6 +66,7 @@ impl Diagnostic {
             message: message.into(),
             help: None,
             excerpt: String::new(),
+            names_people: false,
         }
     }
 
@@ -96,11 +100,22 @@ impl Diagnostic {
         self.severity == Severity::Error
     }
 
-    /// `file:line:column: error: kind`: what may be said where the text of the file may not, since
-    /// it holds addresses.
+    /// The same finding, in a file that lists people.
     #[must_use]
-    pub fn without_text(&self) -> String {
-        format!("{}: {}: {}", self.place(), self.severity, self.code.replace('-', " "))
+    pub fn about_people(mut self) -> Self {
+        self.names_people = true;
+        self
+    }
+
+    /// The finding as a log may say it: of a file that lists people only the place and the kind,
+    /// `file:line:column: error: kind`.
+    #[must_use]
+    pub fn in_public(&self) -> String {
+        if self.names_people {
+            format!("{}: {}: {}", self.place(), self.severity, self.code.replace('-', " "))
+        } else {
+            self.to_string()
+        }
     }
 
     fn place(&self) -> String {

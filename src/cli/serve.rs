@@ -12,7 +12,7 @@ use super::output::count;
 use super::{Failure, Global};
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
-use crate::serve::{ServeError, Service, rules};
+use crate::serve::{ServeError, Service};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {}
@@ -43,11 +43,10 @@ pub(crate) fn run(global: &Global) -> Result<(), Failure> {
 
 async fn serve(config: Config) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
-    let settings = config.clone();
     let service = tokio::select! {
-        started = Service::start(config) => started.map_err(|failure| {
-            logged(failure.into(), |finding| rules::in_public(&settings, finding))
-        })?,
+        started = Service::start(config) => {
+            started.map_err(|failure| logged(failure.into(), Diagnostic::in_public))?
+        }
         () = signals.next() => return Ok(()),
         () = keep_patience() => return Ok(()),
     };

@@ -28,7 +28,8 @@ impl Findings {
 
     pub(crate) fn push(&mut self, finding: Diagnostic) {
         if self.list.len() < Self::LISTED {
-            self.list.push(finding);
+            // Holiday lists come along: they are read beside the people, and say little.
+            self.list.push(finding.about_people());
         } else {
             self.left_out += 1;
             self.more = Some(self.more.map_or(finding.severity, |more| more.min(finding.severity)));

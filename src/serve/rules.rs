@@ -14,7 +14,7 @@ use crate::dictionary::Dictionaries;
 use crate::directory::{Directory, DirectoryFiles, SourceText};
 use crate::pipeline::Rules;
 use crate::rim::backoff::backoff;
-use crate::rim::directory::{DATABASE, Tables, read_tables};
+use crate::rim::directory::{AWAY, Tables, read_tables};
 use crate::rim::watch::{
     Fingerprint, Found, LastRead, Watched, read_dictionaries, read_directory_files, read_rota,
     watch as watch_files, with_tables,
@@ -173,7 +173,7 @@ impl LiveRules {
     pub fn load(config: &Config) -> Result<Self, Vec<Diagnostic>> {
         let (loaded, read) = load_beside(config, None);
         let Loaded { rules, rota, warnings } = loaded?;
-        log_warnings(config, &warnings);
+        log_warnings(&warnings);
         let sender = watch::Sender::new(Arc::new(rules));
         let rota = watch::Sender::new(rota.map(Arc::new));
         Ok(Self { sender, rota, last_read: read.map(LastRead::new) })
@@ -249,7 +249,7 @@ impl LiveRules {
                     for (last, read) in self.last_read.iter().zip(read) {
                         last.set(read);
                     }
-                    if self.swap(loaded, config, shared).await {
+                    if self.swap(loaded, shared).await {
                         return;
                     }
                 }
@@ -260,19 +260,14 @@ impl LiveRules {
     }
 
     /// Makes the loaded rules live; `false` if the same files are to be tried again.
-    async fn swap(
-        &self,
-        loaded: Result<Loaded, Vec<Diagnostic>>,
-        config: &Config,
-        shared: &Shared,
-    ) -> bool {
+    async fn swap(&self, loaded: Result<Loaded, Vec<Diagnostic>>, shared: &Shared) -> bool {
         // A version whose files can't be kept must not decide: it could not be replayed.
         let now = shared.clock.now();
         let keep =
             async |rules: &Rules| super::keep_dictionaries(shared.store.as_ref(), rules, now).await;
         match self.offer(loaded, keep).await {
             Offered::Live(warnings) => {
-                log_warnings(config, &warnings);
+                log_warnings(&warnings);
                 let rules = self.sender.borrow().clone();
                 info!(version = %rules.dictionaries.version(), "new rules are live");
                 shared.health.rules_loaded(rules.dictionaries.version());
@@ -283,8 +278,7 @@ impl LiveRules {
             }
             Offered::Refused(findings) => {
                 let errors = findings.iter().filter(|finding| finding.is_error());
-                let errors: Vec<String> =
-                    errors.map(|finding| in_public(config, finding)).collect();
+                let errors: Vec<String> = errors.map(Diagnostic::in_public).collect();
                 for finding in &errors {
                     error!(finding, "an edit has an error; the last good version stays live");
                 }
@@ -345,30 +339,15 @@ async fn watch_tables(
     }
 }
 
-/// Why the database can't be read, if that is all that is wrong.
+/// Why the database can't be read, if that is all that is wrong and may pass by itself.
 pub(super) fn only_away(findings: &[Diagnostic]) -> Option<&str> {
     let mut errors = findings.iter().filter(|finding| finding.is_error()).peekable();
     let why = errors.peek()?.message.as_str();
-    // What is wrong with its rows is found in a table of its own name.
-    errors.all(|finding| finding.file == DATABASE).then_some(why)
+    errors.all(|finding| finding.code == AWAY).then_some(why)
 }
 
-fn log_warnings(config: &Config, warnings: &[Diagnostic]) {
+fn log_warnings(warnings: &[Diagnostic]) {
     for finding in warnings {
-        warn!(finding = in_public(config, finding), "a file could be better");
-    }
-}
-
-/// A finding as the log and the readiness page say it. The directory's and the rota's lines are
-/// people's addresses: of these, only the place and the kind; `postroom check` says all.
-#[must_use]
-pub fn in_public(config: &Config, finding: &Diagnostic) -> String {
-    // A query's rows are people's addresses too.
-    let in_table = finding.file.starts_with(DATABASE) && finding.file != DATABASE;
-    let mut files = config.directory.files().chain(&config.assist.rota);
-    if in_table || files.any(|path| path.display().to_string() == finding.file) {
-        finding.without_text()
-    } else {
-        finding.to_string()
+        warn!(finding = finding.in_public(), "a file could be better");
     }
 }

@@ -176,3 +176,34 @@ fn a_database_that_cannot_be_read_is_named_without_its_secrets() {
         assert!(!format!("{ran:?}").contains("hunter2"), "{ran:?}");
     }
 }
+
+#[test]
+fn a_query_that_is_wrong_is_not_waited_for() {
+    let office = Office::open();
+    let sqlite = format!("sqlite:{}", office.path("crm.db").display());
+    let config = fs::read_to_string(office.path("postroom.toml")).unwrap();
+    for url in [sqlite, Server::shared().database()] {
+        sql(&url, TABLES);
+        for query in [
+            "SELECT absent FROM crm",
+            "SELEC match FROM crm",
+            "DELETE FROM crm",
+            "SELECT CAST('a' AS BLOB) AS match",
+        ] {
+            // PostgreSQL has another name for bytes.
+            let query = if url.starts_with("sqlite") {
+                query.to_owned()
+            } else {
+                query.replace("BLOB", "BYTEA")
+            };
+            office.write("postroom.toml", &config);
+            configure(
+                &office,
+                &format!("[directory.sql]\nurl = \"{url}\"\ncustomers = \"{query}\"\n"),
+            );
+            let (ended, log) = office.serve(&[]).end();
+            assert_eq!(ended.code(), Some(2), "{url} {query}: {log}");
+            assert!(log.contains("the query `customers`"), "{log}");
+        }
+    }
+}

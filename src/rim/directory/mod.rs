@@ -9,4 +9,4 @@ mod sql;
 
 pub use calendars::{Calendars, Trouble};
 pub use service::Service;
-pub use sql::{DATABASE, Tables, read as read_tables};
+pub use sql::{AWAY, Tables, read as read_tables};
