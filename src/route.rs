@@ -134,6 +134,17 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Why a mail with this oddity is set aside and not read; `None` for those that hinder nothing.
+    #[must_use]
+    pub fn not_to_read(oddity: Oddity) -> Option<Self> {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "few of them leave nothing to go by")]
+        match oddity {
+            Oddity::NestedTooDeep => Some(Self::NestedTooDeep),
+            Oddity::HeaderTooLarge => Some(Self::HeaderTooLarge),
+            _ => None,
+        }
+    }
+
     /// Its name in files and output.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -215,14 +226,8 @@ impl Case<'_> {
     }
 
     fn unsafe_to_read(self) -> Option<Decision> {
-        let set_aside = |reason| Some(Decision { target: Target::SetAside, reason });
-        if self.mail.oddities.contains(&Oddity::NestedTooDeep) {
-            return set_aside(Reason::NestedTooDeep);
-        }
-        if self.mail.oddities.contains(&Oddity::HeaderTooLarge) {
-            return set_aside(Reason::HeaderTooLarge);
-        }
-        None
+        let reason = self.mail.oddities.iter().find_map(|oddity| Reason::not_to_read(*oddity))?;
+        Some(Decision { target: Target::SetAside, reason })
     }
 
     /// Whether it is a registered customer's, as far as anybody can tell. Whom the directory

@@ -28,7 +28,6 @@ static PARSER: LazyLock<MessageParser> = LazyLock::new(|| {
         .header_content_type(HeaderName::ContentDisposition)
         .header_text(HeaderName::ContentTransferEncoding)
         .header_address(HeaderName::From)
-        .header_address(HeaderName::ReplyTo)
         .header_address(HeaderName::To)
         .header_address(HeaderName::Cc)
         .header_address(HeaderName::DeliveredTo)
@@ -55,7 +54,6 @@ enum Form {
 fn known(name: &[u8]) -> Option<(HeaderName<'static>, Form)> {
     Some(match name {
         b"from" => (HeaderName::From, Form::Addresses),
-        b"reply-to" => (HeaderName::ReplyTo, Form::Addresses),
         b"to" => (HeaderName::To, Form::Addresses),
         b"cc" => (HeaderName::Cc, Form::Addresses),
         b"delivered-to" => (HeaderName::DeliveredTo, Form::Addresses),

@@ -89,17 +89,11 @@ pub struct Mail {
     pub answers: Vec<String>,
     /// The addr-spec of the first mailbox in From. Display names never identify.
     pub sender: Option<EmailAddress>,
-    /// The display name beside it, for people to read only.
-    pub sender_name: Option<String>,
-    /// Where an answer should go, if the mail names another place than its sender.
-    pub reply_to: Option<EmailAddress>,
     /// The addresses that it came to: what the servers on its way noted, from the most particular
     /// (X-Original-To, Envelope-To, Delivered-To, …), then To and Cc; no address twice.
     pub recipients: Vec<EmailAddress>,
     /// The decoded subject, on one line; empty when there is none.
     pub subject: String,
-    /// When the sender says it was written, in milliseconds since 1970.
-    pub date: Option<i64>,
     /// The text as a person would see it.
     pub text: Text,
     /// Who or what wrote it.
@@ -229,8 +223,8 @@ impl Kind {
     }
 }
 
-/// What was odd about a mail's bytes. None of them stops the mail, but those for which
-/// [`Oddity::sets_aside`] holds leave nothing that could be classified with a good conscience.
+/// What was odd about a mail's bytes. None of them stops the mail; which of them leave nothing that
+/// could be classified with a good conscience is for routing to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Oddity {
@@ -305,11 +299,5 @@ impl Oddity {
     #[must_use]
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(oddity, _)| *oddity == self).map_or("", |(_, name)| name)
-    }
-
-    /// Whether the mail must wait for a person instead of being classified.
-    #[must_use]
-    pub fn sets_aside(self) -> bool {
-        matches!(self, Self::NestedTooDeep | Self::HeaderTooLarge)
     }
 }

@@ -65,6 +65,8 @@ pub fn parse(raw: &[u8], size: u64) -> Mail {
             read_text(message, raw, &mut mail);
             mail.attached = original::attached(message);
         }
+    } else {
+        mail.oddities.insert(Oddity::NoDate);
     }
     if fields.is_empty() && !header_only {
         mail.text = text::mark(as_it_came(raw), &[]);
@@ -105,11 +107,8 @@ fn blank(key: MailKey, size: u64) -> Mail {
         message_id: None,
         answers: Vec::new(),
         sender: None,
-        sender_name: None,
-        reply_to: None,
         recipients: Vec::new(),
         subject: String::new(),
-        date: None,
         text: Text::default(),
         kind: Kind::Person,
         list_id: None,
@@ -199,7 +198,6 @@ fn note_absences(fields: &Fields<'_>, mail: &mut Mail) {
     let missing = [
         (mail.message_id.is_none(), Oddity::NoMessageId),
         (mail.sender.is_none(), Oddity::NoSender),
-        (mail.date.is_none(), Oddity::NoDate),
         (mail.text.body.trim().is_empty(), Oddity::NoText),
         (fields.all("from").nth(1).is_some(), Oddity::SeveralSenders),
     ];
@@ -211,11 +209,12 @@ fn read_header(message: &Message<'_>, fields: &Fields<'_>, mail: &mut Mail) {
     mail.message_id = thread::message_id(fields);
     mail.answers = thread::answers(fields, mail.message_id.as_deref());
     read_senders(&named, mail);
-    mail.reply_to = named.reply_to.and_then(first_address);
     mail.recipients = recipients(message, fields, &named);
     mail.subject = one_line(named.subject.and_then(HeaderValue::as_text).unwrap_or_default());
     let date = named.date.and_then(HeaderValue::as_text).and_then(DateTime::parse_rfc822);
-    mail.date = date.map(|date| date.to_timestamp().saturating_mul(1000));
+    if date.is_none() {
+        mail.oddities.insert(Oddity::NoDate);
+    }
 }
 
 /// What is read of a header, gathered in one pass: to look for each name costs one.
@@ -224,8 +223,6 @@ struct Named<'a, 'x> {
     from: Vec<&'a Address<'x>>,
     to: Vec<&'a Address<'x>>,
     cc: Vec<&'a Address<'x>>,
-    /// The last one, if it has addresses.
-    reply_to: Option<&'a Address<'x>>,
     /// The first ones.
     subject: Option<&'a HeaderValue<'x>>,
     date: Option<&'a HeaderValue<'x>>,
@@ -240,7 +237,6 @@ impl<'a, 'x> Named<'a, 'x> {
                 HeaderName::From => named.from.extend(value.as_address()),
                 HeaderName::To => named.to.extend(value.as_address()),
                 HeaderName::Cc => named.cc.extend(value.as_address()),
-                HeaderName::ReplyTo => named.reply_to = value.as_address(),
                 HeaderName::Subject => named.subject = named.subject.or(Some(value)),
                 HeaderName::Date => named.date = named.date.or(Some(value)),
                 _ => {}
@@ -254,14 +250,8 @@ impl<'a, 'x> Named<'a, 'x> {
 /// mailboxes of one, of which only the last has an address.
 fn read_senders(named: &Named<'_, '_>, mail: &mut Mail) {
     let mailboxes = named.from.iter().flat_map(|from| from.iter()).take(MAX_RECIPIENTS);
-    let mut senders = mailboxes.filter_map(|from| {
-        let address = EmailAddress::parse(from.address()?).ok()?;
-        Some((address, from.name().map(one_line)))
-    });
-    if let Some((address, name)) = senders.next() {
-        mail.sender = Some(address);
-        mail.sender_name = name;
-    }
+    let mut senders = mailboxes.filter_map(|from| EmailAddress::parse(from.address()?).ok());
+    mail.sender = senders.next();
     if senders.next().is_some() {
         mail.oddities.insert(Oddity::SeveralSenders);
     }
@@ -282,7 +272,6 @@ fn mend_sender(fields: &Fields<'_>, mail: &mut Mail) {
         && let Some(first) = senders.into_iter().next()
     {
         mail.sender = Some(first);
-        mail.sender_name = None;
     }
 }
 
@@ -309,10 +298,6 @@ fn recipients(
         }
     }
     recipients
-}
-
-fn first_address(addresses: &Address<'_>) -> Option<EmailAddress> {
-    addresses.iter().take(MAX_RECIPIENTS).find_map(|addr| EmailAddress::parse(addr.address()?).ok())
 }
 
 /// A text on one line, without the characters that would break it.

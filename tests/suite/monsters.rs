@@ -7,6 +7,7 @@ use std::thread;
 
 use postroom::mail::parse::{self, MAX_NESTING};
 use postroom::mail::{Mail, Oddity, Text, TextPlace};
+use postroom::route::Reason;
 
 /// What a thread of the service has.
 const STACK: usize = 2 * 1024 * 1024;
@@ -42,7 +43,11 @@ fn check(name: &str, raw: Vec<u8>, oddities: &[Oddity], aside: bool) -> Mail {
     holds(name, &mail);
     let wanted: BTreeSet<Oddity> = oddities.iter().copied().collect();
     assert!(wanted.is_subset(&mail.oddities), "{name}: {:?}", mail.oddities);
-    assert_eq!(mail.oddities.iter().any(|odd| odd.sets_aside()), aside, "{name}");
+    assert_eq!(
+        mail.oddities.iter().any(|odd| Reason::not_to_read(*odd).is_some()),
+        aside,
+        "{name}"
+    );
     mail
 }
 
