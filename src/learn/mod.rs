@@ -51,7 +51,7 @@ pub fn judge(
     judged::judge(dictionaries, policy, mails, progress, |(): &mut (), _, _| ()).0
 }
 
-/// The teams that have a dictionary, and those that have labelled mail, in order.
+/// The teams that have a dictionary, in order.
 #[must_use]
 pub fn teams_of(dictionaries: &Dictionaries) -> Vec<TeamId> {
     dictionaries.teams().map(|(team, _)| team.clone()).collect()
