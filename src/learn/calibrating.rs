@@ -7,7 +7,8 @@
 //! The threshold is the lowest confidence above which the answers bear out the target precision:
 //! not by the plain share, which flatters, but by the one-sided 80% Wilson bound. It is one for
 //! all teams, since confidence means the same for each; it is higher for a team whose own answers
-//! speak against it, and not by chance alone.
+//! speak against it, and not by chance alone. Nothing goes by itself to a team that was right in no
+//! answer that was sure enough.
 //!
 //! It knows judged mail; what a confidence is for is not its business.
 
@@ -149,25 +150,37 @@ struct Sure<'a> {
 /// Each team's threshold; 1, which no confidence reaches, where nothing bears out the target.
 fn thresholds(mut sure: Vec<Sure<'_>>, teams: &[TeamId], target: f64) -> BTreeMap<TeamId, f64> {
     sure.sort_by(|one, other| other.confidence.total_cmp(&one.confidence));
-    let borne_out = |share: Share| share.at_least() >= target;
-    let common = lowest(&sure, borne_out);
-    let worse: BTreeMap<&TeamId, f64> = teams
-        .iter()
-        .filter_map(|team| {
-            let own: Vec<Sure<'_>> =
-                sure.iter().filter(|sure| sure.team == team).copied().collect();
-            let mut routed = Share::default();
-            own.iter().filter(|own| own.confidence >= common).for_each(|own| routed.add(own.right));
-            // Not by chance alone.
-            let (_, at_most) = routed.interval();
-            (at_most < target).then(|| (team, lowest(&own, |share| share.or_zero() >= target)))
-        })
-        .collect();
-    // What those don't route any more makes room for the others.
-    sure.retain(|sure| worse.get(sure.team).is_none_or(|own| sure.confidence >= *own));
-    let common = lowest(&sure, borne_out);
-    let threshold = |team: &TeamId| worse.get(team).map_or(common, |own| own.max(common));
-    teams.iter().map(|team| (team.clone(), threshold(team))).collect()
+    let mut own: BTreeMap<&TeamId, Vec<Sure<'_>>> = BTreeMap::new();
+    for sure in &sure {
+        own.entry(sure.team).or_default().push(*sure);
+    }
+    let own = |team: &TeamId| own.get(team).map(Vec::as_slice).unwrap_or_default();
+    let mut worse: BTreeMap<&TeamId, f64> = BTreeMap::new();
+    // What a worse team doesn't route any more makes room for the others, whose threshold falls: down
+    // there others may be worse.
+    loop {
+        let common = lowest(&sure, |share| share.at_least() >= target);
+        let found: BTreeMap<&TeamId, f64> = teams
+            .iter()
+            .filter(|team| !worse.contains_key(team) && is_worse(own(team), common, target))
+            .map(|team| (team, lowest(own(team), |share| share.or_zero() >= target)))
+            .collect();
+        if found.is_empty() {
+            let threshold = |team: &TeamId| worse.get(team).map_or(common, |own| own.max(common));
+            return teams.iter().map(|team| (team.clone(), threshold(team))).collect();
+        }
+        sure.retain(|sure| found.get(sure.team).is_none_or(|own| sure.confidence >= *own));
+        worse.extend(found);
+    }
+}
+
+/// Whether a team's own answers down to this confidence speak against it, and not by chance alone, or
+/// none of them for it.
+fn is_worse(own: &[Sure<'_>], threshold: f64, target: f64) -> bool {
+    let mut routed = Share::default();
+    own.iter().filter(|own| own.confidence >= threshold).for_each(|own| routed.add(own.right));
+    let (_, at_most) = routed.interval();
+    at_most < target || routed.hits == 0
 }
 
 /// The lowest confidence down to which the answers, the surest first, are `good` as a whole.
@@ -276,5 +289,27 @@ mod tests {
         let found = calibrate(&answers, &[team("billing"), team("sales")], 0.95);
         assert_eq!(found.threshold(&team("sales")), Some(1.0), "{found:?}");
         assert!(found.threshold(&team("billing")).unwrap() < 0.95, "{found:?}");
+    }
+    /// The threshold of all falls once a team that is often wrong has its own: a team that is wrong
+    /// with little confidence comes into reach only then.
+    #[test]
+    fn a_team_is_held_to_the_target_at_the_threshold_that_it_gets() {
+        let names = ["billing", "sales", "other", "security"].map(team);
+        let mut sure = Vec::new();
+        for (at, confidence, right, wrong) in [
+            (0, 0.97, 3_000, 0),
+            (2, 0.97, 1, 0),
+            (1, 0.95, 210, 90),
+            (1, 0.5, 0, 400),
+            (0, 0.3, 1_000, 0),
+            (2, 0.3, 0, 9),
+        ] {
+            let answers = std::iter::repeat_n(true, right).chain(std::iter::repeat_n(false, wrong));
+            sure.extend(answers.map(|right| Sure { team: &names[at], confidence, right }));
+        }
+        let found = thresholds(sure, &names, 0.95);
+        // Of security there is no answer.
+        let expected = [0.3, 1.0, 0.97, 1.0];
+        assert_eq!(names.map(|name| found[&name]), expected);
     }
 }
