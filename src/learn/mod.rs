@@ -29,7 +29,7 @@ mod scale;
 pub mod draft;
 mod standing;
 pub mod patch;
-mod promises;
+pub mod promises;
 pub mod effect;
 pub mod suggest;
 pub mod what_if;

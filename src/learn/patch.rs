@@ -73,8 +73,9 @@ impl Edit {
     }
 }
 
-/// The files with the edits made, and the edits that were left out because their line is not there
-/// any more, or is another one now.
+/// The files with the edits made, and the edits that were left out because what they change is not
+/// there any more, or says something else now: so files may have been written since the edits were
+/// thought of. A line that only moved is found.
 #[must_use]
 pub fn apply(
     files: &BTreeMap<String, String>,
@@ -115,18 +116,18 @@ fn patch(text: &str, file: &TeamFile, edits: &[&Edit], left_out: &mut Vec<Edit>)
     let mut added: BTreeMap<Language, Vec<Added<'_>>> = BTreeMap::new();
     for edit in edits {
         let done = match edit {
-            Edit::Weigh { line, term, points, .. } => rule_at(file, *line, term)
-                .map(|(_, rule)| instead.insert(*line, reweighed(sheet.line(*line), rule, *points)))
+            Edit::Weigh { line, term, before, points, .. } => rule_at(file, *line, term, *before)
+                .map(|(_, rule)| (rule.line, reweighed(sheet.line(rule.line), rule, *points)))
+                .map(|(line, changed)| instead.insert(line, changed))
                 .is_some(),
-            Edit::Drop { line, term, .. } => {
-                let note = |(kind, rule)| note_of(kind, rule, sheet.end);
-                rule_at(file, *line, term)
-                    .map(note)
-                    .map(|left| instead.insert(*line, left))
-                    .is_some()
+            Edit::Drop { line, term, before, .. } => rule_at(file, *line, term, *before)
+                .map(|(kind, rule)| instead.insert(rule.line, note_of(kind, rule, sheet.end)))
+                .is_some(),
+            Edit::Rebase { before: old, base, .. } => {
+                file.base == *old && rebase(&sheet, file, *base, &mut instead, &mut before)
             }
-            Edit::Rebase { base, .. } => rebase(&sheet, file, *base, &mut instead, &mut before),
             Edit::Add { language, term, points, .. } => Language::from_code(language)
+                .filter(|language| !has(file, *language, term))
                 .map(|language| {
                     added.entry(language).or_default().push(Added { term, points: *points });
                 })
@@ -175,10 +176,27 @@ impl Sheet<'_> {
     }
 }
 
-fn rule_at<'a>(file: &'a TeamFile, line: u32, term: &str) -> Option<(SectionKind, &'a Rule)> {
+/// The rule with this term and these points: at the line, or elsewhere if it is the only one.
+fn rule_at<'a>(
+    file: &'a TeamFile,
+    line: u32,
+    term: &str,
+    points: i32,
+) -> Option<(SectionKind, &'a Rule)> {
     let section = file.sections.iter().map(|section| (section.kind, &section.rules));
-    let mut rules = section.flat_map(|(kind, rules)| rules.iter().map(move |rule| (kind, rule)));
-    rules.find(|(_, rule)| rule.line == line && rule.term == term)
+    let rules = section.flat_map(|(kind, rules)| rules.iter().map(move |rule| (kind, rule)));
+    let mut same = rules.filter(|(_, rule)| rule.term == term && rule.points == points);
+    let first = same.next()?;
+    match same.next() {
+        None => Some(first),
+        Some(second) => [first, second].into_iter().chain(same).find(|(_, rule)| rule.line == line),
+    }
+}
+
+/// Whether a line says the same of the same language already.
+fn has(file: &TeamFile, language: Language, term: &str) -> bool {
+    let mut sections = file.sections.iter().filter(|section| section.language == language);
+    sections.any(|section| section.rules.iter().any(|rule| rule.term == term))
 }
 
 /// What is left of a line that is dropped: the note that a person wrote beside it. Those under
@@ -319,8 +337,8 @@ mod tests {
         "billing.dict".to_owned()
     }
 
-    fn weigh(line: u32, term: &str, points: i32) -> Edit {
-        Edit::Weigh { file: file(), line, term: term.to_owned(), before: 0, points }
+    fn weigh(line: u32, term: &str, before: i32, points: i32) -> Edit {
+        Edit::Weigh { file: file(), line, term: term.to_owned(), before, points }
     }
 
     fn add(term: &str, language: &str, points: i32) -> Edit {
@@ -343,7 +361,7 @@ mod tests {
         for (name, edit, expected) in [
             (
                 "points beside a note",
-                weigh(6, "invoice", 7),
+                weigh(6, "invoice", 9, 7),
                 &[
                     "-invoice                 +9  # the word itself",
                     "+invoice                 +7  # the word itself",
@@ -351,17 +369,17 @@ mod tests {
             ),
             (
                 "longer points take a space",
-                weigh(6, "invoice", 10),
+                weigh(6, "invoice", 9, 10),
                 &[
                     "-invoice                 +9  # the word itself",
                     "+invoice                +10  # the word itself",
                 ],
             ),
-            ("points that were not written", weigh(7, "refund", 6), &["-refund", "+refund +6"]),
-            ("a place stays", weigh(9, "vat", -3), &["-vat @subject +4", "+vat @subject -3"]),
+            ("points that were not written", weigh(7, "refund", 4, 6), &["-refund", "+refund +6"]),
+            ("a place stays", weigh(9, "vat", 4, -3), &["-vat @subject +4", "+vat @subject -3"]),
             (
                 "shorter points keep the column",
-                weigh(12, "restaurant bill", -9),
+                weigh(12, "restaurant bill", -12, -9),
                 &["-restaurant bill   -12", "+restaurant bill    -9"],
             ),
             (
@@ -412,7 +430,8 @@ mod tests {
             "team billing\n\n[learned]\ninvoice                           +9\n"
         );
         let windows = "team billing\r\n\r\n[terms]\r\ninvoice +9\r\n";
-        let (patched, _) = apply(&files(windows), &[weigh(4, "invoice", 8), add("vat", "en", 3)]);
+        let (patched, _) =
+            apply(&files(windows), &[weigh(4, "invoice", 9, 8), add("vat", "en", 3)]);
         let text = &patched["billing.dict"];
         assert_eq!(text.matches('\n').count(), text.matches("\r\n").count(), "{text:?}");
         let based = Edit::Rebase { file: file(), before: 0, base: -1 };
@@ -422,11 +441,30 @@ mod tests {
 
     #[test]
     fn an_edit_of_a_line_that_is_another_now_is_left_out() {
-        let edits = [weigh(6, "receipt", 3), weigh(7, "refund", 3)];
+        let edits = [weigh(6, "receipt", 9, 3), weigh(7, "refund", 4, 3)];
         let (patched, left_out) = apply(&files(FILE), &edits);
         assert_eq!(left_out, &edits[..1]);
         assert!(patched["billing.dict"].contains("refund +3\n"));
         let stray = Edit::Rebase { file: "sales.dict".to_owned(), before: 0, base: 1 };
         assert_eq!(apply(&files(FILE), std::slice::from_ref(&stray)).1, [stray]);
+    }
+    #[test]
+    fn what_somebody_wrote_since_is_never_overwritten() {
+        let moved = format!("# A new line on top.\n{FILE}").replace("vat @subject +4", "vat +9");
+        let edits = [
+            weigh(6, "invoice", 9, 7),
+            weigh(9, "vat", 4, 3),
+            Edit::Drop { file: file(), line: 7, term: "refund".to_owned(), before: 5 },
+            Edit::Rebase { file: file(), before: -3, base: 0 },
+            add("refund", "en", 5),
+            add("refund", "de", 5),
+        ];
+        let (patched, left_out) = apply(&files(&moved), &edits);
+        assert_eq!(left_out, &edits[1..5]);
+        let text = &patched["billing.dict"];
+        let expected = moved.replace("+9  # the word", "+7  # the word");
+        let (before, after) = text.split_once("[learned de]\n").unwrap();
+        assert!(expected.starts_with(before), "{text}");
+        assert!(after.starts_with("refund "), "{text}");
     }
 }

@@ -12,28 +12,42 @@ use crate::dictionary::{Dictionaries, TeamId};
 const FAILING_EXAMPLE: &str = "failing-example";
 
 /// Changes, each with its team.
-pub(super) type Changes = Vec<(TeamId, Edit)>;
+pub type Changes = Vec<(TeamId, Edit)>;
 
 /// Changes that leave every example as it is.
-pub(super) struct Kept {
+pub struct Kept {
     /// The changes.
-    pub(super) changes: Changes,
-    /// The dictionaries with them.
-    pub(super) dictionaries: Dictionaries,
+    pub changes: Changes,
+    /// The files with them.
+    pub files: BTreeMap<String, String>,
+    /// The dictionaries made of those.
+    pub dictionaries: Dictionaries,
     /// What was left out, and the example that it would break.
-    pub(super) left_out: Vec<(String, String)>,
+    pub left_out: Vec<(String, String)>,
+    /// What was left out since the line that it is about is another one now.
+    pub without_place: Vec<String>,
 }
 
-/// Takes as many of the changes as break no example. No answer speaks against an example.
+/// Takes as many of the changes as break no example. No answer speaks against an example. The files
+/// may be newer than the changes.
 ///
 /// # Errors
 /// What else is wrong with the files.
-pub(super) fn keeping_examples(
+pub fn keeping_examples(
     files: &BTreeMap<String, String>,
-    changes: Changes,
+    mut changes: Changes,
 ) -> Result<Kept, Vec<Diagnostic>> {
     let (dictionaries, _) = Dictionaries::build(files)?;
-    let mut kept = Kept { changes: Vec::new(), dictionaries, left_out: Vec::new() };
+    let edits: Vec<Edit> = changes.iter().map(|(_, edit)| edit.clone()).collect();
+    let (_, lost) = apply(files, &edits);
+    changes.retain(|(_, edit)| !lost.contains(edit));
+    let mut kept = Kept {
+        changes: Vec::new(),
+        files: files.clone(),
+        dictionaries,
+        left_out: Vec::new(),
+        without_place: lost.iter().map(named).collect(),
+    };
     kept.take(files, changes)?;
     Ok(kept)
 }
@@ -47,9 +61,11 @@ impl Kept {
     ) -> Result<(), Vec<Diagnostic>> {
         let edits: Vec<Edit> =
             self.changes.iter().chain(&more).map(|(_, edit)| edit.clone()).collect();
-        let findings = match Dictionaries::build(&apply(files, &edits).0) {
+        let (patched, _) = apply(files, &edits);
+        let findings = match Dictionaries::build(&patched) {
             Ok((dictionaries, _)) => {
                 self.dictionaries = dictionaries;
+                self.files = patched;
                 self.changes.append(&mut more);
                 return Ok(());
             }

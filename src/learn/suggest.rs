@@ -135,7 +135,7 @@ pub fn suggest(
     let few = answers.len() < FEW;
     let found = if few { bench.shifts() } else { bench.changes() };
     step("trying them on held-out answers");
-    let Kept { changes: found, dictionaries: changed, left_out: broke_examples } =
+    let Kept { changes: found, dictionaries: changed, left_out: broke_examples, .. } =
         keeping_examples(files, found)?;
     let before = HeldOut::judge(&dictionaries, &held_out);
     let after = HeldOut::judge(&changed, &held_out);

@@ -50,6 +50,7 @@ mod public_mails;
 mod maildir;
 mod watch;
 mod workbench;
+mod suggest_ask;
 mod eval_page;
 mod lint;
 mod store;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::support::office::{Office, Ran};
 
-fn tickets(name: &str) -> String {
+pub(crate) fn tickets(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tickets").join(name).display().to_string()
 }
 
@@ -185,7 +185,7 @@ const HARDWARE: &str = "# Ours by hand.\nteam hardware\nbase -2   # most mail is
                         # printers too\nprinter +5\n\n[examples]\nyes My laptop is broken\n";
 const ACCESS: &str = "team access\n\n[terms]\npassword +5\naccess card +7\n";
 
-fn by_hand() -> Office {
+pub(crate) fn by_hand() -> Office {
     let office = Office::open();
     office.write("dictionaries/hardware.dict", HARDWARE);
     office.write("dictionaries/access.dict", ACCESS);

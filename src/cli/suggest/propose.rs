@@ -1,6 +1,6 @@
 //! `postroom suggest`: changes to the dictionaries that stand, to be read, and then made.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -10,11 +10,12 @@ use super::super::labelled::read_mail;
 use super::super::output::{count, drawn, json_line, progress, text};
 use super::super::{Failure, Global, files};
 use super::show;
-use crate::dictionary::{Dictionaries, TeamId};
+use crate::dictionary::TeamId;
 use crate::learn::Labelled;
-use crate::learn::patch::{Edit, apply};
-use crate::learn::suggest::{Suggestions, Wish, suggest};
+use crate::learn::promises::{Changes, keeping_examples};
+use crate::learn::suggest::{Suggestion, Suggestions, Wish, suggest};
 use crate::rim::archive;
+use crate::rim::watch::read_dictionaries;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Changes to dictionaries that stand")]
@@ -60,41 +61,48 @@ pub(super) fn run(global: &Global, options: &super::Options) -> Result<(), Failu
     });
     bar.finish_and_clear();
     let found = found.map_err(Failure::Findings)?;
-    let edits: Vec<Edit> = if own.ask {
-        ask(&found)?
-    } else {
-        found.all.iter().map(|suggestion| suggestion.edit.clone()).collect()
-    };
-    let (patched, left_out) = apply(&sources, &edits);
-    if let Some(edit) = left_out.first() {
-        let (changes, file) = (count(left_out.len() as u64, "change"), edit.file());
-        return Err(Failure::input(format!(
-            "{changes} have no place, the first of them in `{file}`; nothing was changed"
-        )));
-    }
     if own.diff {
-        let patch = show::diff(&sources, &patched, &folder);
+        let made = keeping_examples(&sources, changes(&found.all)).map_err(Failure::Findings)?;
+        let patch = show::diff(&sources, &made.files, &folder);
         // A patch is the files' own bytes; only a terminal has to be kept from what they do.
         return if io::stdout().is_terminal() { text(&patch) } else { drawn(&patch) };
     }
     if options.json {
         json_line(&found)?;
-    } else if !own.ask {
+    } else if own.ask {
+        text(&show::effect(&found))?;
+    } else {
         text(&show::proposal(&found, own.apply))?;
     }
     if !(own.apply || own.ask) {
         return Ok(());
     }
-    let written = write(&folder, &sources, &patched)?;
+    let taken = if own.ask { ask(&found)? } else { changes(&found.all) };
+    let made = make(&folder, taken.clone());
+    if made.is_err() && own.ask {
+        // Somebody's work of minutes, which a file that is broken by now must not cost.
+        let kept = keeping_examples(&sources, taken).map_err(Failure::Findings)?;
+        let patch = show::diff(&sources, &kept.files, &folder);
+        text(&format!("nothing was written; what you took, as a patch:\n{patch}"))?;
+    }
+    let Made { written, left_out } = made?;
     if options.json {
-        return Ok(());
+        return Ok(io::stderr().lock().write_all(left_out.as_bytes())?);
     }
     let folder = folder.display();
-    text(&format!(
-        "{written} changed\n\
-         next: postroom calibrate --dictionaries {folder} --data OTHER-MAIL, since thresholds were \
-         fitted to the lines before\n"
-    ))
+    text(&match written {
+        0 => format!("{left_out}nothing was changed\n"),
+        written => format!(
+            "{left_out}{} changed\n\
+             next: postroom calibrate --dictionaries {folder} --data OTHER-MAIL, since thresholds \
+             were fitted to the lines before\n",
+            count(written, "file")
+        ),
+    })
+}
+
+fn changes(suggestions: &[Suggestion]) -> Changes {
+    suggestions.iter().map(|found| (found.team.clone(), found.edit.clone())).collect()
 }
 
 /// Mail without an answer, as it lies in an archive.
@@ -107,28 +115,39 @@ fn unanswered(paths: &[PathBuf]) -> Result<Vec<Labelled>, Failure> {
         .collect()
 }
 
-/// Writes the files that changed, after they were tried as a service would read them.
-fn write(
-    folder: &Path,
-    sources: &BTreeMap<String, String>,
-    patched: &BTreeMap<String, String>,
-) -> Result<String, Failure> {
-    Dictionaries::build(patched).map_err(Failure::Findings)?;
-    let changed = || patched.iter().filter(|(name, text)| sources.get(*name) != Some(*text));
-    for (name, text) in changed() {
-        files::replace(&folder.join(name), text)?;
+/// How making changes went.
+struct Made {
+    /// How many files were written.
+    written: u64,
+    /// What was left out, a line each.
+    left_out: String,
+}
+
+/// Makes changes to the files as they are now: learning and asking take their time, in which somebody
+/// may have written one.
+fn make(folder: &Path, taken: Changes) -> Result<Made, Failure> {
+    let sources = read_dictionaries(folder).map_err(Failure::Findings)?;
+    let kept = keeping_examples(&sources, taken).map_err(Failure::Findings)?;
+    let mut made = Made { written: 0, left_out: show::left_out(&kept.left_out) };
+    for edit in &kept.without_place {
+        made.left_out += &format!("left out: {edit}, since somebody changed that line meanwhile\n");
     }
-    Ok(count(changed().count() as u64, "file"))
+    for (name, text) in kept.files.iter().filter(|(name, text)| sources.get(*name) != Some(*text)) {
+        files::replace(&folder.join(name), text)?;
+        made.written += 1;
+    }
+    Ok(made)
 }
 
 /// Goes through the suggestions with a person.
-fn ask(found: &Suggestions) -> Result<Vec<Edit>, Failure> {
-    let mut taken = Vec::new();
+fn ask(found: &Suggestions) -> Result<Changes, Failure> {
+    let mut taken = Changes::new();
     let mut rest = BTreeSet::new();
     let mut answers = io::stdin().lock().lines();
     for suggestion in &found.all {
+        let change = || (suggestion.team.clone(), suggestion.edit.clone());
         if rest.contains(&suggestion.team) {
-            taken.push(suggestion.edit.clone());
+            taken.push(change());
             continue;
         }
         text(&format!(
@@ -141,10 +160,10 @@ fn ask(found: &Suggestions) -> Result<Vec<Edit>, Failure> {
             io::stdout().flush()?;
             let Some(answer) = answers.next().transpose()? else { return Ok(taken) };
             match answer.trim() {
-                "y" | "yes" => taken.push(suggestion.edit.clone()),
+                "y" | "yes" => taken.push(change()),
                 "a" | "all" => {
                     rest.insert(suggestion.team.clone());
-                    taken.push(suggestion.edit.clone());
+                    taken.push(change());
                 }
                 "n" | "no" => {}
                 "q" | "quit" => return Ok(taken),

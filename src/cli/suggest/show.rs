@@ -27,14 +27,26 @@ pub(super) fn proposal(found: &Suggestions, applied: bool) -> String {
         }
         let _ = writeln!(out, "{}", self::suggestion(suggestion));
     }
+    if !out.is_empty() {
+        out.push('\n');
+    }
+    out += &effect(found);
+    if !applied && !found.all.is_empty() {
+        out += "take them with --apply, one by one with --ask, or as a patch with --diff\n";
+    }
+    out
+}
+
+/// What all suggestions together would do, and what there is none for.
+pub(super) fn effect(found: &Suggestions) -> String {
+    let mut out = String::new();
     let (before, after) = (&found.before, &found.after);
     let percent = |share: f64| format!("{:.1}%", share * 100.0);
     let _ = write!(
         out,
-        "{}{} from {}; on {} that were held out:\n\
+        "{} from {}; on {} that were held out:\n\
          right team first   {} → {}\n\
          could be routed    {} → {} at 95% precision\n",
-        if out.is_empty() { "" } else { "\n" },
         count(found.all.len() as u64, "suggestion"),
         count(found.learned_from as u64, "answer"),
         found.held_out,
@@ -47,9 +59,7 @@ pub(super) fn proposal(found: &Suggestions, applied: bool) -> String {
         out += "these changes make it worse on mail that they were not learned from: take only some \
                 of them, with --ask or fewer --new-lines, or none\n";
     }
-    for (term, example) in &found.broke_examples {
-        let _ = writeln!(out, "left out: {term}, which would break the example `{example}`");
-    }
+    out += &left_out(&found.broke_examples);
     if found.few {
         let _ =
             writeln!(out, "with less than {FEW} answers, only bases and whole files are weighed");
@@ -58,10 +68,15 @@ pub(super) fn proposal(found: &Suggestions, applied: bool) -> String {
         let _ =
             writeln!(out, "`{team}` has answers and no dictionary: begin one with `team {team}`");
     }
-    if !applied && !found.all.is_empty() {
-        out += "take them with --apply, one by one with --ask, or as a patch with --diff\n";
-    }
     out
+}
+
+/// What was left out for an example's sake.
+pub(super) fn left_out(broke_examples: &[(String, String)]) -> String {
+    let line = |(term, example): &(String, String)| {
+        format!("left out: {term}, which would break the example `{example}`\n")
+    };
+    broke_examples.iter().map(line).collect()
 }
 
 /// A share, and where the true one lies with 95%.
