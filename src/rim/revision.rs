@@ -53,6 +53,14 @@ pub fn read_dictionaries(
     if findings.is_empty() { Ok(texts) } else { Err(findings) }
 }
 
+/// Where a folder is in its repository, as `src/` or nothing for the top; `None` outside of any, or
+/// without git.
+#[must_use]
+pub fn prefix(folder: &Path) -> Option<String> {
+    let prefix = git(folder, &["rev-parse", "--show-prefix"]).ok()?;
+    Some(String::from_utf8_lossy(&prefix).trim_end_matches('\n').to_owned())
+}
+
 /// A file of a listing, `MODE blob HASH<tab>NAME`, if it belongs to the dictionaries.
 fn blob(entry: &str) -> Option<(&str, &str)> {
     let (about, name) = entry.split_once('\t')?;

@@ -311,6 +311,28 @@ fn a_patch_is_what_apply_does() {
     }
 }
 
+/// With a configuration the folder is known by its whole path, which no patch can have.
+#[test]
+fn a_patch_names_files_from_where_it_is_applied() {
+    let office = by_hand();
+    let train = tickets("train.jsonl");
+    let patch = || office.run(&["suggest", "--train", &train, "--diff"]).well();
+    assert!(patch().starts_with("--- a/dictionaries/access.dict\n"), "{}", patch());
+    let git = |arguments: &[&str]| {
+        let mut git = std::process::Command::new("git");
+        assert!(git.args(arguments).current_dir(office.path("")).status().unwrap().success());
+    };
+    git(&["init", "--quiet"]);
+    let mut from_below = office.command(&["-c", "../postroom.toml", "suggest", "--train", &train]);
+    let ran = Ran::of(from_below.arg("--diff").current_dir(office.path("mailbox")));
+    let patch = ran.well();
+    assert!(patch.starts_with("--- a/dictionaries/access.dict\n"), "{patch}");
+    office.write("suggested.patch", &patch);
+    git(&["apply", "suggested.patch"]);
+    let file = fs::read_to_string(office.path("dictionaries/access.dict")).unwrap();
+    assert!(file.contains("[learned]"), "{file}");
+}
+
 #[test]
 fn a_patch_of_a_file_with_windows_line_ends_fits() {
     let office = by_hand();

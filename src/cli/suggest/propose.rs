@@ -1,6 +1,7 @@
 //! `postroom suggest`: changes to the dictionaries that stand, to be read, and then made.
 
 use std::collections::BTreeSet;
+use std::env;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +16,7 @@ use crate::learn::Labelled;
 use crate::learn::promises::{Changes, keeping_examples};
 use crate::learn::suggest::{Suggestion, Suggestions, Wish, suggest};
 use crate::rim::archive;
+use crate::rim::revision;
 use crate::rim::watch::read_dictionaries;
 
 #[derive(Debug, Args)]
@@ -63,7 +65,7 @@ pub(super) fn run(global: &Global, options: &super::Options) -> Result<(), Failu
     let found = found.map_err(Failure::Findings)?;
     if own.diff {
         let made = keeping_examples(&sources, changes(&found.all)).map_err(Failure::Findings)?;
-        let patch = show::diff(&sources, &made.files, &folder);
+        let patch = show::diff(&sources, &made.files, &in_tree(&folder));
         // A patch is the files' own bytes; only a terminal has to be kept from what they do.
         return if io::stdout().is_terminal() { text(&patch) } else { drawn(&patch) };
     }
@@ -82,7 +84,7 @@ pub(super) fn run(global: &Global, options: &super::Options) -> Result<(), Failu
     if made.is_err() && own.ask {
         // Somebody's work of minutes, which a file that is broken by now must not cost.
         let kept = keeping_examples(&sources, taken).map_err(Failure::Findings)?;
-        let patch = show::diff(&sources, &kept.files, &folder);
+        let patch = show::diff(&sources, &kept.files, &in_tree(&folder));
         text(&format!("nothing was written; what you took, as a patch:\n{patch}"))?;
     }
     let Made { written, left_out } = made?;
@@ -137,6 +139,18 @@ fn make(folder: &Path, taken: Changes) -> Result<Made, Failure> {
         made.written += 1;
     }
     Ok(made)
+}
+
+/// The folder as a patch names it: from the top of its repository, where git applies it, or else from
+/// here; from the root, if it is elsewhere.
+fn in_tree(folder: &Path) -> PathBuf {
+    if let Some(prefix) = revision::prefix(folder) {
+        return prefix.into();
+    }
+    let whole = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let here = env::current_dir().and_then(|here| here.canonicalize());
+    let below = here.ok().and_then(|here| Some(whole.strip_prefix(here).ok()?.to_owned()));
+    below.unwrap_or_else(|| whole.strip_prefix("/").unwrap_or(&whole).to_owned())
 }
 
 /// Goes through the suggestions with a person.

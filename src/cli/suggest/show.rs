@@ -125,7 +125,8 @@ fn counted(seen: &BTreeMap<TeamId, u32>) -> String {
     named.join(", ")
 }
 
-/// The change as a unified diff, as `git apply` and `patch -p1` read it.
+/// The change as a unified diff, as `git apply` and `patch -p1` read it. `folder` is where the files
+/// are, from where that is run.
 pub(super) fn diff(
     before: &BTreeMap<String, String>,
     after: &BTreeMap<String, String>,
@@ -134,9 +135,7 @@ pub(super) fn diff(
     let mut out = String::new();
     for (name, new) in after {
         let Some(old) = before.get(name).filter(|old| *old != new) else { continue };
-        let path = folder.join(name);
-        let path = path.strip_prefix("./").unwrap_or(&path).display().to_string();
-        let path = path.trim_start_matches('/');
+        let path = folder.join(name).display().to_string();
         let diff = TextDiff::from_lines(old.as_str(), new.as_str());
         let _ = write!(
             out,
