@@ -15,6 +15,7 @@ use super::patch::Edit;
 use super::share::Share;
 use super::teams_of;
 use crate::classify::Verdict;
+use crate::dictionary::format::SectionKind;
 use crate::dictionary::{Calibration, Dictionaries, TeamId};
 use crate::route::Policy;
 
@@ -42,9 +43,13 @@ pub struct Alone {
 pub(crate) struct HeldOut {
     pub(crate) standard: Standard,
     mails: Vec<Mail>,
-    /// By file and term, the mails that a line hit, with its strength.
-    hits: BTreeMap<(String, String), Vec<(usize, f64)>>,
+    /// By file and line, the mails that the line hit, with its strength.
+    hits: BTreeMap<(String, u32), Vec<(usize, f64)>>,
+    /// By file, language and term, the line under `[learned]`.
+    learned: Learned,
 }
+
+type Learned = BTreeMap<(String, String, String), u32>;
 
 struct Mail {
     team: TeamId,
@@ -62,7 +67,7 @@ impl HeldOut {
             seen.push((verdict.length_factor, scores, lines, strengths));
         };
         let (judged, seen) = judge(dictionaries, &Policy::default(), mails, &|_| (), look);
-        let mut hits: BTreeMap<(String, String), Vec<(usize, f64)>> = BTreeMap::new();
+        let mut hits: BTreeMap<(String, u32), Vec<(usize, f64)>> = BTreeMap::new();
         let mut held_out = Vec::with_capacity(mails.len());
         for ((at, mail), (factor, scores, lines, strengths)) in
             mails.iter().enumerate().zip(seen.into_iter().flatten())
@@ -70,27 +75,38 @@ impl HeldOut {
             for (line, strength) in lines.into_iter().zip(strengths) {
                 let all = dictionaries.lines();
                 let (Some(owner), Some(line)) = (all.owner(line), all.get(line)) else { continue };
-                let key = (owner.file.to_string(), line.term.to_string());
+                let key = (owner.file.to_string(), line.number);
                 hits.entry(key).or_default().push((at, strength));
             }
             held_out.push(Mail { team: mail.team.clone(), factor, scores });
         }
-        Self { standard: standard(dictionaries, &judged), mails: held_out, hits }
+        let standard = standard(dictionaries, &judged);
+        Self { standard, mails: held_out, hits, learned: learned(dictionaries) }
+    }
+
+    fn hits(&self, file: &str, line: u32) -> Vec<(usize, f64)> {
+        self.hits.get(&(file.to_owned(), line)).cloned().unwrap_or_default()
+    }
+
+    /// Where a line that was added stands.
+    fn added(&self, file: &str, language: &str, term: &str) -> Option<u32> {
+        let key = (file.to_owned(), language.to_owned(), term.to_owned());
+        self.learned.get(&key).copied()
     }
 
     /// What an edit does alone. `after` is the same mail judged with all edits made, which has the
     /// hits of the new lines.
     pub(crate) fn alone(&self, after: &Self, team: &TeamId, edit: &Edit) -> Alone {
         let mut alone = Alone::default();
-        let hits = |held_out: &Self, file: &str, term: &str| {
-            held_out.hits.get(&(file.to_owned(), term.to_owned())).cloned().unwrap_or_default()
-        };
         let moved: Vec<(usize, f64)> = match edit {
-            Edit::Add { file, term, points, .. } => scaled(hits(after, file, term), *points),
-            Edit::Weigh { file, term, before, points, .. } => {
-                scaled(hits(self, file, term), points - before)
+            Edit::Add { file, language, term, points } => {
+                let line = after.added(file, language, term);
+                scaled(line.map(|line| after.hits(file, line)).unwrap_or_default(), *points)
             }
-            Edit::Drop { file, term, before, .. } => scaled(hits(self, file, term), -before),
+            Edit::Weigh { file, line, before, points, .. } => {
+                scaled(self.hits(file, *line), points - before)
+            }
+            Edit::Drop { file, line, before, .. } => scaled(self.hits(file, *line), -before),
             Edit::Rebase { before, base, .. } => {
                 let shift = f64::from(base - before);
                 // The base is not multiplied with the length factor.
@@ -107,6 +123,20 @@ impl HeldOut {
         }
         alone
     }
+}
+
+fn learned(dictionaries: &Dictionaries) -> Learned {
+    let mut learned = Learned::new();
+    for file in dictionaries.files() {
+        for section in file.sections.iter().filter(|it| it.kind == SectionKind::Learned) {
+            learned.extend(section.rules.iter().map(|rule| {
+                let key =
+                    (file.file.clone(), section.language.code().to_owned(), rule.term.clone());
+                (key, rule.line)
+            }));
+        }
+    }
+    learned
 }
 
 fn scaled(hits: Vec<(usize, f64)>, points: i32) -> Vec<(usize, f64)> {
@@ -143,4 +173,38 @@ fn standard(dictionaries: &Dictionaries, judged: &[Judged]) -> Standard {
     }
     let coverage = evaluate(&refitted, true).coverage.get("0.95").copied().unwrap_or_default();
     Standard { right, coverage }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_weighed_on_the_mails_that_it_hits_itself() {
+        let file = "fruit.dict";
+        let text = "team fruit\n[terms]\npear +2 @subject\npear +1\n";
+        let learned = "[learned]\napple +5\n[learned any]\napple +5\n";
+        let built = |text: String| {
+            let files = BTreeMap::from([(file.to_owned(), text)]);
+            Dictionaries::build(&files).map_err(|found| format!("{found:?}")).unwrap().0
+        };
+        let (before, after) = (built(text.to_owned()), built(format!("{text}{learned}")));
+        let mails: Vec<Labelled> = ["apple", "apples", "pear"]
+            .map(|text| Labelled::from_json(&format!(r#"{{"label":"fruit","text":"{text}"}}"#), 1))
+            .map(Result::unwrap)
+            .into();
+        let (before, after) = (HeldOut::judge(&before, &mails), HeldOut::judge(&after, &mails));
+        let (file, fruit) = (file.to_owned(), TeamId::parse("fruit").unwrap());
+        let add = |language: &str| {
+            let (language, term) = (language.to_owned(), "apple".to_owned());
+            Edit::Add { file: file.clone(), language, term, points: 5 }
+        };
+        let weigh = |line, before| {
+            let term = "pear".to_owned();
+            Edit::Weigh { file: file.clone(), line, term, before, points: 5 }
+        };
+        for (edit, mails) in [(add("en"), 2), (add("any"), 1), (weigh(3, 2), 0), (weigh(4, 1), 1)] {
+            assert_eq!(before.alone(&after, &fruit, &edit).mails, mails, "{edit:?}");
+        }
+    }
 }

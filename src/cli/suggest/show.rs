@@ -89,7 +89,10 @@ pub(super) fn between(share: Share) -> String {
 pub(super) fn suggestion(suggestion: &Suggestion) -> String {
     let Suggestion { edit, seen, examples, alone, .. } = suggestion;
     let what = match edit {
-        Edit::Add { term, points, .. } => format!("+ {term}  {points:+}"),
+        Edit::Add { term, points, language, .. } if language == "en" => {
+            format!("+ {term}  {points:+}")
+        }
+        Edit::Add { term, points, language, .. } => format!("+ {term}  {points:+}  [{language}]"),
         Edit::Weigh { term, before, points, line, .. } => {
             format!("~ {term}  {before:+} → {points:+}  (line {line})")
         }
