@@ -9,8 +9,11 @@ use tempfile::NamedTempFile;
 
 use super::Failure;
 
-/// Writes a file beside its place and renames it there, so that nobody reads half of it.
+/// Writes a file beside its place and renames it there, so that nobody reads half of it. A link stays
+/// one: what it points to is written.
 pub(crate) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
+    let target = fs::canonicalize(path).ok();
+    let path = target.as_deref().unwrap_or(path);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut file = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
     file.write_all(text.as_bytes())?;
@@ -58,4 +61,22 @@ pub(crate) fn fill(
         fs::remove_file(path)?;
     }
     files.iter().try_for_each(|(name, text)| replace(&folder.join(name), text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_stays_one_and_its_target_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let (real, link) = (folder.path().join("shared/a.dict"), folder.path().join("a.dict"));
+        fs::create_dir(folder.path().join("shared")).unwrap();
+        fs::write(&real, "old").unwrap();
+        std::os::unix::fs::symlink("shared/a.dict", &link).unwrap();
+        replace(&link, "new").unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read_to_string(&real).unwrap(), "new");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing else is left behind");
+    }
 }
