@@ -3,6 +3,7 @@
 //! [`rule`] is a pure function of its arguments, so that every decision can be replayed. It
 //! knows nothing of folders or servers.
 
+pub mod explain;
 pub mod follow;
 mod policy;
 mod signs;
@@ -210,7 +211,7 @@ impl Case<'_> {
             return (decision, None);
         }
         let verdict = verdict();
-        (by_words(&verdict, self.signs.hinted(), threshold), Some(verdict))
+        (by_words(Said::of(&verdict), self.signs.hinted(), threshold), Some(verdict))
     }
 
     /// The decision, if it needs no dictionary.
@@ -369,10 +370,30 @@ pub fn climbed(ladder: &Receipt, signs: &Signs) -> Option<Decision> {
     Some(decision)
 }
 
+/// What the rule asks of a verdict.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Said<'a> {
+    has_text: bool,
+    has_evidence: bool,
+    best: Option<&'a TeamId>,
+    confidence: f64,
+}
+
+impl<'a> Said<'a> {
+    pub(crate) fn of(verdict: &'a Verdict) -> Self {
+        Self {
+            has_text: verdict.words > 0.0,
+            has_evidence: !verdict.hits.is_empty(),
+            best: verdict.best().map(|best| &best.team),
+            confidence: verdict.confidence,
+        }
+    }
+}
+
 /// What the dictionaries say. `hinted` is the team that owns the address that the mail came to: it
 /// gets what nothing speaks against.
 pub(crate) fn by_words(
-    verdict: &Verdict,
+    said: Said<'_>,
     hinted: Option<&TeamId>,
     threshold: impl Fn(&TeamId) -> f64,
 ) -> Decision {
@@ -381,13 +402,11 @@ pub(crate) fn by_words(
         Some(hinted) => team(hinted, Reason::Alias),
         None => ask(reason),
     };
-    match verdict.best() {
-        _ if verdict.words == 0.0 => unless_hinted(Reason::NoText),
-        _ if verdict.hits.is_empty() => unless_hinted(Reason::NoEvidence),
-        Some(best) if verdict.confidence >= threshold(&best.team) => {
-            team(&best.team, Reason::Confident)
-        }
-        Some(best) if hinted == Some(&best.team) => team(&best.team, Reason::Alias),
+    match said.best {
+        _ if !said.has_text => unless_hinted(Reason::NoText),
+        _ if !said.has_evidence => unless_hinted(Reason::NoEvidence),
+        Some(best) if said.confidence >= threshold(best) => team(best, Reason::Confident),
+        Some(best) if hinted == Some(best) => team(best, Reason::Alias),
         _ => ask(Reason::BelowThreshold),
     }
 }

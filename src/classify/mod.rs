@@ -23,7 +23,6 @@ mod search;
 mod tally;
 mod score;
 mod hits;
-pub mod explain;
 
 use serde::{Deserialize, Serialize};
 

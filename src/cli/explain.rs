@@ -12,7 +12,6 @@ use serde::Serialize;
 use super::moment::When;
 use super::output::{json_line, text};
 use super::{Failure, Global, signs};
-use crate::classify::explain::{explain, render};
 use crate::config::Config;
 use crate::dictionary::{Calibration, Dictionaries};
 use crate::directory::{MatchedBy, NoMatch, Party, Receipt, Rung, Skipped};
@@ -20,6 +19,7 @@ use crate::mail::address::in_unicode;
 use crate::mail::{EmailAddress, Kind, Text};
 use crate::pipeline::{Judgement, Rules};
 use crate::rim::archive;
+use crate::route::explain::{Basis, explain, render};
 use crate::route::{Decision, Reason, Target};
 use crate::seams::{Evidence, Store, StoreError, TicketId};
 
@@ -207,8 +207,13 @@ pub(super) fn decision(
     out += &signs::lines(&evidence.party, &evidence.signs);
     if let Some(verdict) = &evidence.verdict {
         out += "\nWhat the dictionaries say\n";
-        let threshold = evidence.threshold.unwrap_or(1.0);
-        out += &render(&explain(verdict, calibration, threshold, subject, body));
+        let basis = Basis {
+            calibration,
+            threshold: evidence.threshold.unwrap_or(1.0),
+            hinted: evidence.signs.hinted(),
+            decision,
+        };
+        out += &render(&explain(verdict, basis, subject, body));
     }
     out
 }

@@ -6,7 +6,7 @@
 use super::labelled::Labelled;
 use crate::classify::{Scratch, Verdict, classify};
 use crate::dictionary::{Dictionaries, TeamId};
-use crate::route::{Policy, Target, by_words};
+use crate::route::{Policy, Said, Target, by_words};
 use crate::workers::each;
 
 /// What became of one labelled mail.
@@ -48,7 +48,7 @@ impl Judged {
             margin: verdict.margin(),
             confidence: verdict.confidence,
             has_evidence: !verdict.hits.is_empty(),
-            routed: matches!(by_words(verdict, None, threshold).target, Target::Team(_)),
+            routed: matches!(by_words(Said::of(verdict), None, threshold).target, Target::Team(_)),
         }
     }
 }

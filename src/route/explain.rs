@@ -1,14 +1,28 @@
-//! Why a verdict is what it is, for a person: the sum line by line, and what would change it.
+//! Why a mail goes where it goes by its words, for a person: the sum line by line, what the rule
+//! makes of it, and what would change that.
 //!
-//! It knows verdicts and the text that they point at. It is plain data with one rendering as text;
-//! pages make their own.
+//! It knows verdicts, the rule and the text that they are about. It is plain data with one rendering
+//! as text; pages make their own.
 
 use std::fmt::Write as _;
 
+use super::{Decision, Reason, Said, Target, by_words};
+use crate::classify::{Hit, Span, Verdict};
 use crate::dictionary::{Calibration, TeamId};
 use crate::mail::{Text, TextPlace};
 
-use super::{Hit, Span, Verdict};
+/// What a decision by words rests on beside the verdict.
+#[derive(Debug, Clone, Copy)]
+pub struct Basis<'a> {
+    /// What the verdict's confidence was made with.
+    pub calibration: &'a Calibration,
+    /// How sure is sure enough for the best team.
+    pub threshold: f64,
+    /// The team that owns the address that the mail came to.
+    pub hinted: Option<&'a TeamId>,
+    /// Where the mail goes: by its words, unless something else had the last word since.
+    pub decision: &'a Decision,
+}
 
 /// A verdict with the sum redone and the way to another one.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,9 +41,11 @@ pub struct Explanation {
     pub threshold: f64,
     /// Whether the confidence was fitted on confirmed answers.
     pub calibrated: bool,
-    /// Whether the mail goes to the best team by itself.
-    pub routes: bool,
-    /// What would change that.
+    /// What the rule makes of it.
+    pub by_words: Decision,
+    /// Whether that holds no more: a person answered since, say.
+    pub is_past: bool,
+    /// What would change it.
     pub flips: Vec<Flip>,
 }
 
@@ -67,8 +83,6 @@ pub enum Flip {
         /// Whose.
         team: TeamId,
     },
-    /// Without this line the mail would no longer be routed by itself.
-    WithoutStopsRouting(Place),
     /// Without this line another team would be the best.
     WithoutChangesBest {
         /// The line.
@@ -76,8 +90,13 @@ pub enum Flip {
         /// The team that would be the best.
         to: TeamId,
     },
-    /// Without this line the mail would be routed.
-    WithoutRoutes(Place),
+    /// Without this line the mail would go elsewhere.
+    WithoutGoesTo {
+        /// The line.
+        line: Place,
+        /// To a team by itself, or to a person who is asked.
+        to: Target,
+    },
     /// So many points more for the second team would make it the best.
     SecondOvertakes {
         /// Whole points.
@@ -98,15 +117,9 @@ pub struct Place {
     pub term: String,
 }
 
-/// Explains a verdict on a mail with this subject and text, at this threshold.
+/// Explains a verdict on a mail with this subject and text.
 #[must_use]
-pub fn explain(
-    verdict: &Verdict,
-    calibration: &Calibration,
-    threshold: f64,
-    subject: &str,
-    text: &Text,
-) -> Explanation {
+pub fn explain(verdict: &Verdict, basis: Basis<'_>, subject: &str, text: &Text) -> Explanation {
     let hits = verdict.hits.to_vec();
     let teams = verdict.ranking.iter().enumerate().filter_map(|(rank, score)| {
         let lines: Vec<LineSum> = hits
@@ -122,16 +135,25 @@ pub fn explain(
         let (team, base) = (score.team.clone(), score.base);
         shown.then_some(TeamSum { team, base, lines, score: score.score })
     });
+    let by_words = basis.rule(Said::of(verdict));
+    let is_past = by_words != *basis.decision;
     Explanation {
         teams: teams.collect(),
         words: verdict.words,
         length_factor: verdict.length_factor,
         margin: verdict.margin(),
         confidence: verdict.confidence,
-        threshold,
+        threshold: basis.threshold,
         calibrated: verdict.calibrated,
-        routes: verdict.confidence >= threshold && !verdict.hits.is_empty(),
-        flips: flips(verdict, &hits, calibration, threshold),
+        flips: flips(verdict, &hits, basis, &by_words.target, is_past),
+        by_words,
+        is_past,
+    }
+}
+
+impl Basis<'_> {
+    fn rule(self, said: Said<'_>) -> Decision {
+        by_words(said, self.hinted, |_| self.threshold)
     }
 }
 
@@ -144,45 +166,57 @@ fn contribution(verdict: &Verdict, hit: &Hit) -> f64 {
 /// At most so many lines are named for each kind of change.
 const FLIPS: usize = 3;
 
-fn flips(verdict: &Verdict, hits: &[Hit], calibration: &Calibration, threshold: f64) -> Vec<Flip> {
+/// What would change the ranking; and where the mail goes, `now`, unless that is past.
+fn flips(
+    verdict: &Verdict,
+    hits: &[Hit],
+    basis: Basis<'_>,
+    now: &Target,
+    is_past: bool,
+) -> Vec<Flip> {
     let (Some(best), second) = (verdict.best(), verdict.ranking.get(1)) else { return Vec::new() };
-    let routes = verdict.confidence >= threshold;
+    let said = Said::of(verdict);
+    // Where nothing is written no line can match.
+    if !said.has_text {
+        return Vec::new();
+    }
+    // Where the mail would go if the best team stayed it.
+    let elsewhere =
+        |said: Said<'_>| Some(basis.rule(said).target).filter(|target| !is_past && target != now);
     let mut flips = Vec::new();
-    if !routes {
-        let missing = calibration.margin_for(&best.team, threshold) - verdict.margin();
-        if let Some(points) = whole_points(missing / verdict.length_factor) {
-            flips.push(Flip::MorePoints { points, team: best.team.clone() });
-        }
+    let sure = Said { has_evidence: true, confidence: basis.threshold, ..said };
+    if let Some(Target::Team(team)) = elsewhere(sure) {
+        let missing = basis.calibration.margin_for(&team, basis.threshold) - verdict.margin();
+        let points = whole_points(missing / verdict.length_factor);
+        flips.extend(points.map(|points| Flip::MorePoints { points, team }));
     }
     if let Some(second) = second
         && let Some(points) = whole_points(verdict.margin() / verdict.length_factor)
     {
         flips.push(Flip::SecondOvertakes { points, team: second.team.clone() });
     }
+    let has_evidence = hits.len() > 1;
     let mut hits: Vec<&Hit> = hits.iter().collect();
     hits.sort_by(|one, other| {
         contribution(verdict, other).abs().total_cmp(&contribution(verdict, one).abs())
     });
     let without = hits.into_iter().filter_map(|hit| {
-        let (to, confidence) = without(verdict, calibration, hit)?;
+        let (to, confidence) = without(verdict, basis.calibration, hit)?;
         let line = Place { file: hit.file.clone(), line: hit.line, term: hit.term.clone() };
         if to != best.team {
-            Some(Flip::WithoutChangesBest { line, to })
-        } else if routes && confidence < threshold {
-            Some(Flip::WithoutStopsRouting(line))
-        } else if !routes && confidence >= threshold {
-            Some(Flip::WithoutRoutes(line))
-        } else {
-            None
+            return Some(Flip::WithoutChangesBest { line, to });
         }
+        let to = elsewhere(Said { has_evidence, confidence, ..said })?;
+        Some(Flip::WithoutGoesTo { line, to })
     });
     flips.extend(without.take(FLIPS));
     flips
 }
 
-/// The next whole number of points, if it is one that lines can have between them.
+/// The next whole number of points, if it is one that lines can have between them. A division's last
+/// digits are not to be relied on: what may be a tie takes one more.
 fn whole_points(points: f64) -> Option<i32> {
-    (1..=99).find(|whole| f64::from(*whole) > points)
+    (1..=99).find(|whole| f64::from(*whole) > points + 1e-9)
 }
 
 /// The best team and the confidence if `hit` were not.
@@ -239,22 +273,8 @@ pub fn render(explanation: &Explanation) -> String {
 }
 
 fn write(out: &mut String, explanation: &Explanation) -> std::fmt::Result {
-    let Explanation { teams, words, length_factor, margin, confidence, threshold, .. } =
-        explanation;
-    let best = teams.first().map_or("nobody", |sum| sum.team.as_str());
-    let (sign, end) = if explanation.routes {
-        ("≥", format!("it goes to {best}"))
-    } else {
-        ("<", "a person is asked".to_owned())
-    };
-    let made = if explanation.calibrated { "" } else { " (uncalibrated)" };
-    // No confidence reaches 1, however it is rounded.
-    let beside = if *threshold < 1.0 {
-        format!(" {sign} {threshold:.3}")
-    } else {
-        ", but nothing goes there by itself".to_owned()
-    };
-    writeln!(out, "{best}: confidence {confidence:.3}{made}{beside}, so {end}")?;
+    let Explanation { teams, words, length_factor, margin, .. } = explanation;
+    write_rule(out, explanation)?;
     writeln!(out, "{words} words: every point counts √(20 / ({words} + 4)) = {length_factor:.3}")?;
     for sum in teams {
         writeln!(out, "\n{}  {:+.2} points", sum.team, sum.score)?;
@@ -276,23 +296,79 @@ fn write(out: &mut String, explanation: &Explanation) -> std::fmt::Result {
     explanation.flips.iter().try_for_each(|flip| write_flip(out, flip))
 }
 
+/// What the rule makes of the sum, in a sentence.
+fn write_rule(out: &mut String, explanation: &Explanation) -> std::fmt::Result {
+    let Explanation { teams, confidence, threshold, by_words, is_past, .. } = explanation;
+    let best = teams.first().map_or("nobody", |sum| sum.team.as_str());
+    let made = if explanation.calibrated { "" } else { " (uncalibrated)" };
+    let sure = format!("{best}: confidence {confidence:.3}{made}");
+    // No confidence reaches 1, however it is rounded.
+    let below = if *threshold < 1.0 {
+        format!("{sure} < {threshold:.3}")
+    } else {
+        format!("{sure}, but nothing goes there by itself")
+    };
+    let Decision { target, reason } = by_words;
+    let why = if explanation.words == 0.0 {
+        "there is no text".to_owned()
+    } else if teams.iter().all(|sum| sum.lines.is_empty()) {
+        "no line matched".to_owned()
+    } else if *reason == Reason::Confident {
+        format!("{sure} ≥ {threshold:.3}")
+    } else {
+        below
+    };
+    let hinted = match (reason, target) {
+        (Reason::Alias, Target::Team(team)) => format!("; it came to an address of {team}"),
+        _ => String::new(),
+    };
+    let end = match (target, is_past) {
+        (Target::Team(team), false) => format!("it goes to {team}"),
+        (Target::Team(team), true) => format!("it went to {team}"),
+        (_, false) => "a person is asked".to_owned(),
+        (_, true) => "a person was asked".to_owned(),
+    };
+    writeln!(out, "{why}{hinted}, so {end}")
+}
+
 fn write_flip(out: &mut String, flip: &Flip) -> std::fmt::Result {
     let named = |place: &Place| format!("{}:{} `{}`", place.file, place.line, place.term);
+    let more = |points: i32| match points {
+        1 => "1 more point".to_owned(),
+        points => format!("{points} more points"),
+    };
     match flip {
         Flip::MorePoints { points, team } => {
-            writeln!(out, "With {points} more points for {team} it would go there by itself.")
+            writeln!(out, "With {} for {team} it would go there by itself.", more(*points))
         }
         Flip::SecondOvertakes { points, team } => {
-            writeln!(out, "With {points} more points for {team} that would be the best team.")
+            writeln!(out, "With {} for {team} that would be the best team.", more(*points))
         }
-        Flip::WithoutStopsRouting(line) => {
-            writeln!(out, "Without {} a person would be asked.", named(line))
-        }
-        Flip::WithoutRoutes(line) => {
-            writeln!(out, "Without {} it would go there by itself.", named(line))
-        }
+        Flip::WithoutGoesTo { line, to } => match to.to() {
+            Some(team) => writeln!(out, "Without {} it would go to {team} by itself.", named(line)),
+            None => writeln!(out, "Without {} a person would be asked.", named(line)),
+        },
         Flip::WithoutChangesBest { line, to } => {
             writeln!(out, "Without {} the best team would be {to}.", named(line))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_a_tie_takes_one_more() {
+        for (points, whole) in [
+            (12.5, Some(13)),
+            (13.0, Some(14)),
+            // 13 points, divided by a length factor.
+            (12.999_999_999_999_998, Some(14)),
+            (-3.0, Some(1)),
+            (99.0, None),
+        ] {
+            assert_eq!(whole_points(points), whole, "{points}");
         }
     }
 }

@@ -44,6 +44,7 @@ mod random_edits;
 mod random_patches;
 mod what_if;
 mod words;
+mod explain;
 mod monsters;
 mod any_mail;
 mod public_mails;

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use postroom::classify::explain::{explain, render};
 use postroom::classify::{Hit, Scratch, Verdict, classify};
 use postroom::diagnostic::Diagnostic;
 use postroom::dictionary::Dictionaries;
@@ -386,40 +385,6 @@ fn the_shipped_dictionaries_are_sound() {
             assert_eq!(best.team.as_str(), team, "{subject} {body}");
         }
     }
-}
-
-#[test]
-fn an_explanation_redoes_the_sum() {
-    let dictionaries = build(&[("net", "base -2\n[terms]\nserver down +9\nserver +2\n")]);
-    let letter = Letter { subject: "Server down".to_owned(), ..Letter::body("The server is off.") };
-    let verdict = read(&dictionaries, &letter);
-    let calibration = dictionaries.calibration();
-    let explained = explain(&verdict, calibration, 0.9, &letter.subject, &letter.text);
-    for sum in &explained.teams {
-        let added: f64 = sum.lines.iter().map(|line| line.contribution).sum();
-        close("sum", f64::from(sum.base) + added, sum.score);
-    }
-    assert_eq!(
-        render(&explained),
-        "\
-net: confidence 0.999 (uncalibrated) ≥ 0.900, so it goes to net
-6 words: every point counts √(20 / (6 + 4)) = 1.414
-
-net  +25.49 points
-        -2  where the team starts
-    +21.55  net.dict:4  server down  (+9 × 1.69 × 1.414)
-            »Server down«
-     +5.94  net.dict:5  server  (+2 × 2.10 × 1.414, 2 times)
-            »Server« down
-
-other  +0.00 points
-        +0  where the team starts
-
-The best team is 25.49 points ahead.
-With 19 more points for other that would be the best team.
-Without net.dict:4 `server down` a person would be asked.
-"
-    );
 }
 
 /// More words than two bytes can tell apart, in phrases and alone, beside each other.
