@@ -310,6 +310,7 @@ mod tests {
         let found = thresholds(sure, &names, 0.95);
         // Of security there is no answer.
         let expected = [0.3, 1.0, 0.97, 1.0];
-        assert_eq!(names.map(|name| found[&name]), expected);
+        let expected: BTreeMap<TeamId, f64> = names.clone().into_iter().zip(expected).collect();
+        assert_eq!(found, expected);
     }
 }

@@ -136,9 +136,9 @@ fn of_what_was_taken_only_what_would_break_an_example_is_left_out() {
     let mut taken = 0;
     while taken < 2 {
         // Both bases, without the line that takes points away from sales for apples.
-        let takes = asked.question().contains("~ base");
-        asked.answer(if takes { "y" } else { "n" });
-        taken += i32::from(takes);
+        let is_base = asked.question().contains("~ base");
+        asked.answer(if is_base { "y" } else { "n" });
+        taken += i32::from(is_base);
     }
     let (code, said) = asked.end();
     assert_eq!(code, 0, "{said}");

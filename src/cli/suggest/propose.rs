@@ -130,10 +130,7 @@ struct Made {
 fn make(folder: &Path, taken: Changes) -> Result<Made, Failure> {
     let sources = read_dictionaries(folder).map_err(Failure::Findings)?;
     let kept = keeping_examples(&sources, taken).map_err(Failure::Findings)?;
-    let mut made = Made { written: 0, left_out: show::left_out(&kept.left_out) };
-    for edit in &kept.without_place {
-        made.left_out += &format!("left out: {edit}, since somebody changed that line meanwhile\n");
-    }
+    let mut made = Made { written: 0, left_out: show::left_out(&kept) };
     for (name, text) in kept.files.iter().filter(|(name, text)| sources.get(*name) != Some(*text)) {
         files::replace(&folder.join(name), text)?;
         made.written += 1;

@@ -10,6 +10,7 @@ use super::super::output::count;
 use crate::dictionary::TeamId;
 use crate::learn::effect::Alone;
 use crate::learn::patch::Edit;
+use crate::learn::promises::Kept;
 use crate::learn::share::Share;
 use crate::learn::suggest::{FEW, Suggestion, Suggestions};
 
@@ -59,7 +60,7 @@ pub(super) fn effect(found: &Suggestions) -> String {
         out += "these changes make it worse on mail that they were not learned from: take only some \
                 of them, with --ask or fewer --new-lines, or none\n";
     }
-    out += &left_out(&found.broke_examples);
+    out += &broke_examples(&found.broke_examples);
     if found.few {
         let _ =
             writeln!(out, "with less than {FEW} answers, only bases and whole files are weighed");
@@ -71,12 +72,19 @@ pub(super) fn effect(found: &Suggestions) -> String {
     out
 }
 
+/// What was left out of the changes that were taken.
+pub(super) fn left_out(kept: &Kept) -> String {
+    let gone = |edit| format!("left out: {edit}, since somebody changed that line meanwhile\n");
+    let gone: String = kept.without_place.iter().map(gone).collect();
+    broke_examples(&kept.left_out) + &gone
+}
+
 /// What was left out for an example's sake.
-pub(super) fn left_out(broke_examples: &[(String, String)]) -> String {
-    let line = |(term, example): &(String, String)| {
-        format!("left out: {term}, which would break the example `{example}`\n")
+fn broke_examples(left_out: &[(String, String)]) -> String {
+    let line = |(edit, example): &(String, String)| {
+        format!("left out: {edit}, which would break the example `{example}`\n")
     };
-    broke_examples.iter().map(line).collect()
+    left_out.iter().map(line).collect()
 }
 
 /// A share, and where the true one lies with 95%.
