@@ -325,11 +325,18 @@ impl Reader {
         for (place, numbers) in &mail.parts {
             let t = weight(*place);
             let codes = || numbers.iter().map(|number| self.codes(*number));
-            keys.extend(codes().flatten().map(|code| (join(code, 0), t)));
+            let alone = codes().map(|codes| codes.map(|code| join(code, 0)));
             let pairs = codes().zip(codes().skip(1));
-            keys.extend(pairs.flat_map(|([one, exact], [next, next_exact])| {
-                [(join(one, next), t), (join(exact, next_exact), t)]
-            }));
+            let pairs = pairs.map(|([one, exact], [next, next_exact])| {
+                [join(one, next), join(exact, next_exact)]
+            });
+            for [with_forms, as_written] in alone.chain(pairs) {
+                keys.push((with_forms, t));
+                // A language without word forms has one key for both.
+                if as_written != with_forms {
+                    keys.push((as_written, t));
+                }
+            }
         }
         keys.sort_unstable_by_key(|(key, _)| *key);
         keys.dedup_by(|(key, t), (kept, sum)| {
@@ -388,9 +395,13 @@ impl Reader {
         counts
     }
 
-    /// By the code of a word as written, the code with word forms.
+    /// By the code of a word as written, the code with word forms, if that is another.
     fn forms(&self) -> BTreeMap<u32, u32> {
-        self.words.iter().map(|Word { codes: [forms, written], .. }| (*written, *forms)).collect()
+        let codes = self.words.iter().map(|word| word.codes);
+        codes
+            .filter(|[forms, written]| forms != written)
+            .map(|[forms, written]| (written, forms))
+            .collect()
     }
 }
 

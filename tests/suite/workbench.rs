@@ -103,6 +103,17 @@ fn dictionaries_are_drafted_calibrated_and_measured() {
 }
 
 #[test]
+fn a_language_without_word_forms_is_drafted_as_well() {
+    let office = Office::open();
+    let train = tickets("train.jsonl");
+    let call = ["suggest", "--from-scratch", "--train", &train, "--out", "new", "--json"];
+    let told = object(&office.run(&[&call[..], &["--language", "any"]].concat()));
+    assert!(told["held_out_accuracy"].as_f64().unwrap() > 0.6, "{told}");
+    let hardware = fs::read_to_string(office.path("new/hardware.dict")).unwrap();
+    assert!(hardware.contains("[learned any]\n") && !hardware.contains("[learned]"), "{hardware}");
+}
+
+#[test]
 fn the_same_mail_makes_the_same_files() {
     let (one, other) = (drafted(), drafted());
     for entry in fs::read_dir(one.path("new")).unwrap() {
