@@ -178,6 +178,7 @@ fn standard(dictionaries: &Dictionaries, judged: &[Judged]) -> Standard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::learn::labelled::Labels;
 
     #[test]
     fn a_line_is_weighed_on_the_mails_that_it_hits_itself() {
@@ -190,7 +191,13 @@ mod tests {
         };
         let (before, after) = (built(text.to_owned()), built(format!("{text}{learned}")));
         let mails: Vec<Labelled> = ["apple", "apples", "pear"]
-            .map(|text| Labelled::from_json(&format!(r#"{{"label":"fruit","text":"{text}"}}"#), 1))
+            .map(|text| {
+                Labelled::from_json(
+                    &format!(r#"{{"label":"fruit","text":"{text}"}}"#),
+                    1,
+                    &mut Labels::default(),
+                )
+            })
             .map(Result::unwrap)
             .into();
         let (before, after) = (HeldOut::judge(&before, &mails), HeldOut::judge(&after, &mails));

@@ -218,6 +218,7 @@ impl Twins {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::learn::labelled::Labels;
 
     fn team(name: &str) -> TeamId {
         TeamId::parse(name).unwrap()
@@ -225,7 +226,7 @@ mod tests {
 
     fn mail(label: &str, body: &str) -> Labelled {
         let line = serde_json::json!({"label": label, "subject": "x", "body": body}).to_string();
-        Labelled::from_json(&line, 1).unwrap()
+        Labelled::from_json(&line, 1, &mut Labels::default()).unwrap()
     }
 
     /// How the lines of two teams' files fare on these mails, by term.

@@ -249,6 +249,7 @@ pub(super) mod tests {
     use super::*;
     use crate::learn::Labelled;
     use crate::learn::health::judge_with_lines;
+    use crate::learn::labelled::Labels;
     use crate::route::Policy;
 
     fn dictionaries(a: &str, b: &str) -> Dictionaries {
@@ -291,7 +292,7 @@ pub(super) mod tests {
         let dictionaries = dictionaries(a, b);
         let mail = |label: &str, body: &str| {
             let mail = serde_json::json!({"label": label, "subject": "x", "body": body});
-            Labelled::from_json(&mail.to_string(), 1).unwrap()
+            Labelled::from_json(&mail.to_string(), 1, &mut Labels::default()).unwrap()
         };
         let mails: Vec<Labelled> = mails
             .iter()

@@ -13,7 +13,7 @@ use flate2::read::MultiGzDecoder;
 use super::archive;
 use crate::diagnostic::Diagnostic;
 use crate::learn::Labelled;
-use crate::learn::labelled::team_of;
+use crate::learn::labelled::{LabelledError, Labels};
 
 /// After so many lines that are no labelled mail, the rest is not looked at.
 const FAULTS: usize = 20;
@@ -25,11 +25,12 @@ const FAULTS: usize = 20;
 pub fn read(paths: &[PathBuf], progress: &dyn Fn(u64)) -> Result<Vec<Labelled>, Vec<Diagnostic>> {
     let mut mails = Vec::new();
     let mut found = Vec::new();
+    let mut labels = Labels::default();
     for path in paths {
         if path.is_dir() {
-            read_folder(path, &mut mails, &mut found, progress);
+            read_folder(path, &mut labels, &mut mails, &mut found, progress);
         } else {
-            read_lines(path, &mut mails, &mut found, progress);
+            read_lines(path, &mut labels, &mut mails, &mut found, progress);
         }
     }
     if found.is_empty() && mails.is_empty() {
@@ -45,6 +46,7 @@ pub fn read(paths: &[PathBuf], progress: &dyn Fn(u64)) -> Result<Vec<Labelled>, 
 
 fn read_lines(
     path: &Path,
+    labels: &mut Labels,
     mails: &mut Vec<Labelled>,
     found: &mut Vec<Diagnostic>,
     progress: &dyn Fn(u64),
@@ -62,13 +64,15 @@ fn read_lines(
         if line.trim().is_empty() {
             continue;
         }
-        match Labelled::from_json(&line, u64::from(number)) {
+        match Labelled::from_json(&line, u64::from(number), labels) {
             Ok(mail) => mails.push(mail),
             Err(error) => {
                 // The line itself holds somebody's mail.
-                let error = Diagnostic::error(&name, "not-labelled", error.to_string());
-                found.push(error.at(number, 0, 0, ""));
-                if found.len() >= FAULTS {
+                let told = Diagnostic::error(&name, "not-labelled", error.to_string());
+                found.push(told.at(number, 0, 0, ""));
+                // What is wrong with a label is so in every line that has it.
+                let is_label = matches!(error, LabelledError::Ambiguous { .. });
+                if is_label || found.len() >= FAULTS {
                     return;
                 }
             }
@@ -93,6 +97,7 @@ fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
 
 fn read_folder(
     folder: &Path,
+    labels: &mut Labels,
     mails: &mut Vec<Labelled>,
     found: &mut Vec<Diagnostic>,
     progress: &dyn Fn(u64),
@@ -111,15 +116,17 @@ fn read_folder(
         }
         if entry.is_file() && ending != Some("mbox") {
             if matches!(ending, Some("jsonl" | "gz")) {
-                read_lines(&entry, mails, found, progress);
+                read_lines(&entry, labels, mails, found, progress);
             }
             continue;
         }
         let name = entry.display().to_string();
-        let Some(team) = team_of(&label) else {
-            let message = format!("`{label}` is no team's name");
-            found.push(Diagnostic::error(name, "bad-label", message));
-            continue;
+        let team = match labels.team(&label) {
+            Ok(team) => team,
+            Err(error) => {
+                found.push(Diagnostic::error(name, "bad-label", error.to_string()));
+                continue;
+            }
         };
         for mail in archive::read(&[entry]) {
             match mail {

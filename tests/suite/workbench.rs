@@ -177,6 +177,11 @@ fn what_is_no_labelled_mail_is_named_with_its_line() {
         ("no label", "{\"text\":\"x\"}\n", "missing field `label`"),
         ("no text", "{\"label\":\"a\"}\n", "it has no text"),
         ("nothing", "\n", "there is no labelled mail here"),
+        (
+            "two labels that become one team",
+            "{\"label\":\"a+\",\"text\":\"x\"}\n{\"label\":\"a#\",\"text\":\"x\"}\n",
+            "`a+` and `a#` would both be the team `a`: rename one of the labels",
+        ),
     ] {
         office.write("bad.jsonl", text);
         let ran = office.run(&["eval", "--dictionaries", "dictionaries", "--data", "bad.jsonl"]);
