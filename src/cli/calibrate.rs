@@ -80,7 +80,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     sources.remove(Calibration::FILE);
     let (uncalibrated, policy) = global.built(&sources)?;
     let (mails, only_asked) = answers(global, &options.from)?;
-    tell_unknown(&uncalibrated, &mails)?;
+    tell_unknown(&[&uncalibrated], mails.iter().map(|mail| &mail.team))?;
     let bar = progress(Some(mails.len() as u64), "judging");
     let judged = judge(&uncalibrated, &policy, &mails, &|more| bar.inc(more));
     bar.finish_and_clear();

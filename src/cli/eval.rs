@@ -58,7 +58,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     let (folder, sources) = global.dictionary_files(options.dictionaries.as_deref())?;
     let (dictionaries, policy) = global.built(&sources)?;
     let mails = read_mail(global, &options.from.data, options.from.ledger)?;
-    tell_unknown(&dictionaries, &mails)?;
+    tell_unknown(&[&dictionaries], mails.iter().map(|mail| &mail.team))?;
     let bar = progress(Some(mails.len() as u64), "judging");
     let (judged, lines) = judge_with_lines(&dictionaries, &policy, &mails, &|more| bar.inc(more));
     bar.finish_and_clear();

@@ -43,22 +43,38 @@ pub(super) fn read_mail(
     Ok(mails)
 }
 
-/// Tells of labels that no dictionary has: mostly a name that is written otherwise, which would ruin
-/// every figure without a word.
-pub(super) fn tell_unknown(dictionaries: &Dictionaries, mails: &[Labelled]) -> Result<(), Failure> {
-    let known: BTreeSet<&TeamId> = dictionaries.teams().map(|(team, _)| team).collect();
+/// Tells of labels that none of the dictionaries has: mostly a name that is written otherwise, which would ruin
+/// every figure without a word. If it is all of them, there is nothing to measure.
+pub(super) fn tell_unknown<'a>(
+    dictionaries: &[&Dictionaries],
+    labels: impl Iterator<Item = &'a TeamId>,
+) -> Result<(), Failure> {
+    let teams = dictionaries.iter().flat_map(|dictionaries| dictionaries.teams());
+    let known: BTreeSet<&TeamId> = teams.map(|(team, _)| team).collect();
     let mut unknown: BTreeMap<&TeamId, u64> = BTreeMap::new();
     let other = TeamId::other();
-    for mail in mails.iter().filter(|mail| !known.contains(&mail.team) && mail.team != other) {
-        *unknown.entry(&mail.team).or_default() += 1;
+    let mut is_any_known = false;
+    for label in labels {
+        if known.contains(label) || *label == other {
+            is_any_known = true;
+        } else {
+            *unknown.entry(label).or_default() += 1;
+        }
     }
-    for (team, mails) in unknown {
-        let mails = count(mails, "mail");
+    for (team, mails) in &unknown {
+        let mails = count(*mails, "mail");
         let near = nearest(team.as_str(), known.iter().map(|team| team.as_str()));
         let meant = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
         writeln!(io::stderr(), "note: {mails} of `{team}`, which has no dictionary{meant}")?;
     }
-    Ok(())
+    if is_any_known || unknown.is_empty() {
+        return Ok(());
+    }
+    let teams: Vec<&str> = known.iter().map(|team| team.as_str()).collect();
+    Err(Failure::input(format!(
+        "no label is a team that has a dictionary; there are {}",
+        teams.join(", ")
+    )))
 }
 
 /// Reads the labelled mail at the paths; none, if there are no paths.

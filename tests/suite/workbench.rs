@@ -399,12 +399,22 @@ fn what_would_break_an_example_is_left_out_and_told() {
 #[test]
 fn a_label_that_no_dictionary_has_is_told() {
     let office = by_hand();
-    office.write("odd.jsonl", "{\"label\":\"hard-ware\",\"text\":\"my laptop\"}\n");
-    for command in [&["eval"][..], &["calibrate", "--force"]] {
-        let mail = ["--dictionaries", "dictionaries", "--data", "odd.jsonl"];
-        let ran = office.run(&[command, &mail].concat());
+    let odd = "{\"label\":\"hard-ware\",\"text\":\"my laptop\"}\n";
+    office.write("odd.jsonl", &format!("{odd}{{\"label\":\"access\",\"text\":\"my password\"}}\n"));
+    office.write("none.jsonl", odd);
+    let folder = ["--dictionaries", "dictionaries"];
+    for command in [
+        &["eval", folder[0], folder[1]][..],
+        &["calibrate", "--force", folder[0], folder[1]],
+        &["what-if", "--before", "dictionaries"],
+        &["lint", "dictionaries"],
+    ] {
+        let ran = office.run(&[command, &["--data", "odd.jsonl"]].concat());
         let told = "1 mail of `hard-ware`, which has no dictionary; did you mean `hardware`?";
         assert!(ran.code == 0 && ran.err.contains(told), "{ran:?}");
+        let ran = office.run(&[command, &["--data", "none.jsonl"]].concat());
+        let told = "no label is a team that has a dictionary; there are access, admin, ";
+        assert!(ran.code == 2 && ran.err.contains(told), "{ran:?}");
     }
 }
 

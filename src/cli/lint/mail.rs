@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::super::labelled::read_files;
+use super::super::labelled::{read_files, tell_unknown};
 use super::super::moment::Judge;
 use super::super::output::{count, progress};
 use super::super::{Failure, Global};
@@ -53,6 +53,7 @@ impl Evidence {
         match self {
             Self::Labelled { mails, enough } => {
                 let (dictionaries, policy) = built()?;
+                tell_unknown(&[&dictionaries], mails.iter().map(|mail| &mail.team))?;
                 Ok(labelled(&dictionaries, &policy, (mails, *enough), found))
             }
             Self::Archive { paths, enough } => {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use clap::Args;
 use serde::Serialize;
 
-use super::labelled::read_files;
+use super::labelled::{read_files, tell_unknown};
 use super::output::{json_line, progress, text};
 use super::{Failure, Global};
 use crate::dictionary::{Dictionaries, Version};
@@ -146,6 +146,10 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     let after = version(&folder, options.after.as_deref())?;
     let policy = global.config_if_any()?.map(|config| config.policy).unwrap_or_default();
     let (mails, gone, unreadable) = mails(global, &options.sources)?;
+    tell_unknown(
+        &[&before.dictionaries, &after.dictionaries],
+        mails.iter().filter_map(|past| past.label.as_ref()),
+    )?;
     let limits = options.limits.limits();
     if limits.need_labels() && mails.iter().all(|past| past.label.is_none()) {
         return Err(Failure::input(
