@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::calibrating::calibrate;
+use super::folds::held_out;
 use super::judged::Judged;
 use super::labelled::Labelled;
 use super::scale::{points, whole};
@@ -58,8 +59,6 @@ pub fn is_draft(text: &str) -> bool {
     text.starts_with(MARK) && !text.lines().any(is_theirs)
 }
 
-/// Every so manieth mail is held back from the first fit.
-const FOLDS: usize = 5;
 /// The share of known mail that may score below the floor.
 const BELOW_FLOOR: f64 = 0.005;
 /// The precision that a draft's thresholds aim at.
@@ -108,10 +107,11 @@ pub fn draft(mails: &[Labelled], wish: &Wish, step: &dyn Fn(&str)) -> Draft {
     };
     let full = cost(mails.len());
     step("fitting four fifths of the mail");
-    let without: Vec<f64> =
-        (0..mails.len()).map(|mail| if mail % FOLDS == 0 { 0.0 } else { full }).collect();
+    let held_out = held_out(mails);
+    let without: Vec<f64> = held_out.iter().map(|held| if *held { 0.0 } else { full }).collect();
     let tried = fit(&without, None);
-    let trial = Trial::of(&tried, mails, &teams, &candidates);
+    let held_out = mails.iter().enumerate().zip(held_out).filter(|(_, held)| *held);
+    let trial = Trial::of(&tried, held_out.map(|(mail, _)| mail), &teams, &candidates);
     let has_other = teams.iter().any(|team| team.as_str() == TeamId::OTHER);
     step("fitting all of the mail");
     // Where choosing takes long, the terms that four fifths of so much mail chose are weighed anew.
@@ -158,7 +158,13 @@ struct Tried {
 }
 
 impl Trial {
-    fn of(chosen: &[Chosen], mails: &[Labelled], teams: &[&TeamId], candidates: &Terms) -> Self {
+    /// `mails` are those that were held back, with their number.
+    fn of<'a>(
+        chosen: &[Chosen],
+        mails: impl Iterator<Item = (usize, &'a Labelled)>,
+        teams: &[&TeamId],
+        candidates: &Terms,
+    ) -> Self {
         let scores: Vec<Vec<f64>> = each(chosen.len(), |team| {
             chosen.get(team).map(|chosen| chosen.scores(&candidates.rows)).unwrap_or_default()
         });
@@ -171,7 +177,7 @@ impl Trial {
             let second = ranked.get(1).map_or(f64::NEG_INFINITY, |(score, _)| *score);
             Some(Tried { team: mail.team.clone(), best: best.clone(), score, second })
         };
-        let mails: Vec<Tried> = mails.iter().enumerate().step_by(FOLDS).filter_map(tried).collect();
+        let mails: Vec<Tried> = mails.filter_map(tried).collect();
         let best = mails.iter().map(|tried| tried.score).collect();
         let floor = quantile(best, BELOW_FLOOR).unwrap_or_default();
         Self { mails, floor }

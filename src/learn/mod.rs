@@ -15,6 +15,7 @@
 //! It knows dictionaries and labelled mail; files, ledgers and pages are for others.
 
 pub mod labelled;
+pub mod folds;
 pub mod share;
 pub mod judged;
 pub mod measure;

@@ -19,6 +19,7 @@ use serde::Serialize;
 use super::draft::cost;
 use super::effect::{Alone, HeldOut, Standard};
 use super::fit::{Problem, fit};
+use super::folds;
 use super::labelled::Labelled;
 use super::matrix::Matrix;
 use super::patch::Edit;
@@ -95,8 +96,6 @@ pub struct Suggestion {
 
 /// With fewer answers than this only bases and factors are learned.
 pub const FEW: usize = 200;
-/// Every so manieth answer is held out.
-const FOLDS: usize = 5;
 /// Smaller changes than this, in points, are not worth a person's look.
 const WORTH_A_LOOK: i32 = 2;
 /// A line that was met less often is left alone, and one less often than the second is not dropped.
@@ -121,12 +120,8 @@ pub fn suggest(
 ) -> Result<Suggestions, Vec<Diagnostic>> {
     let (dictionaries, _) = Dictionaries::build(files)?;
     let (mut learned, mut held_out) = (Vec::new(), Vec::new());
-    for (number, answer) in answers.iter().enumerate() {
-        if number % FOLDS == 0 {
-            held_out.push(answer.clone());
-        } else {
-            learned.push(answer.clone());
-        }
+    for (answer, is_held_out) in answers.iter().zip(folds::held_out(answers)) {
+        if is_held_out { &mut held_out } else { &mut learned }.push(answer.clone());
     }
     let learned_from = learned.len();
     step("reading words");

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use clap::Args;
 
-use super::super::labelled::read_mail;
 use super::super::output::{count, json_line, progress, text};
 use super::super::{Failure, Global, files};
 use super::show::between;
@@ -36,7 +35,7 @@ pub(super) fn run(global: &Global, options: &super::Options) -> Result<(), Failu
     let own = &options.draft;
     let Some(out) = &own.out else { return Err(Failure::input("name a folder with --out")) };
     let started = Instant::now();
-    let mails = read_mail(global, &options.train, options.ledger)?;
+    let mails = super::answers(global, options)?;
     let wish = Wish { max_lines: own.max_lines as usize, language: options.language };
     let bar = progress(None, "learning");
     let drafted = draft(&mails, &wish, &|step| bar.set_message(step.to_owned()));

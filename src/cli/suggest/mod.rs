@@ -4,12 +4,20 @@ mod draft;
 mod propose;
 mod show;
 
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use clap::Args;
 
+use super::labelled::read_mail;
+use super::output::count;
 use super::{Failure, Global};
 use crate::dictionary::Language;
+use crate::learn::Labelled;
+use crate::learn::folds::{Once, once};
+
+/// So many mails that two teams claim are named.
+const DISPUTED: usize = 5;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -34,6 +42,26 @@ pub(crate) struct Options {
     propose: propose::Options,
     #[command(flatten)]
     draft: draft::Options,
+}
+
+/// The answers to learn from, each once; what that leaves out is told.
+fn answers(global: &Global, options: &Options) -> Result<Vec<Labelled>, Failure> {
+    let Once { mails, repeats, disputed } =
+        once(read_mail(global, &options.train, options.ledger)?);
+    let mut told = io::stderr().lock();
+    if repeats > 0 {
+        let repeats = count(repeats as u64, "mail");
+        writeln!(told, "note: {repeats} left out, with the same text as another of the same team")?;
+    }
+    for same in disputed.iter().take(DISPUTED) {
+        let named: Vec<String> =
+            same.iter().map(|(id, team)| format!("`{id}` of {team}")).collect();
+        writeln!(told, "note: {} say the same: label them with one team", named.join(" and "))?;
+    }
+    if let more @ 1.. = disputed.len().saturating_sub(DISPUTED) {
+        writeln!(told, "note: so do {more} more pairs of mails")?;
+    }
+    Ok(mails)
 }
 
 fn language(code: &str) -> Result<Language, String> {

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::super::labelled::read_mail;
 use super::super::output::{count, drawn, json_line, progress, text};
 use super::super::{Failure, Global, files};
 use super::show;
@@ -54,7 +53,7 @@ pub(super) fn run(global: &Global, options: &super::Options) -> Result<(), Failu
         return Err(Failure::input("--ask needs a terminal to ask at; use --diff or --apply"));
     }
     let (folder, sources) = global.dictionary_files(own.dictionaries.as_deref())?;
-    let answers = read_mail(global, &options.train, options.ledger)?;
+    let answers = super::answers(global, options)?;
     let unanswered = unanswered(&own.unanswered)?;
     let wish = Wish { new_lines: own.new_lines as usize, language: options.language };
     let bar = progress(None, "learning");
