@@ -209,6 +209,7 @@ fn happened(event: &Event, zone: &TimeZone) -> String {
             format!("it did not arrive: ticket {ticket} is the bounce")
         }
         Happening::RetryAsked { by } => format!("{by} asked to read it again"),
+        Happening::RetryFailed { why } => format!("reading it again changed nothing: {why}"),
     }
 }
 

@@ -22,6 +22,9 @@ impl fmt::Display for TicketId {
     }
 }
 
+/// Whom the history names when no person decided.
+pub const POSTROOM: &str = "postroom";
+
 /// The right to read a source and to write what comes of it. The number grows each time that the
 /// right passes to another holder, so that one who slept through its loss can't write any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,7 +171,7 @@ pub enum Happening {
     DecidedAgain {
         /// Where it goes and why.
         decision: Decision,
-        /// Who asked for it: a person's name, or `postroom`.
+        /// Who asked for it: a person's name, or [`POSTROOM`].
         by: String,
     },
     /// Whoever was to have it became busy before it was delivered.
@@ -220,6 +223,11 @@ pub enum Happening {
         /// Who.
         by: String,
     },
+    /// That changed nothing.
+    RetryFailed {
+        /// Why.
+        why: String,
+    },
 }
 
 /// Which tickets to list; newest first.
@@ -257,7 +265,7 @@ pub struct Amendment {
     pub customer: Option<String>,
     /// What delivery has to do.
     pub action: Option<Action>,
-    /// Who changed it.
+    /// Who changed it: a person's name, or [`POSTROOM`].
     pub by: String,
 }
 
@@ -302,7 +310,8 @@ impl TicketDetail {
             | Happening::DeliveryFailed { .. }
             | Happening::DeliveryGivenUp { .. }
             | Happening::Bounced { .. }
-            | Happening::RetryAsked { .. } => None,
+            | Happening::RetryAsked { .. }
+            | Happening::RetryFailed { .. } => None,
         })
     }
 }

@@ -12,8 +12,8 @@ use jiff::Timestamp;
 
 pub use delivery::{Action, Delivery, Job, JobId, Outcome, Proof};
 pub use ledger::{
-    Amendment, Counts, Entry, Event, Evidence, Fence, Happening, Progress, Questions, Recorded,
-    Ticket, TicketDetail, TicketFilter, TicketId,
+    Amendment, Counts, Entry, Event, Evidence, Fence, Happening, POSTROOM, Progress, Questions,
+    Recorded, Ticket, TicketDetail, TicketFilter, TicketId,
 };
 pub use source::{Again, Cursor, Fetched, Place, Source, SourceError, SourceId, Wanted, Window};
 pub use store::{Store, StoreError};

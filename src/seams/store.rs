@@ -143,7 +143,8 @@ pub trait Store: Send + Sync {
     ) -> Result<(), StoreError>;
 
     /// Changes a ticket's decision. A job that waits is dropped, the amendment's action takes its
-    /// place and applies to the first copy, wherever it lies by now.
+    /// place and applies to the first copy, wherever it lies by now. What a person decides ends a
+    /// retry that was asked for before.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the current decision is not `instead_of`, or a job of the
@@ -161,8 +162,17 @@ pub trait Store: Send + Sync {
         limit: u32,
     ) -> Result<Vec<(TicketId, Wanted)>, StoreError>;
 
-    /// Ends a retry, whether or not it changed the decision.
+    /// Ends a retry.
     async fn retry_done(&self, ticket: TicketId) -> Result<(), StoreError>;
+
+    /// Ends a retry that changed nothing, with an event that says why. One that has ended already
+    /// stays as it ended.
+    async fn retry_failed(
+        &self,
+        ticket: TicketId,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
 
     /// Lists tickets.
     async fn tickets(&self, filter: &TicketFilter) -> Result<Vec<Ticket>, StoreError>;

@@ -37,9 +37,6 @@ use door::Door;
 use presence::Presence;
 use rules::LiveRules;
 
-/// Who asks, where it is no person.
-const POSTROOM: &str = "postroom";
-
 /// Why the service could not start.
 #[derive(Debug, Error)]
 pub enum ServeError {

@@ -23,7 +23,7 @@ use crate::mail::trust::Door;
 use crate::pipeline::{Arrival, Judgement, Rules};
 use crate::rim::directory::{Calendars, Service};
 use crate::route::{Decision, Reason, Target};
-use crate::seams::{Store, StoreError, Ticket, TicketFilter, TicketId};
+use crate::seams::{POSTROOM, Store, StoreError, Ticket, TicketFilter, TicketId};
 
 /// How often tickets are counted. Those that this process decides meanwhile count at once.
 const COUNT_EVERY: Duration = Duration::from_secs(10);
@@ -300,7 +300,7 @@ async fn ask_for_waiting(
                 }
                 continue;
             }
-            store.ask_retry(ticket, super::POSTROOM, shared.clock.now()).await?;
+            store.ask_retry(ticket, POSTROOM, shared.clock.now()).await?;
             asked += 1;
         }
     }

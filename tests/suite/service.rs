@@ -319,6 +319,27 @@ fn a_mail_that_makes_a_stage_fail_is_set_aside_and_tried_again() {
 }
 
 #[test]
+fn an_answer_stands_against_a_retry_that_was_asked_for_before_it() {
+    let office = Office::open();
+    let service = office.serve(&[]);
+    office.post(&mail("q", "ann@stranger.example", "Zeppelins", "What of the zeppelin?"));
+    office.post(&mail("r", "ann@stranger.example", "Zeppelins", "What of the other zeppelin?"));
+    office.settled(2);
+    service.stop();
+    office.run(&["ledger", "retry", "1", "--by", "Kim"]).well();
+    office.run(&["assist", "answer", "1", "sales", "--by", "Bob"]).well();
+    office.run(&["ledger", "retry", "2", "--by", "Kim"]).well();
+    let service = office.serve(&[]);
+    let tried = || office.run(&["ledger", "show", "2"]).well().contains("postroom decided");
+    wait_for("the other's try", PATIENCE, || tried().then_some(()));
+    assert_eq!(way(&office.settled(2)[0]), "sales: answered");
+    assert_eq!((office.lie_in(""), office.lie_in(".Teams.sales")), (1, 1));
+    let shown = office.run(&["ledger", "show", "1"]).well();
+    assert!(shown.contains("changed nothing: Bob decided about it first"), "{shown}");
+    service.stop();
+}
+
+#[test]
 fn a_question_whose_mail_is_gone_stays_a_question() {
     let office = Office::open();
     let service = office.serve(&[]);
@@ -332,6 +353,8 @@ fn a_question_whose_mail_is_gone_stays_a_question() {
     }
     office.run(&["ledger", "retry", "1"]).well();
     service.says(&["what was decided about it stays"]);
+    let shown = office.run(&["ledger", "show", "1"]).well();
+    assert!(shown.contains("changed nothing: the mail is no longer in its folder"), "{shown}");
     assert_eq!(way(&office.settled(1)[0]), before);
     service.stop();
 }

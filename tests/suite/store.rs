@@ -77,6 +77,7 @@ cases! {
         a_delivered_mail_is_moved_from_where_it_lies_now,
         an_amendment_leaves_the_jobs_of_other_copies,
         a_retry_is_asked_for_once_and_ends,
+        what_a_person_decides_ends_a_retry_that_was_asked_for_before,
         a_ticket_that_is_not_there_is_named;
     reading:
         a_ticket_reads_back_as_it_was_recorded,

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::database::{Lock, Transaction, Value};
 use super::rows::{self, ADD_DECISIONS, ADD_EVENTS, ADD_JOBS};
 use crate::seams::{
-    Amendment, Fence, Happening, JobId, Place, SourceId, StoreError, TicketId, Wanted,
+    Amendment, Fence, Happening, JobId, POSTROOM, Place, SourceId, StoreError, TicketId, Wanted,
 };
 
 /// The copy that decisions are about: the one that was seen first.
@@ -89,6 +89,10 @@ pub(super) async fn amend(
         }));
     }
     decide(tx, amendment, revision, now).await?;
+    if amendment.by != POSTROOM {
+        let why = format!("{} decided about it first", amendment.by);
+        retry_failed(tx, ticket, &why, now).await?;
+    }
     if let Some(action) = &amendment.action {
         let place = first_place(tx, ticket).await?;
         let of = (ticket, FIRST_COPY, revision);
@@ -199,7 +203,22 @@ pub(super) async fn retries(
     tx.rows(RETRIES, values).await?.iter().map(rows::wanted).collect()
 }
 
-/// Ends a retry.
-pub(super) async fn retry_done(tx: &mut Transaction, ticket: TicketId) -> Result<(), StoreError> {
-    tx.run("DELETE FROM retries WHERE ticket = $1", vec![ticket.0.into()]).await.map(|_| ())
+/// Ends a retry; says whether there was one.
+pub(super) async fn retry_done(tx: &mut Transaction, ticket: TicketId) -> Result<bool, StoreError> {
+    let ended = tx.run("DELETE FROM retries WHERE ticket = $1", vec![ticket.0.into()]).await?;
+    Ok(ended > 0)
+}
+
+/// Ends a retry that changed nothing.
+pub(super) async fn retry_failed(
+    tx: &mut Transaction,
+    ticket: TicketId,
+    why: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if retry_done(tx, ticket).await? {
+        let failed = Happening::RetryFailed { why: why.to_owned() };
+        tx.each(ADD_EVENTS, vec![rows::event(ticket, now, &failed)?], "").await?;
+    }
+    Ok(())
 }

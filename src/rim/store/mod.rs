@@ -232,7 +232,19 @@ impl Store for Ledger {
 
     async fn retry_done(&self, ticket: TicketId) -> Result<(), StoreError> {
         let mut tx = self.database.write().await?;
-        change::retry_done(&mut tx, ticket).await?;
+        // Whether or not there was one.
+        let _ = change::retry_done(&mut tx, ticket).await?;
+        tx.commit().await
+    }
+
+    async fn retry_failed(
+        &self,
+        ticket: TicketId,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.database.write().await?;
+        change::retry_failed(&mut tx, ticket, why, now).await?;
         tx.commit().await
     }
 

@@ -8,10 +8,12 @@ use jiff::Timestamp;
 
 use super::change::FIRST_COPY;
 use super::database::{Change, Lock, Row, Transaction, Value};
-use super::rows::{self, ADD_DECISIONS, ADD_EVENTS, POSTROOM};
+use super::rows::{self, ADD_DECISIONS, ADD_EVENTS};
 use crate::mail::EmailAddress;
 use crate::route::{Decision, Reason, Target};
-use crate::seams::{Action, Fence, Happening, Job, JobId, Outcome, Place, StoreError, TicketId};
+use crate::seams::{
+    Action, Fence, Happening, Job, JobId, Outcome, POSTROOM, Place, StoreError, TicketId,
+};
 
 /// A job that its own claimer has not settled for this long was lost on the way, for instance
 /// because the answer to a claim was: it is due again. Longer than any delivery takes.

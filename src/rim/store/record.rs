@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::database::{Change, Lock, Transaction, Value};
-use super::rows::{self, ADD_DECISIONS, ADD_EVENTS, ADD_JOBS, POSTROOM};
+use super::rows::{self, ADD_DECISIONS, ADD_EVENTS, ADD_JOBS};
 use crate::mail::{EmailAddress, MailKey};
 use crate::route::Target;
-use crate::seams::{Entry, Happening, Place, Recorded, StoreError, TicketId};
+use crate::seams::{Entry, Happening, POSTROOM, Place, Recorded, StoreError, TicketId};
 
 /// The first copy of a mail, and the first decision about it.
 const FIRST: i64 = 1;

@@ -165,9 +165,6 @@ pub(super) fn job(
 pub(super) const ADD_DECISIONS: &str = "INSERT INTO decisions \
     (ticket, revision, target, addressee, reason, evidence, made_by, made)";
 
-/// Whom the history names when no person decided.
-pub(super) const POSTROOM: &str = "postroom";
-
 /// A mail that is known, from a row of its place, its ticket, key, size and Message-ID.
 pub(super) fn wanted(row: &Row) -> Result<(TicketId, Wanted), StoreError> {
     let wanted = Wanted {

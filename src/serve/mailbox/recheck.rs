@@ -14,7 +14,9 @@ use crate::mail::EmailAddress;
 use crate::pipeline::{Rules, kept_case};
 use crate::route::follow::Outcome;
 use crate::route::{Decision, Reason, Ruling, climbed, rule};
-use crate::seams::{Amendment, Delivery, Evidence, Happening, Job, StoreError, TicketDetail};
+use crate::seams::{
+    Amendment, Delivery, Evidence, Happening, Job, POSTROOM, StoreError, TicketDetail,
+};
 use crate::serve::along::Moved;
 
 /// The jobs that can be done as decided. Each of the others was decided again, and its new job
@@ -86,11 +88,11 @@ async fn reroute(desk: &Desk, present: &Present, job: &Job) -> Result<bool, Stor
         action: desk.mailbox.folders.action(&decision),
         decision,
         evidence: Some(evidence),
-        by: super::super::POSTROOM.to_owned(),
+        by: POSTROOM.to_owned(),
     };
     let happened = Happening::BecameBusy { person, why };
     store.reroute(&desk.fence, job.id, (&happened, &amendment), present.now).await?;
-    let moved = Moved { thread: job.ticket, from: &was, to: &is, by: super::super::POSTROOM };
+    let moved = Moved { thread: job.ticket, from: &was, to: &is, by: POSTROOM };
     desk.bring_along(moved, present.now).await;
     if reason == Reason::NobodyFree {
         warn!(mailbox = %desk.mailbox.id, ticket = job.ticket.0, "nobody on the ladder is free");

@@ -17,8 +17,8 @@ use crate::pipeline::{self, Judgement};
 use crate::rim::backoff::backoff;
 use crate::route::{Decision, Reason, Target};
 use crate::seams::{
-    Again, Amendment, Cursor, Entry, Evidence, Fetched, Happening, Recorded, StoreError,
-    TicketDetail, TicketId,
+    Again, Amendment, Cursor, Entry, Event, Evidence, Fetched, Happening, POSTROOM, Recorded,
+    StoreError, TicketDetail, TicketId,
 };
 use crate::serve::along::Moved;
 use crate::serve::presence::Setting;
@@ -353,6 +353,35 @@ fn asked_by(detail: &TicketDetail) -> Option<&str> {
     })
 }
 
+/// The person who decided about a ticket since it was asked for.
+fn decided_since(detail: &TicketDetail) -> Option<&str> {
+    let asked = |event: &&Event| matches!(event.what, Happening::RetryAsked { .. });
+    detail.events.iter().rev().take_while(|event| !asked(event)).find_map(|event| {
+        let Happening::DecidedAgain { by, .. } = &event.what else { return None };
+        Some(by.as_str()).filter(|by| *by != POSTROOM)
+    })
+}
+
+/// What the new judgement makes of a ticket.
+async fn anew(
+    desk: &Desk,
+    detail: &TicketDetail,
+    judged: Result<&Judgement, &str>,
+) -> Result<(Decision, Evidence), StoreError> {
+    let judgement = match judged {
+        Ok(judgement) => judgement,
+        Err(why) => {
+            let evidence = Evidence { failure: Some(why.to_owned()), ..detail.evidence.clone() };
+            return Ok((Decision { target: Target::SetAside, reason: Reason::Failed }, evidence));
+        }
+    };
+    let (mut decision, mut evidence) = (judgement.decision.clone(), judgement.evidence.clone());
+    let at = detail.received.unwrap_or(detail.ticket.recorded);
+    let of = (&mut decision, &mut evidence);
+    found::look_up_again(desk, detail.ticket.id, &judgement.mail, of, at).await?;
+    Ok((decision, evidence))
+}
+
 async fn amend(
     desk: &Desk,
     ticket: TicketId,
@@ -360,9 +389,13 @@ async fn amend(
 ) -> Result<(), StoreError> {
     let store = &desk.shared.store;
     let detail = store.ticket(ticket).await?;
+    let now = desk.shared.clock.now();
     // Between the asking and now a person may have decided: nobody asked to undo that.
+    if let Some(by) = decided_since(&detail) {
+        return store.retry_failed(ticket, &format!("{by} decided about it first"), now).await;
+    }
     let waits = detail.ticket.decision.reason == Reason::DirectoryAway;
-    if !waits && asked_by(&detail) == Some(super::super::POSTROOM) {
+    if !waits && asked_by(&detail) == Some(POSTROOM) {
         return store.retry_done(ticket).await;
     }
     // Somebody may have moved it: that says nothing against what was decided, and a question stays
@@ -373,22 +406,9 @@ async fn amend(
         && !is_aside
     {
         warn!(%ticket, why, "the mail can't be read again, so what was decided about it stays");
-        return store.retry_done(ticket).await;
+        return store.retry_failed(ticket, why, now).await;
     }
-    let (decision, evidence) = match judged {
-        Ok(judgement) => {
-            let (mut decision, mut evidence) =
-                (judgement.decision.clone(), judgement.evidence.clone());
-            let at = detail.received.unwrap_or(detail.ticket.recorded);
-            let of = (&mut decision, &mut evidence);
-            found::look_up_again(desk, ticket, &judgement.mail, of, at).await?;
-            (decision, evidence)
-        }
-        Err(why) => {
-            let evidence = Evidence { failure: Some(why.to_owned()), ..detail.evidence.clone() };
-            (Decision { target: Target::SetAside, reason: Reason::Failed }, evidence)
-        }
-    };
+    let (decision, evidence) = anew(desk, &detail, judged).await?;
     let (was, is) = (detail.ticket.decision.target.clone(), decision.target.clone());
     let amendment = Amendment {
         ticket,
@@ -397,16 +417,18 @@ async fn amend(
         action: desk.mailbox.folders.action(&decision),
         decision,
         evidence: Some(evidence),
-        by: "postroom".to_owned(),
+        by: POSTROOM.to_owned(),
     };
-    let now = desk.shared.clock.now();
-    let amended = store.amend(&amendment, now).await;
-    // Also a refused change ends the retry: asking again is a click away.
-    if !matches!(amended, Err(StoreError::Transient(_))) {
-        store.retry_done(ticket).await?;
+    match store.amend(&amendment, now).await {
+        Ok(()) => store.retry_done(ticket).await?,
+        Err(failure @ StoreError::Transient(_)) => return Err(failure),
+        // Also a refused change ends the retry: asking again is a click away.
+        Err(failure) => {
+            store.retry_failed(ticket, &failure.to_string(), now).await?;
+            return Err(failure);
+        }
     }
-    amended?;
-    let moved = Moved { thread: ticket, from: &was, to: &is, by: super::super::POSTROOM };
+    let moved = Moved { thread: ticket, from: &was, to: &is, by: POSTROOM };
     desk.bring_along(moved, now).await;
     Ok(())
 }

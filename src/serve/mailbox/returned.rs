@@ -9,7 +9,7 @@ use tracing::{info, warn};
 
 use super::Desk;
 use crate::route::{Decision, Reason, Target};
-use crate::seams::{Amendment, Delivery, Job, JobId, Outcome, StoreError, TicketId};
+use crate::seams::{Amendment, Delivery, Job, JobId, Outcome, POSTROOM, StoreError, TicketId};
 
 /// How soon to look again when the first copy is about to be delivered.
 const SOON: Duration = Duration::from_secs(1);
@@ -78,7 +78,7 @@ async fn take_back(desk: &Desk, job: &Job) -> Result<(), StoreError> {
         action: desk.mailbox.folders.action(&decision),
         decision,
         evidence: None,
-        by: super::super::POSTROOM.to_owned(),
+        by: POSTROOM.to_owned(),
     };
     let waits = matches!(current.target, Target::Assist | Target::SetAside);
     let amendment = (!waits).then_some(&amendment);

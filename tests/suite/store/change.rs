@@ -1,7 +1,7 @@
 //! Amendments and retries.
 
 use super::*;
-use postroom::seams::{Amendment, Outcome, Progress, Proof, Wanted};
+use postroom::seams::{Amendment, Outcome, POSTROOM, Progress, Proof, Wanted};
 
 /// Infrastructure's mail goes to billing instead, says Ann.
 fn amendment(ticket: TicketId) -> Amendment {
@@ -141,6 +141,31 @@ pub(super) async fn a_retry_is_asked_for_once_and_ends(ground: Ground) {
     assert_eq!(ground.happenings(second).await[1..], std::slice::from_ref(&asked)[..]);
     ground.store.ask_retry(second, "Ann", at(9)).await.unwrap();
     assert_eq!(ground.happenings(second).await[1..], [asked.clone(), asked]);
+}
+
+pub(super) async fn what_a_person_decides_ends_a_retry_that_was_asked_for_before(ground: Ground) {
+    let fence = ground.fence().await;
+    let ticket = ground.recorded(&fence, &entry(1)).await;
+    ground.store.ask_retry(ticket, "Kim", at(1)).await.unwrap();
+    let by_itself = Amendment {
+        decision: assist(),
+        action: None,
+        by: POSTROOM.to_owned(),
+        ..amendment(ticket)
+    };
+    ground.store.amend(&by_itself, at(2)).await.unwrap();
+    let retries = async || ground.store.retries(&fence.source, 10).await.unwrap().len();
+    assert_eq!(retries().await, 1, "it is for a person that it ends");
+    let by_ann = Amendment { instead_of: assist(), ..amendment(ticket) };
+    ground.store.amend(&by_ann, at(3)).await.unwrap();
+    assert_eq!(retries().await, 0);
+    ground.store.retry_failed(ticket, "it is too late", at(4)).await.unwrap();
+    let happened = ground.happenings(ticket).await;
+    let failed = Happening::RetryFailed { why: "Ann decided about it first".to_owned() };
+    let decided = Happening::DecidedAgain { decision: by_ann.decision, by: "Ann".to_owned() };
+    assert_eq!(happened[happened.len() - 2..], [failed, decided]);
+    ground.store.ask_retry(ticket, "Kim", at(5)).await.unwrap();
+    assert_eq!(retries().await, 1, "asked for after it, it is read again");
 }
 
 pub(super) async fn a_ticket_that_is_not_there_is_named(ground: Ground) {
