@@ -80,14 +80,11 @@ pub fn confirmed(current: &Decision, answered: &Decision, party: &Party) -> Opti
 }
 
 /// What becomes of a mail that followed another, now that this was moved: the decision and what it
-/// rests on, as if it came now. `None` for one that is elsewhere, or where it is for another reason.
+/// rests on, as if it came now. `None` for one that is there already, or is where it is for another
+/// reason: a person decided about it, say.
 #[must_use]
-pub fn follows(
-    current: &Decision,
-    signs: &Signs,
-    (from, to): (&Target, &Target),
-) -> Option<(Decision, Signs)> {
-    let followed = current.target == *from && current.reason == Reason::FollowUp;
+pub fn follows(current: &Decision, signs: &Signs, to: &Target) -> Option<(Decision, Signs)> {
+    let followed = current.target != *to && current.reason == Reason::FollowUp;
     let mut signs = signs.clone();
     signs.thread.as_mut().filter(|_| followed)?.now = to.clone();
     Some((Decision { target: to.clone(), reason: current.reason }, signs))

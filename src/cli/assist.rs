@@ -16,7 +16,8 @@ use crate::rim::clock::SystemClock;
 use crate::rim::watch::read_dictionaries;
 use crate::route::{Decision, Reason, Target};
 use crate::seams::{
-    Amendment, Clock, Evidence, Progress, Store, Ticket, TicketDetail, TicketFilter, TicketId,
+    Action, Amendment, Clock, Evidence, Progress, Store, Ticket, TicketDetail, TicketFilter,
+    TicketId,
 };
 use crate::serve::along::{self, Moved};
 
@@ -85,60 +86,137 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Failure> {
                 ledger::show(store, TicketId(*ticket), (*json, &telling)).await
             }
             Command::Answer { ticket, to, by } => {
-                let answer = known(&config, to)?;
-                answer_it(store, &config, TicketId(*ticket), (&answer, to), by).await
+                let (answer, away) = known(&config, to)?;
+                let mut change = Change { store, config: &config, by, said: String::new() };
+                let done = change.answer(TicketId(*ticket), &answer, away).await;
+                done.and(text(&change.said))
             }
             Command::Undo { ticket, by } => {
-                let detail = store.ticket(TicketId(*ticket)).await?;
-                let decision = assist::undone(&detail.ticket.decision);
-                let decision = decision.map_err(|refused| refuse(&detail.ticket, &refused))?;
-                let target = decision.target.clone();
-                // What the answer said of its customer goes with it.
-                let evidence = Some(detail.evidence.clone());
-                decide(store, &config, &detail, (decision, evidence), by).await?;
-                let stays = match detail.ticket.progress {
-                    Progress::Delivered => {
-                        "; its mail stays in the folder where it is until it is answered"
-                    }
-                    Progress::Stays | Progress::Waiting | Progress::UnderWay | Progress::Failed => {
-                        ""
-                    }
-                };
-                text(&format!("ticket {ticket} is a question again{stays}\n"))?;
-                let from = &detail.ticket.decision.target;
-                let moved = Moved { thread: detail.ticket.id, from, to: &target, by };
-                bring_along(store, &config, moved).await.map(|_| ())
+                let mut change = Change { store, config: &config, by, said: String::new() };
+                let done = change.undo(TicketId(*ticket)).await;
+                done.and(text(&change.said))
             }
         }
     })
 }
 
-async fn answer_it(
-    store: &dyn Store,
-    config: &Config,
-    thread: TicketId,
-    (answer, to): (&Answer, &str),
-    by: &str,
-) -> Result<(), Failure> {
-    let detail = store.ticket(thread).await?;
-    let current = &detail.ticket.decision;
-    match assist::answered(current, answer) {
-        Ok(decision) => {
-            let target = decision.target.clone();
-            decide(store, config, &detail, (decision, None), by).await?;
-            text(&format!("ticket {thread} goes to {to}\n"))?;
-            let moved = Moved { thread, from: &current.target, to: &target, by };
-            bring_along(store, config, moved).await.map(|_| ())
-        }
-        // The same answer again finishes what could not be moved, or came while it was given.
-        Err(refused @ Refused::AlreadyThere { .. }) if current.reason == Reason::Answered => {
-            let moved = Moved { thread, from: &Target::Assist, to: &current.target, by };
-            match bring_along(store, config, moved).await? {
-                0 => Err(refuse(&detail.ticket, &refused)),
-                _ => Ok(()),
+/// A change that a person makes. What there is to say of it is gathered and printed at its end: a
+/// reader who went away must not stop it half-way.
+struct Change<'a> {
+    store: &'a dyn Store,
+    config: &'a Config,
+    by: &'a str,
+    said: String,
+}
+
+impl Change<'_> {
+    async fn answer(
+        &mut self,
+        id: TicketId,
+        answer: &Answer,
+        away: Option<String>,
+    ) -> Result<(), Failure> {
+        let detail = self.store.ticket(id).await?;
+        let current = &detail.ticket.decision;
+        match assist::answered(current, answer) {
+            Ok(decision) => {
+                let target = decision.target.clone();
+                self.decide(&detail, decision, None).await?;
+                let to = target.to().unwrap_or(target.name());
+                self.say(&format!("ticket {id} goes to {to}"));
+                away.iter().for_each(|away| self.say(away));
+                self.bring_along(id, &target).await.map(|_| ())
             }
+            Err(refused @ Refused::AlreadyThere { .. }) if current.reason == Reason::Answered => {
+                self.finish(&detail, &refused).await
+            }
+            Err(refused) => Err(refuse(&detail.ticket, &refused)),
         }
-        Err(refused) => Err(refuse(&detail.ticket, &refused)),
+    }
+
+    async fn undo(&mut self, id: TicketId) -> Result<(), Failure> {
+        let detail = self.store.ticket(id).await?;
+        let current = &detail.ticket.decision;
+        match assist::undone(current) {
+            Ok(decision) => {
+                let target = decision.target.clone();
+                // What the answer said of its customer goes with it.
+                let evidence = Some(detail.evidence.clone());
+                let action = self.decide(&detail, decision, evidence).await?;
+                let lies = whereabouts(detail.ticket.progress, action.as_ref());
+                self.say(&format!("ticket {id} is a question again{lies}"));
+                self.bring_along(id, &target).await.map(|_| ())
+            }
+            Err(refused) if current.reason == Reason::Undone => {
+                self.finish(&detail, &refused).await
+            }
+            Err(refused) => Err(refuse(&detail.ticket, &refused)),
+        }
+    }
+
+    /// The same change again finishes what could not be moved, or came while it was made.
+    async fn finish(&mut self, detail: &TicketDetail, refused: &Refused) -> Result<(), Failure> {
+        let ticket = &detail.ticket;
+        if self.bring_along(ticket.id, &ticket.decision.target).await? {
+            return Ok(());
+        }
+        Err(refuse(ticket, refused))
+    }
+
+    /// Makes a decision the current one; what delivery has to do for it.
+    async fn decide(
+        &self,
+        detail: &TicketDetail,
+        decision: Decision,
+        evidence: Option<Evidence>,
+    ) -> Result<Option<Action>, Failure> {
+        let mailbox = ledger::mailbox_of(self.config, detail, "delivered")?;
+        let action = mailbox.folders.action(&decision);
+        let amendment = Amendment {
+            ticket: detail.ticket.id,
+            instead_of: detail.ticket.decision.clone(),
+            customer: assist::confirmed(&detail.ticket.decision, &decision, &detail.evidence.party),
+            action: action.clone(),
+            decision,
+            evidence,
+            by: self.by.to_owned(),
+        };
+        self.store.amend(&amendment, SystemClock.now()).await?;
+        Ok(action)
+    }
+
+    /// Brings along what followed a ticket; says whether anything was left to bring.
+    async fn bring_along(&mut self, thread: TicketId, to: &Target) -> Result<bool, Failure> {
+        let moved = Moved { thread, to, by: self.by };
+        let mailboxes = &self.config.mailboxes;
+        let along = along::bring_along(self.store, mailboxes, moved, SystemClock.now()).await?;
+        for (ticket, stays) in along.iter().rev() {
+            self.say(&match stays {
+                None => format!("ticket {ticket} follows it"),
+                Some(why) => format!("ticket {ticket} followed it, but stays where it is: {why}"),
+            });
+        }
+        Ok(!along.is_empty())
+    }
+
+    fn say(&mut self, line: &str) {
+        self.said += line;
+        self.said.push('\n');
+    }
+}
+
+/// Where the mail of a question lies that was delivered before it became one again.
+fn whereabouts(before: Progress, action: Option<&Action>) -> String {
+    match (before, action) {
+        (Progress::Delivered, Some(Action::Move { folder })) => {
+            format!("; its mail goes to the folder `{folder}`")
+        }
+        (Progress::Delivered, Some(Action::Mark { .. }) | None) => {
+            "; its mail stays in the folder where it is until it is answered".to_owned()
+        }
+        (Progress::Stays | Progress::Waiting | Progress::UnderWay | Progress::Failed, _) => {
+            String::new()
+        }
     }
 }
 
@@ -207,79 +285,36 @@ fn leaning(ticket: &Ticket) -> String {
     }
 }
 
-async fn decide(
-    store: &dyn Store,
-    config: &Config,
-    detail: &TicketDetail,
-    (decision, evidence): (Decision, Option<Evidence>),
-    by: &str,
-) -> Result<(), Failure> {
-    let source = detail.places.first().map(|place| &place.source);
-    let mailbox = config.mailboxes.iter().find(|mailbox| Some(&mailbox.id) == source);
-    let Some(mailbox) = mailbox else {
-        let name = source.map_or_else(String::new, ToString::to_string);
-        return Err(Failure::input(format!(
-            "the mail lies in the mailbox `{name}`, which the configuration doesn't name, so it \
-             could not be delivered"
-        )));
-    };
-    let amendment = Amendment {
-        ticket: detail.ticket.id,
-        instead_of: detail.ticket.decision.clone(),
-        customer: assist::confirmed(&detail.ticket.decision, &decision, &detail.evidence.party),
-        action: mailbox.folders.action(&decision),
-        decision,
-        evidence,
-        by: by.to_owned(),
-    };
-    Ok(store.amend(&amendment, SystemClock.now()).await?)
-}
-
-/// Brings along what followed a ticket, and says so; says how many went.
-async fn bring_along(
-    store: &dyn Store,
-    config: &Config,
-    moved: Moved<'_>,
-) -> Result<usize, Failure> {
-    let along = along::bring_along(store, &config.mailboxes, moved, SystemClock.now()).await?;
-    let mut went = 0;
-    for (ticket, stays) in along.iter().rev() {
-        went += usize::from(stays.is_none());
-        text(&match stays {
-            None => format!("ticket {ticket} follows it\n"),
-            Some(why) => format!("ticket {ticket} followed it, but stays where it is: {why}\n"),
-        })?;
-    }
-    Ok(went)
-}
-
 /// A team that has a dictionary, or stands at the end of the ladders; or one of our people. Only
 /// what tells is read: a dictionary that somebody is in the middle of editing, or a directory that
-/// doesn't answer, is no reason to refuse what doesn't hang on it.
-fn known(config: &Config, name: &str) -> Result<Answer, Failure> {
-    if name.contains('@') { known_person(config, name) } else { known_team(config, name) }
+/// doesn't answer, is no reason to refuse what doesn't hang on it. With a person comes that they are
+/// away, if they are.
+fn known(config: &Config, name: &str) -> Result<(Answer, Option<String>), Failure> {
+    if name.contains('@') {
+        return known_person(config, name);
+    }
+    known_team(config, name).map(|team| (Answer::Team(team), None))
 }
 
-fn known_person(config: &Config, name: &str) -> Result<Answer, Failure> {
+fn known_person(config: &Config, name: &str) -> Result<(Answer, Option<String>), Failure> {
     let person = EmailAddress::parse(name).map_err(|wrong| Failure::input(wrong.to_string()))?;
     let directory = setup::directory(config)?;
     if !directory.knows(&person) {
         return Err(Failure::input(format!("`{name}` is not among our people")));
     }
-    if directory.away(&person, &Present::at(SystemClock.now())).is_some() {
-        text(&format!("{person} is away just now, but gets it all the same\n"))?;
-    }
-    Ok(Answer::Person(person))
+    let away = directory.away(&person, &Present::at(SystemClock.now()));
+    let away = away.map(|_| format!("{person} is away just now, but gets it all the same"));
+    Ok((Answer::Person(person), away))
 }
 
-fn known_team(config: &Config, name: &str) -> Result<Answer, Failure> {
+fn known_team(config: &Config, name: &str) -> Result<TeamId, Failure> {
     let files = read_dictionaries(&config.dictionaries).map_err(Failure::Findings)?;
     let mut teams = Dictionaries::teams_of(&files);
     let ladder = &config.directory.rules;
     let of_tiers = ladder.tiers.values().filter_map(|tier| tier.last_rung.as_ref());
     teams.extend(of_tiers.chain([&ladder.last_rung]).cloned());
     if let Some(team) = teams.iter().find(|team| team.as_str() == name) {
-        return Ok(Answer::Team(team.clone()));
+        return Ok(team.clone());
     }
     let names: Vec<&str> = teams.iter().map(TeamId::as_str).collect();
     let way_out = match nearest(name, names.iter().copied()) {

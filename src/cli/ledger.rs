@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use super::explain::{self, Telling};
 use super::output::{json_line, row, short, table, text};
 use super::{Failure, Global, replay};
+use crate::config::{Config, Mailbox};
 use crate::dictionary::Calibration;
 use crate::rim::clock::SystemClock;
 use crate::seams::{
@@ -88,6 +89,24 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Failure> {
                 text(&format!("ticket {ticket} will be read again by the service, while it runs\n"))
             }
         }
+    })
+}
+
+/// The mailbox that a ticket's mail lies in. Nobody attends to one that the configuration doesn't
+/// name.
+pub(super) fn mailbox_of<'c>(
+    config: &'c Config,
+    detail: &TicketDetail,
+    to_be: &str,
+) -> Result<&'c Mailbox, Failure> {
+    let source = detail.places.first().map(|place| &place.source);
+    let mailbox = config.mailboxes.iter().find(|mailbox| Some(&mailbox.id) == source);
+    mailbox.ok_or_else(|| {
+        let name = source.map_or_else(String::new, ToString::to_string);
+        Failure::input(format!(
+            "the mail lies in the mailbox `{name}`, which the configuration doesn't name, so it \
+             could not be {to_be}"
+        ))
     })
 }
 

@@ -1,5 +1,4 @@
-//! A thread goes along when its first mail is moved: what followed that to where it was is brought to
-//! where it is now.
+//! A thread goes along when its first mail is moved: what followed that is brought to where it is now.
 //!
 //! It knows the store and folders; who moved the first mail, and why, is for others.
 
@@ -18,17 +17,15 @@ const PAGE: u32 = 200;
 pub struct Moved<'a> {
     /// The ticket at its beginning.
     pub thread: TicketId,
-    /// Where it was.
-    pub from: &'a Target,
     /// Where it is.
     pub to: &'a Target,
     /// Who moved it.
     pub by: &'a str,
 }
 
-/// Brings along what followed. With each ticket comes why it stays, if it does: its delivery is under
-/// way, or its mailbox is not among `mailboxes`. One that stays holds up no other, and asking again
-/// finishes the work.
+/// Brings along what followed, wherever it was left. With each ticket comes why it stays, if it does:
+/// its delivery is under way, or its mailbox is not among `mailboxes`. One that stays holds up no
+/// other, and asking again finishes the work.
 ///
 /// # Errors
 /// [`StoreError`] when the store can't tell what followed.
@@ -40,14 +37,12 @@ pub async fn bring_along(
 ) -> Result<Vec<(TicketId, Option<String>)>, StoreError> {
     let mut along = Vec::new();
     // Nobody sees what is filed or set aside; what followed stays where somebody does.
-    if moved.from == moved.to || matches!(moved.to, Target::Filed | Target::SetAside) {
+    if matches!(moved.to, Target::Filed | Target::SetAside) {
         return Ok(along);
     }
     let mut before = None;
     loop {
         let there = TicketFilter {
-            target: Some(moved.from.name().to_owned()),
-            to: moved.from.to().map(str::to_owned),
             follows: Some(moved.thread),
             limit: PAGE,
             before,
@@ -67,7 +62,7 @@ pub async fn bring_along(
     }
 }
 
-/// Moves one ticket, if it is where it is because it followed.
+/// Moves one ticket, if it is elsewhere because it followed.
 async fn follow(
     store: &dyn Store,
     mailboxes: &[Mailbox],
@@ -76,8 +71,7 @@ async fn follow(
     now: Timestamp,
 ) -> Option<Result<(), String>> {
     let TicketDetail { ticket, evidence, places, .. } = detail;
-    let (decision, signs) =
-        assist::follows(&ticket.decision, &evidence.signs, (moved.from, moved.to))?;
+    let (decision, signs) = assist::follows(&ticket.decision, &evidence.signs, moved.to)?;
     let source = places.first().map(|place| &place.source);
     let Some(mailbox) = mailboxes.iter().find(|mailbox| Some(&mailbox.id) == source) else {
         return Some(Err("its mail lies in another mailbox".to_owned()));
@@ -91,5 +85,11 @@ async fn follow(
         evidence: Some(Evidence { signs, ..evidence.clone() }),
         by: moved.by.to_owned(),
     };
-    Some(store.amend(&amendment, now).await.map_err(|failure| failure.to_string()))
+    Some(store.amend(&amendment, now).await.map_err(|failure| match failure {
+        StoreError::Conflict { why, .. } => why,
+        StoreError::Transient(_)
+        | StoreError::Fenced(_)
+        | StoreError::NoSuchTicket(_)
+        | StoreError::Broken(_) => failure.to_string(),
+    }))
 }

@@ -11,6 +11,7 @@
 
 mod shape;
 mod threads;
+mod along;
 mod trust;
 mod mails;
 mod reading;

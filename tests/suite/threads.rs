@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const INVOICE: &str = "Our invoice was charged twice, please refund the second payment.";
 
 /// A mail that answers others; `server` is what our own server says of its sender.
-fn reply(id: &str, from: &str, answers: &[&str], server: &str, body: &str) -> String {
+pub(crate) fn reply(id: &str, from: &str, answers: &[&str], server: &str, body: &str) -> String {
     let references: Vec<String> =
         answers.iter().map(|answered| format!("<{answered}@test.example>")).collect();
     let fields = format!("References: {}\r\n", references.join("\r\n "));
@@ -31,7 +31,7 @@ fn reply(id: &str, from: &str, answers: &[&str], server: &str, body: &str) -> St
 }
 
 /// Where a ticket goes and why, as one line, with what became of the thread.
-fn told(ticket: &Value) -> String {
+pub(crate) fn told(ticket: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let decision = &ticket["ticket"]["decision"];
     let target = &decision["target"];

@@ -80,7 +80,7 @@ async fn reroute(desk: &Desk, present: &Present, job: &Job) -> Result<bool, Stor
     };
     let Some((decision, evidence, why)) = again else { return Ok(false) };
     let reason = decision.reason;
-    let (was, is) = (detail.ticket.decision.target.clone(), decision.target.clone());
+    let is = decision.target.clone();
     let amendment = Amendment {
         ticket: job.ticket,
         instead_of: detail.ticket.decision,
@@ -92,7 +92,7 @@ async fn reroute(desk: &Desk, present: &Present, job: &Job) -> Result<bool, Stor
     };
     let happened = Happening::BecameBusy { person, why };
     store.reroute(&desk.fence, job.id, (&happened, &amendment), present.now).await?;
-    let moved = Moved { thread: job.ticket, from: &was, to: &is, by: POSTROOM };
+    let moved = Moved { thread: job.ticket, to: &is, by: POSTROOM };
     desk.bring_along(moved, present.now).await;
     if reason == Reason::NobodyFree {
         warn!(mailbox = %desk.mailbox.id, ticket = job.ticket.0, "nobody on the ladder is free");

@@ -409,7 +409,7 @@ async fn amend(
         return store.retry_failed(ticket, why, now).await;
     }
     let (decision, evidence) = anew(desk, &detail, judged).await?;
-    let (was, is) = (detail.ticket.decision.target.clone(), decision.target.clone());
+    let is = decision.target.clone();
     let amendment = Amendment {
         ticket,
         instead_of: detail.ticket.decision,
@@ -428,7 +428,7 @@ async fn amend(
             return Err(failure);
         }
     }
-    let moved = Moved { thread: ticket, from: &was, to: &is, by: POSTROOM };
+    let moved = Moved { thread: ticket, to: &is, by: POSTROOM };
     desk.bring_along(moved, now).await;
     Ok(())
 }
