@@ -297,14 +297,15 @@ fn known(config: &Config, name: &str) -> Result<(Answer, Option<String>), Failur
 }
 
 fn known_person(config: &Config, name: &str) -> Result<(Answer, Option<String>), Failure> {
-    let person = EmailAddress::parse(name).map_err(|wrong| Failure::input(wrong.to_string()))?;
+    let typed = EmailAddress::parse(name).map_err(|wrong| Failure::input(wrong.to_string()))?;
     let directory = setup::directory(config)?;
-    if !directory.knows(&person) {
+    // A tag, or another spelling, would be another folder: theirs is that of the listed address.
+    let Some(person) = directory.listed(&typed) else {
         return Err(Failure::input(format!("`{name}` is not among our people")));
-    }
-    let away = directory.away(&person, &Present::at(SystemClock.now()));
+    };
+    let away = directory.away(person, &Present::at(SystemClock.now()));
     let away = away.map(|_| format!("{person} is away just now, but gets it all the same"));
-    Ok((Answer::Person(person), away))
+    Ok((Answer::Person(person.clone()), away))
 }
 
 fn known_team(config: &Config, name: &str) -> Result<TeamId, Failure> {

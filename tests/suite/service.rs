@@ -80,7 +80,7 @@ fn mails_are_routed_answered_and_taken_back() {
 /// Answers ticket 3, and everything that can be refused on the way.
 fn answers_and_refusals(office: &Office) {
     // (arguments, what is said, whether it is refused)
-    let steps: [(&[&str], &str, bool); 9] = [
+    let steps: [(&[&str], &str, bool); 11] = [
         (&["assist", "answer", "77", "billing"], "there is no ticket 77", true),
         (
             &["assist", "answer", "3", "biling"],
@@ -97,6 +97,13 @@ fn answers_and_refusals(office: &Office) {
         ),
         (&["assist", "undo", "3"], "ticket 3 is a question again", false),
         (&["assist", "undo", "3"], "nothing to take back", true),
+        // Under a tag, she would have a folder that nobody reads.
+        (
+            &["assist", "answer", "3", "Amira+x@callwise.example"],
+            "ticket 3 goes to amira@callwise.example",
+            false,
+        ),
+        (&["assist", "undo", "3"], "ticket 3 is a question again", false),
         (&["assist", "answer", "3", "sales", "--by", "Kim"], "ticket 3 goes to sales", false),
     ];
     // Somebody is in the middle of an edit; an answer doesn't hang on what they write.
