@@ -53,7 +53,7 @@ pub(crate) enum Command {
         #[arg(value_name = "TEAM")]
         to: String,
         /// Who answers
-        #[arg(long, default_value = "command line", value_name = "NAME")]
+        #[arg(long, default_value = "command line", value_name = "NAME", value_parser = ledger::person)]
         by: String,
     },
     /// Take an answer back; the question is open again
@@ -62,7 +62,7 @@ pub(crate) enum Command {
         #[arg(value_name = "N")]
         ticket: i64,
         /// Who takes it back
-        #[arg(long, default_value = "command line", value_name = "NAME")]
+        #[arg(long, default_value = "command line", value_name = "NAME", value_parser = ledger::person)]
         by: String,
     },
 }

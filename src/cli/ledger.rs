@@ -13,7 +13,7 @@ use crate::config::{Config, Mailbox};
 use crate::dictionary::Calibration;
 use crate::rim::clock::SystemClock;
 use crate::seams::{
-    Clock, Event, Happening, Progress, Store, TicketDetail, TicketFilter, TicketId,
+    Clock, Event, Happening, POSTROOM, Progress, Store, TicketDetail, TicketFilter, TicketId,
 };
 
 #[derive(Debug, Subcommand)]
@@ -57,7 +57,7 @@ pub(crate) enum Command {
         #[arg(value_name = "N")]
         ticket: i64,
         /// Who asks
-        #[arg(long, default_value = "command line", value_name = "NAME")]
+        #[arg(long, default_value = "command line", value_name = "NAME", value_parser = person)]
         by: String,
     },
 }
@@ -85,11 +85,24 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Failure> {
                 replay::run(store, &config.policy, ticket.map(TicketId)).await
             }
             Command::Retry { ticket, by } => {
+                let detail = store.ticket(TicketId(*ticket)).await?;
+                mailbox_of(&config, &detail, "read again")?;
                 store.ask_retry(TicketId(*ticket), by, SystemClock.now()).await?;
                 text(&format!("ticket {ticket} will be read again by the service, while it runs\n"))
             }
         }
     })
+}
+
+/// The name of somebody who asks for a change. Ours would hide that a person did.
+pub(super) fn person(name: &str) -> Result<String, String> {
+    let name = name.trim();
+    if name.is_empty() || name.eq_ignore_ascii_case(POSTROOM) {
+        return Err(format!(
+            "`{POSTROOM}` stands for what is decided without a person; name the person who asks"
+        ));
+    }
+    Ok(name.to_owned())
 }
 
 /// The mailbox that a ticket's mail lies in. Nobody attends to one that the configuration doesn't

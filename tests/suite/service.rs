@@ -347,6 +347,29 @@ fn an_answer_stands_against_a_retry_that_was_asked_for_before_it() {
 }
 
 #[test]
+fn what_could_not_be_done_or_told_from_our_own_doing_is_not_asked_for() {
+    let office = Office::open();
+    let service = office.serve(&[]);
+    office.post(&mail("q", "ann@stranger.example", "Zeppelins", "What of the zeppelin?"));
+    office.settled(1);
+    service.stop();
+    for change in [&["ledger", "retry", "1"][..], &["assist", "answer", "1", "sales"]] {
+        let ran = office.run(&[change, &["--by", "Postroom"]].concat());
+        assert!(ran.code == 2 && ran.err.contains("name the person who asks"), "{ran:?}");
+    }
+    let config = fs::read_to_string(office.path("postroom.toml")).unwrap();
+    office.write("postroom.toml", &config.replace("\"support\"", "\"elsewhere\""));
+    for (change, why) in [
+        (&["ledger", "retry", "1"][..], "so it could not be read again"),
+        (&["assist", "answer", "1", "sales"], "so it could not be delivered"),
+    ] {
+        let ran = office.run(change);
+        assert!(ran.code == 2 && ran.err.contains(why), "{ran:?}");
+    }
+    assert_eq!(office.ticket(1)["events"].as_array().unwrap().len(), 1);
+}
+
+#[test]
 fn a_question_whose_mail_is_gone_stays_a_question() {
     let office = Office::open();
     let service = office.serve(&[]);
