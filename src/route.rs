@@ -126,6 +126,8 @@ pub enum Reason {
     Failed,
     /// The mail could not be delivered where it was to go.
     Undeliverable,
+    /// The mail was to be delivered, and was no longer where it had been.
+    MailGone,
     /// Somebody put the mail back where it came in.
     CameBack,
     /// A person said so.
@@ -178,6 +180,7 @@ impl Reason {
             Self::DirectoryAway => "directory_away",
             Self::Failed => "failed",
             Self::Undeliverable => "undeliverable",
+            Self::MailGone => "mail_gone",
             Self::CameBack => "came_back",
             Self::Answered => "answered",
             Self::Undone => "undone",

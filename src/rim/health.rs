@@ -215,7 +215,7 @@ impl Health {
             let result = match outcome {
                 Outcome::Done { .. } => ResultLabel::done,
                 Outcome::Retry { .. } | Outcome::Wait { .. } => ResultLabel::retry,
-                Outcome::GiveUp { .. } => ResultLabel::gave_up,
+                Outcome::Gone { .. } | Outcome::GiveUp { .. } => ResultLabel::gave_up,
             };
             let label = ByResult { mailbox: mailbox.0.clone(), result };
             self.numbers.delivered.get_or_create(&label).inc();

@@ -80,6 +80,11 @@ pub enum Outcome {
         /// Not before this long from now.
         after: Duration,
     },
+    /// The mail is neither where it was nor where it was to go, so that nothing can be done.
+    Gone {
+        /// What was found.
+        why: String,
+    },
     /// Never to be done: a person must look.
     GiveUp {
         /// What happened.

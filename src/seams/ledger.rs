@@ -299,8 +299,13 @@ impl TicketDetail {
     pub fn by_rules(&self) -> Option<&Decision> {
         self.events.iter().rev().find_map(|event| match &event.what {
             Happening::Decided { decision } | Happening::DecidedAgain { decision, .. } => {
-                let of_others =
-                    [Reason::Answered, Reason::Undone, Reason::Undeliverable, Reason::CameBack];
+                let of_others = [
+                    Reason::Answered,
+                    Reason::Undone,
+                    Reason::Undeliverable,
+                    Reason::MailGone,
+                    Reason::CameBack,
+                ];
                 (!of_others.contains(&decision.reason)).then_some(decision)
             }
             Happening::BecameBusy { .. }

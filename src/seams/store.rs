@@ -99,7 +99,9 @@ pub trait Store: Send + Sync {
     ) -> Result<Vec<Job>, StoreError>;
 
     /// Records how claimed jobs went. `GiveUp` also turns the ticket into an assist question with
-    /// the reason `undeliverable`, unless the job was about a further copy of its mail.
+    /// the reason `undeliverable`, `Gone` into one with the reason `mail_gone`, unless the job was
+    /// about a further copy of its mail. An answer to a question that had that reason before stands
+    /// when the mail is still gone: whoever gave it knew.
     async fn settle(
         &self,
         fence: &Fence,

@@ -90,6 +90,7 @@ pub(crate) async fn deliver(
         other @ (Outcome::Done { .. }
         | Outcome::Retry { .. }
         | Outcome::Wait { .. }
+        | Outcome::Gone { .. }
         | Outcome::GiveUp { .. }) => {
             panic!("expected {expected:?}, got {other:?}")
         }
@@ -248,7 +249,7 @@ async fn twins_are_told_apart_by_place_and_a_lost_mail_is_reported() {
     assert_ne!(places[0], places[1]);
     let outcomes = delivery.deliver(&[job(3, &mails[2], to("Target"), 1)]).await;
     assert!(
-        matches!(&outcomes[0].1, Outcome::GiveUp { why } if why.contains("no longer")),
+        matches!(&outcomes[0].1, Outcome::Gone { why } if why.contains("no longer")),
         "{outcomes:?}"
     );
 }

@@ -250,6 +250,7 @@ fn kind(outcome: &Outcome) -> &'static str {
         Outcome::Done { .. } => "found",
         Outcome::Retry { .. } => "retry",
         Outcome::Wait { .. } => "wait",
+        Outcome::Gone { .. } => "gone",
         Outcome::GiveUp { .. } => "given up",
     }
 }

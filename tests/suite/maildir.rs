@@ -285,18 +285,15 @@ async fn what_cannot_be_moved_is_told_and_stays() {
     let Outcome::Wait { why, .. } = outcome else { panic!("{outcome:?}") };
     assert_eq!(why, "there is no folder `Teams/Billing`");
 
-    for (case, name, folder, why) in [
-        ("gone", "2.host", "Filed", "the mail is neither in `INBOX` nor in `Filed`"),
-        ("a path", "1.host", "../Filed", "`../Filed` can't be a folder of a Maildir"),
-        (
-            "a name that is a path",
-            "../new/1.host",
-            "Filed",
-            "the mail is neither in `INBOX` nor in `Filed`",
-        ),
+    let gone = Outcome::Gone { why: "the mail is neither in `INBOX` nor in `Filed`".to_owned() };
+    let no_folder = "`../Filed` can't be a folder of a Maildir".to_owned();
+    for (case, name, folder, expected) in [
+        ("gone", "2.host", "Filed", gone.clone()),
+        ("a path", "1.host", "../Filed", Outcome::GiveUp { why: no_folder }),
+        ("a name that is a path", "../new/1.host", "Filed", gone),
     ] {
         let outcome = deliver(&maildir, true, job(name, folder)).await;
-        assert_eq!(outcome, Outcome::GiveUp { why: why.to_owned() }, "{case}");
+        assert_eq!(outcome, expected, "{case}");
     }
     maildir.put(".Filed/new/1.host", "another mail");
     let outcome = deliver(&maildir, true, job("1.host", "Filed")).await;

@@ -67,6 +67,7 @@ cases! {
         a_wait_is_no_try,
         a_copy_whose_first_is_gone_takes_its_place,
         a_delivery_given_up_becomes_a_question,
+        an_answer_that_knew_its_mail_to_be_gone_stands,
         a_copy_that_is_given_up_changes_no_decision,
         an_outcome_counts_once_and_for_its_own_source,
         two_copies_may_end_up_in_one_place;

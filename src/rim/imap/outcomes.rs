@@ -50,7 +50,8 @@ impl Ledger {
     }
 
     pub(super) fn gone(&mut self, job: &Job) {
-        self.give_up(job, "the mail is no longer in its folder");
+        let why = "the mail is no longer in its folder".to_owned();
+        self.not_done(job, Outcome::Gone { why });
     }
 
     pub(super) fn retry(&mut self, job: &Job, why: &str) {

@@ -227,7 +227,7 @@ impl Mover<'_> {
             return Ok(self.done(Proof::FoundInTarget));
         }
         let (from, to) = (&self.job.place.folder, self.target);
-        Ok(Outcome::GiveUp { why: format!("the mail is neither in `{from}` nor in `{to}`") })
+        Ok(Outcome::Gone { why: format!("the mail is neither in `{from}` nor in `{to}`") })
     }
 
     fn done(&self, proof: Proof) -> Outcome {

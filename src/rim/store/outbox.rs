@@ -112,7 +112,10 @@ pub(super) async fn settle(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let mut open = open_jobs(tx, fence, results).await?;
-    let mut settled = Settled { now, ..Settled::default() };
+    let gone = results.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Gone { .. }));
+    let gone = gone.filter_map(|(id, _)| Some(open.get(id)?.ticket)).collect();
+    let known_gone = known_gone(tx, gone).await?;
+    let mut settled = Settled { now, known_gone, ..Settled::default() };
     for (id, outcome) in results {
         // Taken out, so that a job that is named twice is settled once.
         if let Some(job) = open.remove(id) {
@@ -155,14 +158,35 @@ async fn open_jobs(
     Ok(open)
 }
 
+/// Which of these tickets were answered by a person who knew that their mail is gone.
+async fn known_gone(
+    tx: &mut Transaction,
+    tickets: BTreeSet<TicketId>,
+) -> Result<BTreeSet<TicketId>, StoreError> {
+    let [.., answered] = rows::decision_columns(&question(Reason::Answered));
+    let [.., gone] = rows::decision_columns(&question(Reason::MailGone));
+    let line = |ticket: &TicketId| [ticket.0.into(), answered.clone(), gone.clone()];
+    let known = tx
+        .each(
+            "WITH v (ticket, answered, gone) AS (",
+            tickets.iter().map(line).collect(),
+            ") SELECT tickets.id FROM v JOIN tickets ON tickets.id = v.ticket \
+             WHERE tickets.reason = v.answered AND EXISTS (SELECT 1 FROM decisions \
+                 WHERE decisions.ticket = v.ticket AND decisions.reason = v.gone)",
+        )
+        .await?;
+    known.iter().map(|row| Ok(TicketId(row.int(0)?))).collect()
+}
+
 /// What is to be written once all outcomes are gone through.
 #[derive(Default)]
 struct Settled {
     now: Timestamp,
+    known_gone: BTreeSet<TicketId>,
     states: Vec<[Value; 4]>,
     moved: Vec<[Value; 6]>,
     moved_to: BTreeSet<Place>,
-    given_up: BTreeSet<TicketId>,
+    given_up: BTreeMap<TicketId, Reason>,
     events: Vec<[Value; 3]>,
 }
 
@@ -179,7 +203,10 @@ impl Settled {
                 self.event(job, &Happening::Delivered { action, proof: *proof })
             }
             // It waits already, for its mail under the new number.
-            Outcome::Retry { .. } | Outcome::Wait { .. } | Outcome::GiveUp { .. }
+            Outcome::Retry { .. }
+            | Outcome::Wait { .. }
+            | Outcome::Gone { .. }
+            | Outcome::GiveUp { .. }
                 if !job.under_way =>
             {
                 Ok(())
@@ -195,18 +222,33 @@ impl Settled {
                 let why = why.clone();
                 self.event(job, &Happening::DeliveryFailed { why, attempt: job.attempt })
             }
-            Outcome::GiveUp { why } => {
+            // Asked once more, they could only answer the same.
+            Outcome::Gone { why } if self.known_gone.contains(&job.ticket) => {
                 self.state(id, "failed", now, 0);
-                self.event(job, &Happening::DeliveryGivenUp { why: why.clone() })?;
-                // A further copy that can't be put away says nothing against the decision.
-                if job.copy != FIRST_COPY {
-                    return Ok(());
-                }
-                self.given_up.insert(job.ticket);
-                let by = POSTROOM.to_owned();
-                self.event(job, &Happening::DecidedAgain { decision: undeliverable(), by })
+                let why = format!("{why}, as was known when it was answered");
+                self.event(job, &Happening::DeliveryGivenUp { why })
             }
+            Outcome::Gone { why } => self.give_up(id, job, why, Reason::MailGone),
+            Outcome::GiveUp { why } => self.give_up(id, job, why, Reason::Undeliverable),
         }
+    }
+
+    fn give_up(
+        &mut self,
+        id: JobId,
+        job: &Open,
+        why: &str,
+        reason: Reason,
+    ) -> Result<(), StoreError> {
+        self.state(id, "failed", self.now.as_millisecond(), 0);
+        self.event(job, &Happening::DeliveryGivenUp { why: why.to_owned() })?;
+        // A further copy that can't be put away says nothing against the decision.
+        if job.copy != FIRST_COPY {
+            return Ok(());
+        }
+        self.given_up.insert(job.ticket, reason);
+        let by = POSTROOM.to_owned();
+        self.event(job, &Happening::DecidedAgain { decision: question(reason), by })
     }
 
     fn state(&mut self, id: JobId, state: &str, due: i64, untried: i64) {
@@ -259,20 +301,20 @@ fn later(now: i64, after: Duration) -> i64 {
 }
 
 /// What becomes of a mail that can't be delivered.
-fn undeliverable() -> Decision {
-    Decision { target: Target::Assist, reason: Reason::Undeliverable }
+fn question(reason: Reason) -> Decision {
+    Decision { target: Target::Assist, reason }
 }
 
 /// Makes assist questions of tickets. The evidence stays that of the decision before.
 async fn give_up(
     tx: &mut Transaction,
-    tickets: &BTreeSet<TicketId>,
+    tickets: &BTreeMap<TicketId, Reason>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let [target, addressee, reason] = rows::decision_columns(&undeliverable());
     let made: Value = now.as_millisecond().into();
-    let line = |ticket: &TicketId| {
-        [ticket.0.into(), target.clone(), addressee.clone(), reason.clone(), made.clone()]
+    let line = |(ticket, reason): (&TicketId, &Reason)| {
+        let [target, addressee, reason] = rows::decision_columns(&question(*reason));
+        [ticket.0.into(), target, addressee, reason, made.clone()]
     };
     let revisions = tx
         .each(
@@ -281,7 +323,9 @@ async fn give_up(
             ") UPDATE tickets SET target = v.target, addressee = v.addressee, \
                  reason = v.reason, revision = tickets.revision + 1, \
                  waits_since = COALESCE(tickets.waits_since, v.made) \
-             FROM v WHERE tickets.id = v.ticket RETURNING tickets.id, tickets.revision",
+             FROM v WHERE tickets.id = v.ticket \
+             RETURNING tickets.id, tickets.revision, tickets.target, tickets.addressee, \
+                 tickets.reason",
         )
         .await?;
     let decisions = revisions
@@ -290,9 +334,9 @@ async fn give_up(
             Ok([
                 row.int(0)?.into(),
                 row.int(1)?.into(),
-                target.clone(),
-                addressee.clone(),
-                reason.clone(),
+                row.text(2)?.as_str().into(),
+                row.maybe_text(3)?.as_deref().into(),
+                row.text(4)?.as_str().into(),
                 Value::Text(None),
                 POSTROOM.into(),
                 made.clone(),

@@ -73,7 +73,9 @@ pub(super) fn ticket_of(row: &Row) -> Result<Ticket, StoreError> {
 fn progress(decision: &Decision, state: Option<&str>) -> Result<Progress, StoreError> {
     match state {
         // The decision that follows a delivery that was given up has no job of its own.
-        None if decision.reason == Reason::Undeliverable => Ok(Progress::Failed),
+        None if matches!(decision.reason, Reason::Undeliverable | Reason::MailGone) => {
+            Ok(Progress::Failed)
+        }
         None => Ok(Progress::Stays),
         Some("waiting") => Ok(Progress::Waiting),
         Some("claimed") => Ok(Progress::UnderWay),

@@ -244,6 +244,9 @@ fn note(desk: &Desk, jobs: &[Job], results: &[(JobId, Outcome)]) {
                 let (count, longest) = held_up.entry(why).or_default();
                 (*count, *longest) = (*count + 1, (*longest).max(*after));
             }
+            Outcome::Gone { why } => {
+                warn!(%mailbox, ticket = ticket(id), why, "a mail that was to be delivered is gone");
+            }
             Outcome::GiveUp { why } => {
                 error!(%mailbox, ticket = ticket(id), why, "can't be delivered: asking a person");
             }

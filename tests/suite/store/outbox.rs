@@ -208,6 +208,40 @@ pub(super) async fn a_delivery_given_up_becomes_a_question(ground: Ground) {
     assert_eq!(ground.claim(&fence, at(9_999)).await, []);
 }
 
+pub(super) async fn an_answer_that_knew_its_mail_to_be_gone_stands(ground: Ground) {
+    let fence = ground.fence().await;
+    let ticket = ground.recorded(&fence, &entry(1)).await;
+    let answered = Decision { reason: Reason::Answered, ..team("billing") };
+    let answer = async |instead_of: Decision| {
+        let amendment = Amendment {
+            ticket,
+            instead_of,
+            decision: answered.clone(),
+            evidence: None,
+            customer: None,
+            action: Some(to_folder("Teams/billing")),
+            by: "Ann".to_owned(),
+        };
+        ground.store.amend(&amendment, at(1)).await.unwrap();
+    };
+    let not_found = async || {
+        let gone = Outcome::Gone { why: "no longer in its folder".to_owned() };
+        let job = ground.claim(&fence, at(2)).await[0].id;
+        ground.store.settle(&fence, &[(job, gone)], at(2)).await.unwrap();
+        assert_eq!(progress(&ground, ticket).await, Progress::Failed);
+        ground.store.ticket(ticket).await.unwrap().ticket.decision
+    };
+    answer(entry(1).decision).await;
+    let question = Decision { target: Target::Assist, reason: Reason::MailGone };
+    assert_eq!(not_found().await, question, "whoever answered did not know");
+    answer(question).await;
+    assert_eq!(not_found().await, answered);
+    assert_eq!(ground.store.questions().await.unwrap().waiting, 0);
+    let why = "no longer in its folder, as was known when it was answered".to_owned();
+    let last = Happening::DeliveryGivenUp { why };
+    assert_eq!(ground.happenings(ticket).await.last(), Some(&last));
+}
+
 pub(super) async fn a_copy_that_is_given_up_changes_no_decision(ground: Ground) {
     let fence = ground.fence().await;
     let ticket = ground.recorded(&fence, &entry(1)).await;
