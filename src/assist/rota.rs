@@ -183,6 +183,12 @@ impl Rota {
         self.joiners.keys()
     }
 
+    /// The last week that is anybody's.
+    #[must_use]
+    pub fn last_week(&self) -> Option<Week> {
+        self.weeks.last_key_value().map(|(week, _)| *week)
+    }
+
     /// The week that a moment lies in.
     #[must_use]
     pub fn week_at(now: Timestamp, directory: &Directory) -> Week {

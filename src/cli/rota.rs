@@ -130,6 +130,11 @@ pub(super) fn ask(
     let asked_about = rota.joiners().filter_map(|joiner| directory.listed(joiner)).cloned();
     let calendars = Calendars::new(config.directory.calendars.clone());
     let mut calendars = calendars.only(asked_about.collect());
+    // Behind the last week of the rota there is nobody whose absence could matter.
+    let end = rota.last_week().map(|week| week.next().monday().to_zoned(directory.zone().clone()));
+    if let Some(Ok(end)) = end {
+        calendars = calendars.until(end.timestamp());
+    }
     runtime.block_on(calendars.refresh(&directory, at));
     tell_troubles(&calendars);
     let present = Present { calendars: Arc::new(calendars.absences()), ..Present::at(at) };

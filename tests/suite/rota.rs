@@ -138,6 +138,9 @@ fn a_joiner_who_is_ill_by_their_calendar_is_skipped() {
     ] {
         assert!(ill.contains(said), "`{said}` is not in:\n{ill}");
     }
+    // Also one who will be away in a week that is far ahead.
+    let early = office.run(&["rota", "--at", "2026-10-05T10:00"]).well();
+    assert!(early.contains("(away Tue, Wed)"), "{early}");
     let well = office.run(&["rota", "--at", "2026-11-26T10:00"]).well();
     assert!(well.to_lowercase().contains("on duty: noor"), "{well}");
     fs::remove_file(office.path("noor.ics")).unwrap();

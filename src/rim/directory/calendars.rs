@@ -25,7 +25,8 @@ const MOST: usize = 16 << 20;
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// So many are read at the same time.
 const AT_ONCE: usize = 8;
-/// Absences are looked for so far ahead; within a day they are looked for again.
+/// Absences are looked for so far ahead, if nobody asks about later ones; within a day they are
+/// looked for again.
 const AHEAD: SignedDuration = SignedDuration::from_hours(40 * 24);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -35,6 +36,8 @@ pub struct Calendars {
     client: Option<reqwest::Client>,
     /// Nobody else's are read.
     only: Option<BTreeSet<EmailAddress>>,
+    /// Absences until then are asked about.
+    until: Option<Timestamp>,
     kept: BTreeMap<EmailAddress, Kept>,
 }
 
@@ -70,7 +73,7 @@ impl Calendars {
     /// No calendar is read yet.
     #[must_use]
     pub fn new(settings: CalendarSettings) -> Self {
-        Self { settings, client: None, only: None, kept: BTreeMap::new() }
+        Self { settings, client: None, only: None, until: None, kept: BTreeMap::new() }
     }
 
     /// The same, for those who ask about a few people: nobody else's calendar is read. The
@@ -78,6 +81,12 @@ impl Calendars {
     #[must_use]
     pub fn only(self, people: BTreeSet<EmailAddress>) -> Self {
         Self { only: Some(people), ..self }
+    }
+
+    /// The same, for those who ask about absences until then.
+    #[must_use]
+    pub fn until(self, until: Timestamp) -> Self {
+        Self { until: Some(until), ..self }
     }
 
     /// Reads the calendars that are due: files that changed, feeds whose time has come. Says
@@ -99,7 +108,7 @@ impl Calendars {
         }
         let search = Search {
             from: now.saturating_sub(DAY).unwrap_or(now),
-            until: now.saturating_add(AHEAD).unwrap_or(now),
+            until: self.until.max(now.saturating_add(AHEAD).ok()).unwrap_or(now),
             least: SignedDuration::try_from(self.settings.least).unwrap_or(SignedDuration::MAX),
         };
         let client = self.client.clone();
