@@ -124,6 +124,9 @@ impl Change<'_> {
                 self.decide(&detail, decision, None).await?;
                 let to = target.to().unwrap_or(target.name());
                 self.say(&format!("ticket {id} goes to {to}"));
+                if current.reason == Reason::MailGone {
+                    self.say("its mail was gone; if it still is, the answer alone is kept");
+                }
                 away.iter().for_each(|away| self.say(away));
                 self.bring_along(id, &target).await.map(|_| ())
             }

@@ -370,7 +370,7 @@ fn what_could_not_be_done_or_told_from_our_own_doing_is_not_asked_for() {
 }
 
 #[test]
-fn a_question_whose_mail_is_gone_stays_a_question() {
+fn a_question_whose_mail_is_gone_stays_one_until_it_is_answered_by_who_knows_that() {
     let office = Office::open();
     let service = office.serve(&[]);
     office.post(&mail("q", "ann@stranger.example", "Zeppelins", "What of the zeppelin?"));
@@ -383,9 +383,22 @@ fn a_question_whose_mail_is_gone_stays_a_question() {
     }
     office.run(&["ledger", "retry", "1"]).well();
     service.says(&["what was decided about it stays"]);
-    let shown = office.run(&["ledger", "show", "1"]).well();
-    assert!(shown.contains("changed nothing: the mail is no longer in its folder"), "{shown}");
+    let told = "changed nothing: the mail is no longer in its folder";
+    let shown = || office.run(&["ledger", "show", "1"]).well().contains(told);
+    wait_for(told, PATIENCE, || shown().then_some(()));
     assert_eq!(way(&office.settled(1)[0]), before);
+    office.run(&["assist", "answer", "1", "sales"]).well();
+    let becomes = |expected| {
+        wait_for(expected, PATIENCE, || {
+            let ticket = &office.tickets()[0];
+            (way(ticket) == expected && ticket["progress"] == "failed").then_some(())
+        });
+    };
+    becomes("assist: mail_gone");
+    let said = office.run(&["assist", "answer", "1", "sales"]).well();
+    assert!(said.contains("its mail was gone"), "{said}");
+    becomes("sales: answered");
+    assert_eq!(office.run(&["assist", "list"]).well(), "no question waits\n");
     service.stop();
 }
 
