@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use sqlx::Connection as _;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
+use sqlx::Connection as _;
 
 use super::database::Database;
 use super::failure::{failure, migration_failure, named};
@@ -65,8 +65,10 @@ async fn open_file(path: &Path) -> Result<Database, StoreError> {
         .row_buffer_size(ROWS_AHEAD)
         .statement_cache_capacity(STATEMENTS)
         .busy_timeout(BUSY_TIMEOUT);
-    let writing =
-        options.clone().pragma("wal_autocheckpoint", LOG_PAGES).pragma("cache_size", WRITER_CACHE);
+    let writing = options
+        .clone()
+        .pragma("wal_autocheckpoint", LOG_PAGES)
+        .pragma("cache_size", WRITER_CACHE);
     let writer = pool(1, writing).await?;
     migrations::sqlite().run(&writer).await.map_err(migration_failure)?;
     let readers = pool(READERS, options.pragma("query_only", "ON")).await?;
@@ -146,8 +148,10 @@ pub(super) struct ServeLock {
 }
 
 impl ServeLock {
+    /// The lock of a file that is there. By whatever name it is opened, it has one lock.
     pub(super) fn new(database: &Path) -> Self {
-        let mut path = database.as_os_str().to_owned();
+        let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
+        let mut path = database.into_os_string();
         path.push(".lock");
         Self { path: path.into(), held: Mutex::new(None) }
     }

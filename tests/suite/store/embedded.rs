@@ -28,6 +28,18 @@ async fn one_process_serves_and_others_only_look_and_amend() {
 }
 
 #[tokio::test]
+async fn a_file_has_one_lock_by_whatever_name_it_is_opened() {
+    let ground = Ground::sqlite().await;
+    let fence = ground.fence().await;
+    let StoreSettings::Sqlite(path) = &ground.settings else { unreachable!() };
+    let link = path.with_file_name("link.db");
+    std::os::unix::fs::symlink(path, &link).unwrap();
+    let other = open(&StoreSettings::Sqlite(link)).await.unwrap();
+    let refused = other.lease(&fence.source, "two", at(99), TTL).await;
+    assert!(matches!(refused, Err(StoreError::Broken(_))), "{refused:?}");
+}
+
+#[tokio::test]
 async fn nobody_but_its_owner_reads_the_file() {
     use std::os::unix::fs::PermissionsExt as _;
     let ground = Ground::sqlite().await;
