@@ -1,6 +1,6 @@
 //! `postroom assist`: the questions that wait for a person, listed, answered, taken back.
 
-use clap::Subcommand;
+use clap::{Subcommand, value_parser};
 use tokio::runtime::Runtime;
 
 use super::explain::{self, Telling};
@@ -26,7 +26,7 @@ pub(crate) enum Command {
     /// List what waits, oldest first, and say who is on duty
     List {
         /// At most this many
-        #[arg(long, default_value_t = 50, value_name = "N")]
+        #[arg(long, default_value_t = 50, value_name = "N", value_parser = value_parser!(u32).range(1..))]
         limit: u32,
         /// Print one JSON object a question, a line each
         #[arg(long)]
@@ -267,7 +267,13 @@ async fn list(store: &dyn Store, limit: u32, json: bool, duty: &str) -> Result<(
             leaning(ticket),
         ]));
     }
-    text(&format!("{duty}{rows}\n"))
+    let (shown, all) = (tickets.len() as u64, store.questions().await?.waiting);
+    let more = if shown < all {
+        format!("{shown} of {all} questions; `--limit` shows more\n")
+    } else {
+        String::new()
+    };
+    text(&format!("{duty}{rows}\n{more}"))
 }
 
 /// Why a ticket waits. Only a claim needs a look at the evidence: whose name it takes.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use clap::Subcommand;
+use clap::{Subcommand, value_parser};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -11,6 +11,7 @@ use super::output::{json_line, row, short, table, text};
 use super::{Failure, Global, replay};
 use crate::config::{Config, Mailbox};
 use crate::dictionary::Calibration;
+use crate::mail::EmailAddress;
 use crate::rim::clock::SystemClock;
 use crate::seams::{
     Clock, Event, Happening, POSTROOM, Progress, Store, TicketDetail, TicketFilter, TicketId,
@@ -30,7 +31,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "N")]
         before: Option<i64>,
         /// At most this many
-        #[arg(long, default_value_t = 50, value_name = "N")]
+        #[arg(long, default_value_t = 50, value_name = "N", value_parser = value_parser!(u32).range(1..))]
         limit: u32,
         /// Print one JSON object a ticket, a line each
         #[arg(long)]
@@ -71,7 +72,7 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Failure> {
             Command::List { decision, to, before, limit, json } => {
                 let filter = TicketFilter {
                     target: decision.clone(),
-                    to: to.clone(),
+                    to: to.as_deref().map(addressee).transpose()?,
                     before: before.map(TicketId),
                     limit: *limit,
                     ..TicketFilter::default()
@@ -92,6 +93,15 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Failure> {
             }
         }
     })
+}
+
+/// A team, or a person as tickets have them.
+fn addressee(name: &str) -> Result<String, Failure> {
+    if !name.contains('@') {
+        return Ok(name.to_owned());
+    }
+    let person = EmailAddress::parse(name).map_err(Failure::input)?;
+    Ok(person.as_str().to_owned())
 }
 
 /// The name of somebody who asks for a change. Ours would hide that a person did.
@@ -134,6 +144,9 @@ async fn list(store: &dyn Store, filter: &TicketFilter, json: bool) -> Result<()
     let tickets = store.tickets(filter).await?;
     if json {
         return tickets.iter().try_for_each(json_line);
+    }
+    if tickets.is_empty() {
+        return text("no ticket matches\n");
     }
     let mut rows =
         table(&["N", "when", "from", "subject", "goes to", "why", "delivery"], &[0, 1, 5, 6]);

@@ -243,6 +243,35 @@ fn what_is_wrong_is_said_in_a_line_with_the_way_out() {
     assert_eq!(office.run(&["classify", "--json", "void"]).well(), "");
 }
 
+/// An office whose ledger has three questions, and a mail for infrastructure before them.
+fn with_questions() -> Office {
+    let office = Office::open();
+    let service = office.serve(&[]);
+    office.post(&calls("1"));
+    office.settled(1);
+    for n in 2..=4 {
+        office.post(&mail(&n.to_string(), "ann@stranger.example", "Zeppelins", "How high?"));
+    }
+    office.settled(4);
+    service.stop();
+    office
+}
+
+#[test]
+fn lists_say_what_they_leave_out() {
+    let office = with_questions();
+    let list = |more: &[&str]| office.run(&[&["assist", "list"], more].concat());
+    let some = list(&["--limit", "2"]).well();
+    assert!(some.ends_with("\n2 of 3 questions; `--limit` shows more\n"), "{some}");
+    assert!(!list(&["--limit", "3"]).well().contains("questions;"));
+    assert_eq!(list(&["--limit", "0"]).code, 2);
+    office.run(&["assist", "answer", "2", "amira@callwise.example"]).well();
+    let to = |name, more: &[&str]| office.run(&[&["ledger", "list", "--to", name], more].concat());
+    assert!(to("Amira@CallWise.example", &[]).well().contains("answered"));
+    assert_eq!(to("marketing", &[]).well(), "no ticket matches\n");
+    assert_eq!(to("marketing", &["--json"]).well(), "");
+}
+
 #[test]
 fn lint_says_what_it_found() {
     let office = Office::open();

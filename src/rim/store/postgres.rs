@@ -6,8 +6,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::database::Database;
 use super::failure::{failure, migration_failure, named};
@@ -52,7 +52,9 @@ fn options(url: &str) -> Result<(PgConnectOptions, String), StoreError> {
         let why = "the database URL must begin with `postgres://`";
         return Err(StoreError::Broken(why.to_owned()));
     }
-    let options = PgConnectOptions::from_str(url).map_err(failure)?.application_name("postroom");
+    let options = PgConnectOptions::from_str(url).map_err(failure)?;
+    // Statements say nothing to whoever reads our log.
+    let options = options.application_name("postroom").disable_statement_logging();
     let server = format!("PostgreSQL at {}:{}", options.get_host(), options.get_port());
     Ok((options, server))
 }

@@ -11,7 +11,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::Connection as _;
+use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::database::Database;
 use super::failure::{failure, migration_failure, named};
@@ -64,7 +64,9 @@ async fn open_file(path: &Path) -> Result<Database, StoreError> {
         .foreign_keys(true)
         .row_buffer_size(ROWS_AHEAD)
         .statement_cache_capacity(STATEMENTS)
-        .busy_timeout(BUSY_TIMEOUT);
+        .busy_timeout(BUSY_TIMEOUT)
+        // Statements say nothing to whoever reads our log.
+        .disable_statement_logging();
     let writing = options
         .clone()
         .pragma("wal_autocheckpoint", LOG_PAGES)
