@@ -148,6 +148,9 @@ impl Change<'_> {
                 let action = self.decide(&detail, decision, evidence).await?;
                 let lies = whereabouts(detail.ticket.progress, action.as_ref());
                 self.say(&format!("ticket {id} is a question again{lies}"));
+                if detail.text.is_none() {
+                    self.say("its text was blanked, as `keep_text` says: look at the mail itself");
+                }
                 self.bring_along(id, &target).await.map(|_| ())
             }
             Err(refused) if current.reason == Reason::Undone => {

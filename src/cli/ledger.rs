@@ -199,9 +199,11 @@ fn describe(detail: &TicketDetail, calibration: &Calibration, telling: &Telling)
     for event in &detail.events {
         let _ = writeln!(out, "  {}  {}", day_and_time(event.at), happened(event, &telling.zone));
     }
-    if let Some(text) = &detail.text {
-        let _ = writeln!(out, "\nText\n{}", indented(&text.body, 40));
-    }
+    let text = match &detail.text {
+        Some(text) => indented(&text.body, 40),
+        None => "  blanked, as `keep_text` says; the mail itself lies on its server".to_owned(),
+    };
+    let _ = writeln!(out, "\nText\n{text}");
     out
 }
 

@@ -69,7 +69,8 @@ pub struct LineSum {
     pub hit: Hit,
     /// What it adds.
     pub contribution: f64,
-    /// Its first occurrence with some words around, between `»` and `«`.
+    /// Its first occurrence with some words around, between `»` and `«`; empty if the text is not
+    /// at hand any more.
     pub excerpt: String,
 }
 
@@ -240,13 +241,13 @@ fn without(verdict: &Verdict, calibration: &Calibration, hit: &Hit) -> Option<(T
 /// So many characters are shown on each side of a match.
 const AROUND: usize = 30;
 
-/// A match with some text around it, on one line.
+/// A match with some text around it, on one line; nothing if the text doesn't hold it.
 #[must_use]
 pub fn excerpt(span: &Span, subject: &str, text: &Text) -> String {
     let whole = if span.place == TextPlace::Subject { subject } else { text.body.as_str() };
     let (start, end) = (span.start as usize, span.end as usize);
+    let Some(found) = whole.get(start..end) else { return String::new() };
     let before = whole.get(..start).unwrap_or_default();
-    let found = whole.get(start..end).unwrap_or_default();
     let after = whole.get(end..).unwrap_or_default();
     let mut head: Vec<char> = before.chars().rev().take(AROUND).collect();
     head.reverse();
@@ -289,7 +290,9 @@ fn write(out: &mut String, explanation: &Explanation) -> std::fmt::Result {
                  {length_factor:.3}{times})",
                 line.contribution
             )?;
-            writeln!(out, "            {}", line.excerpt)?;
+            if !line.excerpt.is_empty() {
+                writeln!(out, "            {}", line.excerpt)?;
+            }
         }
     }
     writeln!(out, "\nThe best team is {margin:.2} points ahead.")?;

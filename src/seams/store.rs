@@ -223,7 +223,8 @@ pub trait Store: Send + Sync {
         version: &Version,
     ) -> Result<Option<BTreeMap<String, String>>, StoreError>;
 
-    /// Blanks the text of tickets that were recorded before `before` and don't wait in assist;
-    /// says how many.
+    /// Blanks the text of tickets about which nothing was decided since `before` and that don't
+    /// wait in assist; says how many. It is then in no file of an embedded store, as soon as nobody
+    /// reads who began before.
     async fn forget_texts(&self, before: Timestamp) -> Result<u64, StoreError>;
 }

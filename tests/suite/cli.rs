@@ -5,6 +5,8 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::Stdio;
 
 use serde_json::Value;
+use sqlx::Connection as _;
+use tokio::runtime::Runtime;
 
 use crate::support::office::{Office, Ran, mail, objects, postroom};
 
@@ -270,6 +272,29 @@ fn lists_say_what_they_leave_out() {
     assert!(to("Amira@CallWise.example", &[]).well().contains("answered"));
     assert_eq!(to("marketing", &[]).well(), "no ticket matches\n");
     assert_eq!(to("marketing", &["--json"]).well(), "");
+}
+
+#[test]
+fn a_text_that_was_blanked_is_told_of() {
+    let office = with_questions();
+    assert!(office.run(&["ledger", "show", "1"]).well().contains('»'));
+    let url = format!("sqlite://{}", office.path("ledger.db").display());
+    Runtime::new().unwrap().block_on(async {
+        let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        sqlx::raw_sql("DELETE FROM texts").execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    });
+    let shown = office.run(&["ledger", "show", "1"]).well();
+    assert!(
+        shown.ends_with(
+            "\nText\n  blanked, as `keep_text` says; the mail itself lies on its server\n"
+        ),
+        "{shown}"
+    );
+    assert!(!shown.contains("»«"), "{shown}");
+    office.run(&["assist", "answer", "1", "sales"]).well();
+    let undone = office.run(&["assist", "undo", "1"]).well();
+    assert!(undone.contains("its text was blanked"), "{undone}");
 }
 
 #[test]

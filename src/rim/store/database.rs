@@ -21,6 +21,11 @@ const VALUES: usize = 16_000;
 /// Whatever a server is asked takes far less.
 const ANSWER: Duration = Duration::from_mins(2);
 
+/// The log is emptied when nobody reads; whoever wants to write meanwhile doesn't wait for long.
+const EMPTYING: &str = "PRAGMA busy_timeout = 1000";
+/// And the patience of every other statement, as the file is opened with.
+const WRITING: &str = "PRAGMA busy_timeout = 10000";
+
 /// An open database.
 pub(super) enum Database {
     /// One connection writes, as SQLite wants it; others read beside it.
@@ -46,6 +51,17 @@ impl Database {
             }
         }
         .map_err(failure)
+    }
+
+    /// Sees that what was deleted is nowhere in the files any more, as far as that is ours to do.
+    /// SQLite's log keeps it until it is emptied; readers may be in the way for now.
+    pub(super) async fn empty_log(&self) {
+        let Self::Sqlite { writer, .. } = self else { return };
+        let Ok(mut connection) = writer.acquire().await else { return };
+        for pragma in [EMPTYING, "PRAGMA wal_checkpoint(TRUNCATE)", WRITING] {
+            // At the next time it is tried again.
+            let _ = sqlx::raw_sql(pragma).execute(&mut *connection).await;
+        }
     }
 
     /// Begins a transaction that reads: all of its statements see the same state.

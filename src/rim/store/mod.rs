@@ -309,6 +309,7 @@ impl Store for Ledger {
         let mut tx = self.database.write().await?;
         let forgotten = read::forget_texts(&mut tx, before).await?;
         tx.commit().await?;
+        self.database.empty_log().await;
         Ok(forgotten)
     }
 }

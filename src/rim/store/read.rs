@@ -187,14 +187,16 @@ pub(super) async fn dictionaries(
         .transpose()
 }
 
-/// Blanks the texts of settled tickets that were recorded before `before`.
+/// Blanks the texts of settled tickets about which nothing was decided since `before`.
 pub(super) async fn forget_texts(
     tx: &mut Transaction,
     before: Timestamp,
 ) -> Result<u64, StoreError> {
     tx.run(
         "DELETE FROM texts WHERE EXISTS (SELECT 1 FROM tickets WHERE tickets.id = texts.ticket \
-             AND tickets.recorded < $1 AND tickets.target <> 'assist')",
+             AND tickets.recorded < $1 AND tickets.target <> 'assist' \
+             AND NOT EXISTS (SELECT 1 FROM decisions \
+                 WHERE decisions.ticket = tickets.id AND decisions.made >= $1))",
         vec![before.as_millisecond().into()],
     )
     .await

@@ -70,7 +70,9 @@ async fn open_file(path: &Path) -> Result<Database, StoreError> {
     let writing = options
         .clone()
         .pragma("wal_autocheckpoint", LOG_PAGES)
-        .pragma("cache_size", WRITER_CACHE);
+        .pragma("cache_size", WRITER_CACHE)
+        // A text whose retention time is over is overwritten, not only left out.
+        .pragma("secure_delete", "ON");
     let writer = pool(1, writing).await?;
     migrations::sqlite().run(&writer).await.map_err(migration_failure)?;
     let readers = pool(READERS, options.pragma("query_only", "ON")).await?;

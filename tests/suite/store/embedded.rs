@@ -40,6 +40,36 @@ async fn a_file_has_one_lock_by_whatever_name_it_is_opened() {
 }
 
 #[tokio::test]
+async fn a_text_that_is_forgotten_is_in_no_file() {
+    let ground = Ground::sqlite().await;
+    let fence = ground.fence().await;
+    let with_text = |n: u32| {
+        let mut entry = entry(n);
+        // Short ones share a page, long ones have pages of their own.
+        entry.mail.text.body = "what Jane told nobody else ".repeat(1 + n as usize % 7 * 60);
+        entry
+    };
+    ground.record(&fence, &(1..=50).map(with_text).collect::<Vec<_>>()).await;
+    let StoreSettings::Sqlite(path) = &ground.settings else { unreachable!() };
+    let found = || {
+        let beside =
+            ["", "-wal"].map(|beside| PathBuf::from(format!("{}{beside}", path.display())));
+        let files = beside.iter().filter_map(|path| std::fs::read(path).ok());
+        files
+            .map(|file| memchr::memmem::find_iter(&file, "Jane told nobody").count())
+            .sum::<usize>()
+    };
+    assert!(found() > 0);
+    // Whoever reads meanwhile keeps it for as long as that takes, and fails nothing.
+    let mut reader = sqlx::SqliteConnection::connect(&ground.url).await.unwrap();
+    sqlx::raw_sql("BEGIN; SELECT count(*) FROM texts").execute(&mut reader).await.unwrap();
+    assert_eq!(ground.store.forget_texts(at(1)).await.unwrap(), 50);
+    reader.close().await.unwrap();
+    assert_eq!(ground.store.forget_texts(at(1)).await.unwrap(), 0);
+    assert_eq!(found(), 0);
+}
+
+#[tokio::test]
 async fn nobody_but_its_owner_reads_the_file() {
     use std::os::unix::fs::PermissionsExt as _;
     let ground = Ground::sqlite().await;

@@ -143,7 +143,7 @@ pub(super) async fn answers_are_read_as_labelled_mail(ground: Ground) {
     };
     assert_eq!(found.mails, [expected(1), expected(2)], "oldest first");
     assert_eq!((found.asked, found.forgotten), (1, 0));
-    ground.store.forget_texts(at(1)).await.unwrap();
+    ground.store.forget_texts(at(1_000)).await.unwrap();
     let found = answers(&*ground.store, &|_| ()).await.unwrap();
     assert_eq!((found.mails.len(), found.forgotten), (0, 2));
 }
@@ -276,6 +276,19 @@ pub(super) async fn forgetting_texts_leaves_questions_alone(ground: Ground) {
         assert_eq!(detail.text.is_some(), kept, "ticket {ticket}");
         assert_eq!(detail.evidence, evidence());
     }
+    // The time runs from the last decision: just now somebody needed the text.
+    let answer = Amendment {
+        ticket: TicketId(2),
+        instead_of: assist(),
+        decision: team("billing"),
+        customer: None,
+        evidence: None,
+        action: None,
+        by: "Ann".to_owned(),
+    };
+    store.amend(&answer, at(20)).await.unwrap();
+    assert_eq!(store.forget_texts(at(20)).await.unwrap(), 1, "that of the third");
+    assert_eq!(store.forget_texts(at(21)).await.unwrap(), 1);
 }
 
 pub(super) async fn a_ledger_opens_again(ground: Ground) {
