@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use postroom::config::folders::Waiting;
 use postroom::config::{ImapSettings, Login, Mailbox, Secret, Tls};
 use postroom::mail::parse::{key_of, parse};
 use postroom::rim::imap::{Account, ImapDelivery, ImapSource, check};
@@ -435,9 +436,10 @@ async fn a_missing_folder_is_created_only_if_allowed() {
 }
 
 #[tokio::test]
-async fn a_mail_that_waits_is_marked_and_stays() {
+async fn a_mail_is_marked_for_as_long_as_it_waits() {
     let (server, mut plain) = filled("", &[mail(1), mail(2)]);
-    let (mailbox, settings) = mailbox(server.port);
+    let (mut mailbox, settings) = mailbox(server.port);
+    mailbox.folders.assist = Waiting::Marked("$Assist".to_owned());
     let (mut source, mut delivery) = ends(&mailbox, &settings);
     let (mails, _) = drain(&mut source, Cursor::default()).await;
     let mark = Action::Mark { keyword: "$Assist".to_owned() };
@@ -445,6 +447,9 @@ async fn a_mail_that_waits_is_marked_and_stays() {
     let flags = plain.flags("INBOX");
     assert_eq!(flags.iter().map(|f| f.contains("$Assist")).collect::<Vec<_>>(), [false, true]);
     assert!(flags.iter().all(|f| !f.contains("Seen")));
+    let both = [(2, 0), (3, 1)].map(|(id, nth)| job(id, &mails[nth], to("Target"), 1));
+    deliver(&mut delivery, &both, Proof::CopyUid).await;
+    assert!(plain.flags("Target").iter().all(|f| !f.contains("$Assist")));
 }
 
 #[tokio::test]

@@ -14,9 +14,11 @@ use super::fault::Fault;
 use super::folder::{Folders, Found};
 use super::group::{Group, grouped};
 use super::lookup::{Seeker, existing, number_in, there};
+use super::mark;
 use super::outcomes::{Failure, LATER, Ledger};
 use super::session::{Copied, Opened, Session, copied, quoted, uid_set};
 use crate::config::Mailbox;
+use crate::config::folders::Waiting;
 use crate::killpoint;
 use crate::rim::backoff::backoff;
 use crate::seams::{Action, Delivery, Job, JobId, Outcome, Place, Proof, Wanted};
@@ -32,6 +34,8 @@ pub struct ImapDelivery {
     account: Arc<Account>,
     create_folders: bool,
     folders: Folders,
+    /// The keyword of mails that wait for a person, if they have one.
+    waiting: Option<String>,
     session: Option<Session>,
     /// How often in a row no connection could be made.
     unreached: u32,
@@ -53,6 +57,10 @@ impl ImapDelivery {
             account,
             create_folders: mailbox.create_folders,
             folders: Folders::default(),
+            waiting: match &mailbox.folders.assist {
+                Waiting::Marked(keyword) => Some(keyword.clone()),
+                Waiting::Stays | Waiting::Moves(_) => None,
+            },
             session: None,
             unreached: 0,
         }
@@ -160,18 +168,8 @@ impl ImapDelivery {
     ) -> Result<(), Fault> {
         let opened = session.select(group.folder).await?;
         let (there, gone) = self.present(session, &opened, group).await?;
-        let takes =
-            opened.flags.contains("\\*") || opened.flags.contains(&keyword.to_ascii_lowercase());
-        if takes {
-            if keyword.is_empty() || !keyword.chars().all(is_keyword_char) {
-                return Err(Fault::Misconfigured(format!("`{keyword}` is no IMAP keyword")));
-            }
-            let uids: Vec<u32> = there.keys().copied().collect();
-            for batch in uids.chunks(BATCH) {
-                let command = format!("UID STORE {} +FLAGS.SILENT ({keyword})", uid_set(batch));
-                session.command("marking", &command, |_| {}).await?;
-            }
-        }
+        let uids: Vec<u32> = there.keys().copied().collect();
+        mark::set(session, &opened, &uids, keyword).await?;
         for job in there.values() {
             ledger.done(job, None, Proof::Marked);
         }
@@ -214,6 +212,11 @@ impl ImapDelivery {
         let mut there = there;
         if !moves {
             self.finish_copies(session, &target, &mut there, ledger).await?;
+        }
+        if let Some(keyword) = &self.waiting {
+            // What leaves waits for nobody any more.
+            let uids: Vec<u32> = there.keys().copied().collect();
+            mark::unset(session, &opened, &uids, keyword).await?;
         }
         let unproven = self.move_there(session, &there, &mut target, ledger).await?;
         // What COPYUID doesn't name was gone before, or the server doesn't say where it went.
@@ -428,10 +431,6 @@ fn placed(job: &Job, folder: &str, epoch: u32, uid: u32) -> Place {
         epoch,
         name: uid.to_string(),
     }
-}
-
-fn is_keyword_char(c: char) -> bool {
-    c.is_ascii_graphic() && !"(){%*\"\\]".contains(c)
 }
 
 #[async_trait]

@@ -16,6 +16,7 @@ mod folder;
 mod group;
 mod guard;
 mod lookup;
+mod mark;
 mod oauth;
 mod outcomes;
 mod opened;
