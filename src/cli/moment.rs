@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 use super::explain::Telling;
 use super::{Failure, Global};
 use crate::classify::Scratch;
-use crate::config::{Config, StoreSettings};
+use crate::config::Config;
 use crate::directory::{Directory, Party, Present};
 use crate::mail::EmailAddress;
 use crate::mail::trust::Door;
@@ -151,12 +151,9 @@ async fn presence(
     calendars.refresh(directory, at).await;
     presence.look_into(&calendars);
     tell_troubles(&calendars);
-    let kept = match &config.store {
-        StoreSettings::Sqlite(path) => path.exists(),
-        StoreSettings::Postgres(_) => true,
-    };
-    if kept && directory.counts_tickets() {
-        let store = rim::store::open(&config.store).await?;
+    if directory.counts_tickets()
+        && let Some(store) = rim::store::open_existing(&config.store).await?
+    {
         let since = SystemClock.now().checked_sub(settings.open_for).unwrap_or(Timestamp::MIN);
         presence.count(directory, store.as_ref(), since).await?;
     }

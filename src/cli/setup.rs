@@ -114,17 +114,17 @@ impl Global {
     /// The store of the configuration, and a runtime to use it on.
     pub(crate) fn store(&self) -> Result<(Config, Runtime, Arc<dyn Store>), Failure> {
         let config = self.config()?;
-        // Looking into a ledger does not make one.
-        if let StoreSettings::Sqlite(path) = &config.store
-            && !path.exists()
-        {
-            let path = path.display();
-            return Err(Failure::input(format!(
-                "there is no ledger at `{path}` yet; `postroom serve` makes it"
-            )));
-        }
         let runtime = Runtime::new()?;
-        let store = runtime.block_on(rim::store::open(&config.store))?;
+        // Looking into a ledger does not make one.
+        let Some(store) = runtime.block_on(rim::store::open_existing(&config.store))? else {
+            let place = match &config.store {
+                StoreSettings::Sqlite(path) => format!("at `{}`", path.display()),
+                StoreSettings::Postgres(_) => "in the PostgreSQL database of `[store]`".to_owned(),
+            };
+            return Err(Failure::input(format!(
+                "there is no ledger {place} yet; `postroom serve` makes it"
+            )));
+        };
         Ok((config, runtime, store))
     }
 }

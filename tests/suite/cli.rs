@@ -298,6 +298,24 @@ fn a_text_that_was_blanked_is_told_of() {
 }
 
 #[test]
+fn looking_for_a_ledger_changes_no_other_database() {
+    let office = Office::open();
+    let foreign = office.path("ledger.db");
+    let url = format!("sqlite://{}?mode=rwc", foreign.display());
+    Runtime::new().unwrap().block_on(async {
+        let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        sqlx::raw_sql("CREATE TABLE songs (name)").execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    });
+    let before = fs::read(&foreign).unwrap();
+    for look in [&["ledger", "list"][..], &["assist", "list"], &["explain", "--ticket", "1"]] {
+        let ran = office.run(look);
+        assert!(ran.code == 2 && ran.err.contains("there is no ledger at"), "{ran:?}");
+    }
+    assert_eq!(fs::read(&foreign).unwrap(), before);
+}
+
+#[test]
 fn lint_says_what_it_found() {
     let office = Office::open();
     fs::create_dir(office.path("void")).unwrap();

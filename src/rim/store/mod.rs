@@ -60,6 +60,19 @@ pub async fn open(settings: &StoreSettings) -> Result<Arc<dyn Store>, StoreError
     Ok(Arc::new(ledger))
 }
 
+/// Opens the ledger if there is one. Where there is none, nothing is made of what is there: it may be
+/// another program's.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_existing(settings: &StoreSettings) -> Result<Option<Arc<dyn Store>>, StoreError> {
+    let is_there = match settings {
+        StoreSettings::Sqlite(path) => sqlite::has_tables(path).await?,
+        StoreSettings::Postgres(url) => postgres::has_tables(url.expose_secret()).await?,
+    };
+    if is_there { open(settings).await.map(Some) } else { Ok(None) }
+}
+
 /// Tries whether the ledger can be opened, and changes nothing: neither is a file made nor are
 /// tables.
 pub async fn check(settings: &StoreSettings) -> Report {

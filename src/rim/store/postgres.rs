@@ -36,12 +36,63 @@ pub(super) async fn open(url: &str) -> Result<Database, StoreError> {
     connect(options).await.map_err(|failure| named(&server, failure))
 }
 
-/// Whether the server lets us in.
+/// Whether the server lets us in, and the database can hold a ledger.
 pub(super) async fn check(url: &str) -> Result<String, StoreError> {
     let (options, server) = options(url)?;
-    let connection = enter(&options).await.map_err(|failure| named(&server, failure))?;
-    connection.close().await.map_err(failure)?;
+    let look = async {
+        let mut connection = enter(&options).await?;
+        let fit = fit(&mut connection).await;
+        connection.close().await.map_err(failure)?;
+        fit
+    };
+    look.await.map_err(|failure| named(&server, failure))?;
     Ok(format!("{server} is reached, and lets us in"))
+}
+
+/// Whether our tables can be made, if they aren't there, and hold any text.
+async fn fit(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let asked = sqlx::query_as(
+        "SELECT current_setting('server_encoding'), current_user::text, current_schema()::text, \
+             to_regclass('_sqlx_migrations') IS NOT NULL \
+                 OR COALESCE(has_schema_privilege(current_schema()::text, 'CREATE'), FALSE)",
+    )
+    .fetch_one(connection)
+    .await;
+    let (encoding, role, schema, may): (String, String, Option<String>, bool) = match asked {
+        Ok(answer) => answer,
+        // PostgreSQL's kin doesn't know all of these, and can do without.
+        Err(sqlx::Error::Database(_)) => return Ok(()),
+        Err(error) => return Err(failure(error)),
+    };
+    if encoding != "UTF8" {
+        return Err(StoreError::Broken(format!(
+            "the database's encoding is {encoding}, which can't hold every mail's text; make one \
+             with `ENCODING 'UTF8'`"
+        )));
+    }
+    match schema {
+        _ if may => Ok(()),
+        Some(schema) => Err(StoreError::Broken(format!(
+            "`{role}` may not make tables in the schema `{schema}`; \
+             `GRANT CREATE ON SCHEMA {schema} TO {role}` allows it"
+        ))),
+        None => Err(StoreError::Broken(format!(
+            "no schema of the `search_path` of `{role}` is there to make tables in"
+        ))),
+    }
+}
+
+/// Whether the database has our tables.
+pub(super) async fn has_tables(url: &str) -> Result<bool, StoreError> {
+    let (options, server) = options(url)?;
+    let look = async {
+        let mut connection = enter(&options).await?;
+        let sql = "SELECT to_regclass('_sqlx_migrations') IS NOT NULL";
+        let found = sqlx::query_scalar(sql).fetch_one(&mut connection).await.map_err(failure)?;
+        connection.close().await.map_err(failure)?;
+        Ok(found)
+    };
+    look.await.map_err(|failure| named(&server, failure))
 }
 
 /// How to connect, and the server's name for messages: the URL can't be shown, since it may hold

@@ -79,6 +79,23 @@ async fn open_file(path: &Path) -> Result<Database, StoreError> {
     Ok(Database::Sqlite { writer, readers })
 }
 
+/// Whether there is a file with our tables. What is half made is waited for.
+pub(super) async fn has_tables(path: &Path) -> Result<bool, StoreError> {
+    let _turn = opening_turn(path).await;
+    if !path.exists() {
+        return Ok(false);
+    }
+    let look = async {
+        let options = SqliteConnectOptions::new().filename(path).read_only(true);
+        let mut connection = SqliteConnection::connect_with(&options).await?;
+        let sql = "SELECT count(*) FROM sqlite_master WHERE name = '_sqlx_migrations'";
+        let found: i64 = sqlx::query_scalar(sql).fetch_one(&mut connection).await?;
+        connection.close().await?;
+        Ok(found > 0)
+    };
+    look.await.map_err(|error| named(&format!("`{}`", path.display()), failure(error)))
+}
+
 /// Whether the file can be opened, or made where there is none yet.
 pub(super) async fn check(path: &Path) -> Result<String, StoreError> {
     let broken = |why: String| StoreError::Broken(format!("`{}` {why}", path.display()));

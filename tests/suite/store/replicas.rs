@@ -1,6 +1,7 @@
 //! What several replicas on one PostgreSQL can show, and what becomes of calls when it dies.
 
 use super::*;
+use postroom::rim::store::{check, open_existing};
 use tokio::task::JoinSet;
 
 #[tokio::test]
@@ -150,4 +151,33 @@ async fn a_wrong_url_is_refused_without_its_password() {
         let Err(StoreError::Broken(why)) = result else { panic!("not refused: {url}") };
         assert!(!why.contains("hunter2"), "{why}");
     }
+}
+
+#[tokio::test]
+async fn a_check_tells_of_a_database_that_can_hold_no_ledger_and_looking_makes_none() {
+    let server = Server::shared();
+    let ground = Ground::at(server.database()).await;
+    for sql in [
+        "CREATE ROLE guest LOGIN",
+        "CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0",
+        "CREATE DATABASE narrow",
+    ] {
+        ground.behind(sql).await.unwrap();
+    }
+    let guest = |database: &str| server.url(database).replace("postgres@", "guest@");
+    for (url, problem) in [
+        (server.url("latin"), "the database's encoding is LATIN1"),
+        (guest("narrow"), "`GRANT CREATE ON SCHEMA public TO guest` allows it"),
+    ] {
+        let settings = StoreSettings::Postgres(url.into());
+        let problems = check(&settings).await.problems;
+        assert!(problems.len() == 1 && problems[0].contains(problem), "{problems:?}");
+    }
+    let narrow = StoreSettings::Postgres(server.url("narrow").into());
+    for _ in 0..2 {
+        assert!(open_existing(&narrow).await.unwrap().is_none());
+        assert_eq!(check(&narrow).await.problems, Vec::<String>::new());
+    }
+    assert!(open_existing(&ground.settings).await.unwrap().is_some());
+    assert_eq!(check(&ground.settings).await.problems, Vec::<String>::new());
 }
