@@ -127,7 +127,9 @@ impl Change<'_> {
                 if current.reason == Reason::MailGone {
                     self.say("its mail was gone; if it still is, the answer alone is kept");
                 }
-                away.iter().for_each(|away| self.say(away));
+                if let Some(away) = away {
+                    self.say(&away);
+                }
                 self.bring_along(id, &target).await.map(|_| ())
             }
             Err(refused @ Refused::AlreadyThere { .. }) if current.reason == Reason::Answered => {

@@ -281,7 +281,7 @@ async fn only_proof_makes_a_move_done() {
             "OK without COPYUID, gone, SEARCH left out",
             1,
             [vec![ok(), gone()], searches("TAG OK done\r\n")].concat(),
-            ["given up"; 3],
+            ["gone"; 3],
         ),
         ("the OK is lost", 1, vec![line("UID MOVE", "", Then::Close)], ["retry"; 3]),
         (
@@ -307,7 +307,7 @@ async fn only_proof_makes_a_move_done() {
             "given up in the end",
             12,
             vec![line("SELECT", "TAG NO oops\r\n", Then::On)],
-            ["given up"; 3],
+            ["gone"; 3],
         ),
         (
             "the target vanished",
