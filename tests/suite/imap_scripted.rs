@@ -307,7 +307,7 @@ async fn only_proof_makes_a_move_done() {
             "given up in the end",
             12,
             vec![line("SELECT", "TAG NO oops\r\n", Then::On)],
-            ["gone"; 3],
+            ["given up"; 3],
         ),
         (
             "the target vanished",
