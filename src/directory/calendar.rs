@@ -11,6 +11,8 @@
 //! Times without a zone are in the person's. It reads a text that was handed in; it knows nothing
 //! of where it lay.
 
+mod zones;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
@@ -169,6 +171,7 @@ impl Occurrence {
 
 /// Every event before `end`, repetitions and all. What names no clock is by that of `home`.
 fn occurrences(calendar: &mut ICalendar, home: Tz, end: Timestamp) -> Vec<Occurrence> {
+    zones::name_utc(calendar);
     bound(calendar, home, end);
     number(calendar, home);
     let expanded = calendar.expand_dates(home, MOST);

@@ -12,6 +12,11 @@ use postroom::mail::EmailAddress;
 
 /// The absences in a calendar between 2026-06-01 and 2026-07-11, of somebody in Berlin.
 fn berlin(events: &str) -> Busy {
+    calendar(events, "Europe/Berlin")
+}
+
+/// The same, of somebody in this zone.
+fn calendar(events: &str, zone: &str) -> Busy {
     let text = format!(
         "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//test//EN\r\n{}END:VCALENDAR\r\n",
         events.replace('\n', "\r\n")
@@ -22,7 +27,7 @@ fn berlin(events: &str) -> Busy {
         until: moment("2026-07-11T00:00:00Z"),
         least: SignedDuration::from_hours(4),
     };
-    absences(&text, &TimeZone::get("Europe/Berlin").unwrap(), &search).unwrap()
+    absences(&text, &TimeZone::get(zone).unwrap(), &search).unwrap()
 }
 
 const WHOLE: &str = "DTSTART;VALUE=DATE:20260608\nDTEND;VALUE=DATE:20260610";
@@ -211,6 +216,51 @@ fn what_was_changed_takes_the_place_of_what_it_names() {
             assert_eq!(found, expected, "{case}, {order}: {busy:?}");
             events.rotate_left(1);
         }
+    }
+}
+
+/// A zone, what each shows, what else is said of a series at 22:00 in UTC, eight hours each time,
+/// on Mondays from March on, and the days of the first half of June on which it begins.
+const IN_UTC: [(&str, &str, &str, &[i8]); 8] = [
+    ("Europe/Berlin", "nothing else", "", &[1, 8, 15]),
+    ("America/Los_Angeles", "nothing else", "", &[1, 8, 15]),
+    ("Asia/Tokyo", "nothing else", "", &[1, 8, 15]),
+    ("Europe/Berlin", "but for one", "EXDATE:20260608T220000Z", &[1, 15]),
+    (
+        "America/Los_Angeles",
+        "but for one, by another clock",
+        "EXDATE;TZID=Europe/Berlin:20260609T000000",
+        &[1, 15],
+    ),
+    ("Asia/Tokyo", "until one", "UNTIL=20260608T220000Z", &[1, 8]),
+    ("Europe/Berlin", "one is moved", "RECURRENCE-ID:20260608T220000Z", &[1, 10, 15]),
+    ("America/Los_Angeles", "one is moved", "RECURRENCE-ID:20260608T220000Z", &[1, 10, 15]),
+];
+
+#[test]
+fn a_series_in_utc_repeats_in_utc_wherever_its_owner_is() {
+    for (zone, case, said, expected) in IN_UTC {
+        let part = |name: &str| Some(said).filter(|said| said.starts_with(name)).unwrap_or("");
+        let until = part("UNTIL").replace("UNTIL", ";UNTIL");
+        let mut events = format!(
+            "BEGIN:VEVENT\nUID:a\nDTSTART:20260302T220000Z\nDURATION:PT8H\n\
+             RRULE:FREQ=WEEKLY{until}\n{}\nEND:VEVENT\n",
+            part("EXDATE")
+        );
+        if let id @ "RECURRENCE-ID:20260608T220000Z" = said {
+            events += "BEGIN:VEVENT\nUID:a\nDTSTART:20260610T220000Z\nDURATION:PT8H\n";
+            events += id;
+            events += "\nEND:VEVENT\n";
+        }
+        let busy = calendar(&events, zone);
+        let away = |day: &i8| {
+            let begin: Timestamp = format!("2026-06-{day:02}T22:00:00Z").parse().unwrap();
+            let end = begin + SignedDuration::from_hours(8);
+            assert!(busy.at(begin).is_none_or(|span| span == (begin, end)), "{case}: {busy:?}");
+            busy.at(begin).is_some()
+        };
+        let found: Vec<i8> = (1..17).filter(away).collect();
+        assert_eq!(found, expected, "{zone}, {case}: {busy:?}");
     }
 }
 
