@@ -150,6 +150,24 @@ fn only_what_our_own_server_says_of_the_senders_own_domain_proves_anything() {
 }
 
 #[test]
+fn a_tenant_of_a_mail_provider_is_no_proof_of_another() {
+    for (from, domain, expected) in [
+        ("joe@acme.onmicrosoft.com", "evil.onmicrosoft.com", "unverified"),
+        ("joe@acme.onmicrosoft.com", "onmicrosoft.com", "unverified"),
+        ("joe@acme.onmicrosoft.com", "evil.mail.onmicrosoft.com", "unverified"),
+        ("joe@acme.onmicrosoft.com", "acme.onmicrosoft.com", "dkim"),
+        ("joe@mail.acme.onmicrosoft.com", "acme.onmicrosoft.com", "dkim"),
+        ("joe@acme-com.20230601.gappssmtp.com", "evil-com.20230601.gappssmtp.com", "unverified"),
+    ] {
+        let raw =
+            mail(&format!("Authentication-Results: {OURS}; dkim=pass header.d={domain}\n"), from);
+        let read = postroom::mail::parse::parse(raw.as_bytes(), raw.len() as u64);
+        let found = trust(&read, &door(TrustPolicy::Prefer));
+        assert_eq!(word(&found), expected, "{from} {domain}: {found:?}");
+    }
+}
+
+#[test]
 fn a_server_that_names_itself_nowhere_can_be_believed_too() {
     let raw = mail(
         "Authentication-Results: spf=pass (sender IP is 192.0.2.7) smtp.mailfrom=acme.example; \
