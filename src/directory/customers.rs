@@ -86,6 +86,8 @@ impl Customers {
         let lines = memchr::memchr_iter(b'\n', source.text.as_bytes()).count();
         customers.claims.reserve(lines);
         customers.rows.reserve(lines);
+        // Where each of the rows begins.
+        let mut begins: Vec<u32> = Vec::with_capacity(lines);
         table::rows(source, &COLUMNS, findings, |row, findings| {
             let Some(claim) = read_claim(row, people, rules, findings) else { return };
             if row.field(CUSTOMER).is_empty() {
@@ -102,10 +104,13 @@ impl Customers {
                 let customer = customers.names.place(name);
                 let tier = customers.tier(row, rules, findings);
                 let manager = manager.and_then(counted);
+                begins.push(u32::try_from(row.begin()).unwrap_or(u32::MAX));
                 customers.rows.push(Entry { line: row.line(), customer, manager, tier });
             } else {
-                let earlier = customers.rows.get(number as usize).map_or(0, |row| row.line);
-                findings.push(claimed_twice(row, source, &claim, earlier));
+                let line = customers.rows.get(number as usize).map_or(0, |row| row.line);
+                let begin = begins.get(number as usize).map_or(0, |begin| *begin as usize);
+                let earlier = (line, table::line_at(&source.text, begin));
+                findings.push(claimed_twice(row, &claim, earlier));
             }
         });
         customers.claims.shrink();
@@ -231,11 +236,11 @@ fn unknown_tier(row: &Row<'_>, tier: &str, rules: &Rules) -> Diagnostic {
     }
 }
 
-fn claimed_twice(row: &Row<'_>, source: &SourceText, claim: &str, earlier: u32) -> Diagnostic {
+/// `earlier` is the line that has the claim, by its number and text.
+fn claimed_twice(row: &Row<'_>, claim: &str, (earlier, text): (u32, &str)) -> Diagnostic {
     let typed = row.field(MATCH);
-    let line = (1u32..).zip(source.text.lines()).find(|(line, _)| *line == earlier);
     let spelled_so = |text: &str| text.to_lowercase().contains(claim);
-    let same = spelled_so(typed) && line.is_some_and(|(_, line)| spelled_so(line));
+    let same = spelled_so(typed) && spelled_so(text);
     let help = if same || !claim.contains('@') {
         "remove one of the two rows"
     } else {

@@ -86,6 +86,11 @@ impl Row<'_> {
         self.start.line
     }
 
+    /// The byte of the text at which the row begins.
+    pub(crate) fn begin(&self) -> usize {
+        self.start.byte
+    }
+
     /// A place to come back to when the other rows are known.
     pub(crate) fn mark(&self, column: usize) -> Mark {
         Mark { start: self.start, field: self.columns.get(column).copied().flatten() }
@@ -367,7 +372,8 @@ fn locate(text: &str, start: Start, field: usize) -> Located<'_> {
     Located { column: count(before) + 1, width: count(value.trim()), excerpt }
 }
 
-fn line_at(text: &str, byte: usize) -> &str {
+/// The line that begins at this byte.
+pub(crate) fn line_at(text: &str, byte: usize) -> &str {
     text.get(byte..).unwrap_or_default().lines().next().unwrap_or_default()
 }
 

@@ -356,6 +356,21 @@ fn a_file_that_is_wrong_throughout_is_not_listed_row_by_row() {
 }
 
 #[test]
+fn rows_that_are_all_there_twice_name_the_line_that_was_first() {
+    let row = |n: usize| format!("customer-{n}.example,Customer {n},\n");
+    let rows = (0..20_000).map(row).collect::<String>();
+    let customers = format!("match,customer,account_manager\n{rows}{rows}");
+    let findings = Directory::build(&files(&customers, PEOPLE), &rules()).unwrap_err();
+    assert_eq!(findings.len(), 201);
+    assert_eq!(
+        findings[199].to_string(),
+        "customers.csv:20201:1: error: `customer-199.example` is claimed already, by line 201 \
+         (remove one of the two rows)"
+    );
+    assert_eq!(findings[200].to_string(), "customers.csv: error: and 19800 more findings");
+}
+
+#[test]
 fn our_own_lists_are_told_from_others() {
     let directory = build(&DirectoryFiles::default(), &rules());
     let check = |list: &str, ours: bool| assert_eq!(directory.runs_list(list), ours, "{list}");
