@@ -55,6 +55,8 @@ struct Crm(Arc<Mutex<Behaviour>>);
 struct Behaviour {
     asked: Vec<String>,
     status: Option<StatusCode>,
+    /// What it answers, whoever is asked about.
+    says: Option<&'static str>,
     slow: bool,
 }
 
@@ -83,10 +85,10 @@ async fn who(State(crm): State<Crm>, headers: HeaderMap, question: String) -> (S
     }
     let question: Value = serde_json::from_str(&question).unwrap();
     let address = question["address"].as_str().unwrap().to_owned();
-    let (status, slow) = {
+    let (status, says, slow) = {
         let mut behaviour = crm.0.lock().unwrap();
         behaviour.asked.push(address.clone());
-        (behaviour.status, behaviour.slow)
+        (behaviour.status, behaviour.says, behaviour.slow)
     };
     if slow {
         tokio::time::sleep(Duration::from_mins(1)).await;
@@ -97,6 +99,9 @@ async fn who(State(crm): State<Crm>, headers: HeaderMap, question: String) -> (S
     }
     if let Some(status) = status {
         return (status, "<html>hunter2</html>".to_owned());
+    }
+    if let Some(says) = says {
+        return (StatusCode::OK, says.to_owned());
     }
     let known = |domain: Value| {
         let answer = json!({"customer": "Acme", "account_manager": "amira@callwise.example",
@@ -261,6 +266,33 @@ fn an_address_that_the_service_stumbles_over_holds_up_no_other() {
         (known == 2).then_some(())
     });
     assert_eq!(office.settled(4).iter().filter(|it| waiting(it)).count(), 2);
+    service.stop();
+}
+
+#[test]
+fn an_answer_that_does_not_name_a_customer_or_none_makes_no_stranger() {
+    let runtime = Runtime::new().unwrap();
+    let crm = Crm::default();
+    let office = asking(crm.start(&runtime), "");
+    let odd = [
+        "{}",
+        r#"{"error": "try again"}"#,
+        r#"{"Customer": "Acme"}"#,
+        "[null, null, null, null]",
+        "null",
+    ];
+    for says in odd {
+        crm.change(|behaviour| behaviour.says = Some(says));
+        let checked = office.run(&["check", "--connect"]);
+        assert!(checked.out.contains("the answer is not as documented"), "{says}: {checked:?}");
+    }
+    crm.change(|behaviour| behaviour.says = Some(r#"{"customer": null}"#));
+    let checked = office.run(&["check", "--connect"]);
+    assert!(checked.out.contains("it answers"), "{checked:?}");
+    crm.change(|behaviour| behaviour.says = Some("{}"));
+    office.post(&from("1", "joe@acme.example"));
+    let service = office.serve(&[]);
+    assert_eq!(way(&office.settled(1)[0]), "assist: directory_away");
     service.stop();
 }
 

@@ -9,7 +9,7 @@
 //! 200 {"customer": null}                          nobody's
 //! ```
 //!
-//! `account_manager` and `tier` may be left out or null; `domain` says that the whole domain is
+//! `customer` has to be there; `account_manager` and `tier` may be left out or null; `domain` says that the whole domain is
 //! the customer's (`*.acme.example`: its sub-domains too), and not the address alone. The address
 //! comes in normal form, without a `+tag`. Further keys are passed over. Whatever else the service
 //! does is a failure, 404 too: an address that is wrong in the configuration must not make
@@ -84,6 +84,8 @@ struct Question<'a> {
 /// What the service writes.
 #[derive(Deserialize)]
 struct Said {
+    // With a deserializer of its own the key has to be there: an answer without it says nothing.
+    #[serde(deserialize_with = "Option::deserialize")]
     customer: Option<String>,
     account_manager: Option<String>,
     tier: Option<String>,
@@ -266,7 +268,7 @@ impl Service {
             StatusCode::OK => {
                 let body = http::body(response, MOST).await.map_err(Trouble::Away)?;
                 // The parser's own words could quote a customer.
-                serde_json::from_slice(&body)
+                said(&body)
                     .map_err(|_| "the answer is not as documented".to_owned())
                     .and_then(meant)
                     .map_err(Trouble::Odd)
@@ -287,6 +289,12 @@ impl Service {
             status => Err(Trouble::Away(format!("it answered {status}"))),
         }
     }
+}
+
+/// What the service wrote: an object, where the parser would take a list of the values as well.
+fn said(body: &[u8]) -> Result<Said, serde_json::Error> {
+    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(body)?;
+    Said::deserialize(object)
 }
 
 /// From what the service writes to what it means.
