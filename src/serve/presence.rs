@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::runtime::Handle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{info, warn};
 
 use super::Shared;
@@ -199,9 +199,7 @@ pub(super) async fn first_look(settings: &DirectorySettings, shared: &Shared) ->
     count(settings, shared).await;
     let mut calendars = Calendars::new(settings.calendars.clone());
     if timeout(FIRST_CALENDARS, calendars.refresh(&directory, now)).await.is_err() {
-        // What was begun is begun anew.
-        calendars = Calendars::new(settings.calendars.clone());
-        warn!("calendars take long to read; until they are, only the people's file counts");
+        warn!("some calendars take long to read; until they are, only the people's file counts");
     }
     shared.presence.look_into(&calendars);
     calendars
@@ -227,6 +225,8 @@ async fn count(settings: &DirectorySettings, shared: &Shared) {
 /// Keeps what stands in calendars true.
 pub(super) async fn keep_calendars(every: Duration, mut calendars: Calendars, shared: Shared) {
     let mut failing = 0;
+    let mut ticks = interval(every.max(Duration::from_secs(1)));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let troubles = calendars.troubles().count();
         if troubles != failing {
@@ -238,11 +238,16 @@ pub(super) async fn keep_calendars(every: Duration, mut calendars: Calendars, sh
             failing = troubles;
         }
         shared.health.calendars_failing(troubles);
-        if !pause(&shared, every.max(Duration::from_secs(1))).await {
-            return;
-        }
-        let directory = shared.rules.borrow().directory.clone();
-        if calendars.refresh(&directory, shared.clock.now()).await {
+        // Each counts as soon as it is read: one that hangs holds up no other.
+        let changed = tokio::select! {
+            () = shared.stop.cancelled() => return,
+            Some(changed) = calendars.next() => changed,
+            _ = ticks.tick() => {
+                let directory = shared.rules.borrow().directory.clone();
+                calendars.begin(&directory, shared.clock.now())
+            }
+        };
+        if changed {
             shared.presence.look_into(&calendars);
         }
     }

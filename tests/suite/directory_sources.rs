@@ -344,24 +344,57 @@ fn a_service_that_hangs_holds_nobody_up_for_long() {
 /// What a feed answers, until it is changed.
 type Feed = Arc<Mutex<(StatusCode, String)>>;
 
-/// A feed at a port; its address is `/secret.ics`.
+/// A feed at a port; its address is `/secret.ics`. Beside it is `/hang.ics`, which never answers.
 fn feed(runtime: &Runtime, answer: &str) -> (u16, Feed) {
     let feed = Arc::new(Mutex::new((StatusCode::OK, answer.to_owned())));
     let listener = runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0))).unwrap();
     let port = listener.local_addr().unwrap().port();
     let served = feed.clone();
     let answer = get(move || async move { served.lock().unwrap().clone() });
-    let router = Router::new().route("/secret.ics", answer);
+    let hang = get(|| async { tokio::time::sleep(Duration::from_mins(10)).await });
+    let router = Router::new().route("/secret.ics", answer).route("/hang.ics", hang);
     runtime.spawn(async move { axum::serve(listener, router).await });
     (port, feed)
 }
 
+/// The calendar of somebody who is always away.
+const AWAY: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//t//EN\r\nBEGIN:VEVENT\r\n\
+    UID:1@x\r\nDTSTAMP:20200101T000000Z\r\nDTSTART;VALUE=DATE:20200101\r\n\
+    RRULE:FREQ=DAILY\r\nSUMMARY:At the beach\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+/// The calendar of somebody who never is.
+const EMPTY: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//t//EN\r\nEND:VCALENDAR\r\n";
+
+#[test]
+fn a_calendar_that_hangs_holds_up_no_other() {
+    let runtime = Runtime::new().unwrap();
+    let (port, _) = feed(&runtime, "");
+    let office = Office::open();
+    office.write("amira.ics", AWAY);
+    office.write(
+        "people.csv",
+        &format!(
+            "person,manager,calendar\namira@callwise.example,mara@callwise.example,amira.ics\n\
+             mara@callwise.example,,http://127.0.0.1:{port}/hang.ics\n"
+        ),
+    );
+    office.post(&from("1", "carol@acme.example"));
+    let service = office.serve(&[]);
+    assert_eq!(way(&office.settled(1)[0]), "mara@callwise.example: manager");
+    service.says(&["WARN", "some calendars take long to read"]);
+    office.write("amira.ics", EMPTY);
+    let mut count = 1;
+    wait_for("amira is back", Duration::from_secs(20), || {
+        count += 1;
+        office.post(&from(&count.to_string(), "carol@acme.example"));
+        let way = way(&office.settled(count)[count - 1]);
+        (way == "amira@callwise.example: account_manager").then_some(())
+    });
+    service.stop();
+}
+
 #[test]
 fn calendars_are_followed_and_one_that_cannot_be_read_stays_as_it_was() {
-    let event = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//t//EN\r\nBEGIN:VEVENT\r\n\
-        UID:1@x\r\nDTSTAMP:20200101T000000Z\r\nDTSTART;VALUE=DATE:20200101\r\n\
-        RRULE:FREQ=DAILY\r\nSUMMARY:At the beach\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
-    let empty = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//t//EN\r\nEND:VCALENDAR\r\n";
+    let (event, empty) = (AWAY, EMPTY);
     let runtime = Runtime::new().unwrap();
     let (port, feed) = feed(&runtime, event);
     let office = Office::open();

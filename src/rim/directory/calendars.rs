@@ -6,11 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{StreamExt as _, stream};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use crate::config::CalendarSettings;
 use crate::directory::Directory;
@@ -23,7 +25,7 @@ use crate::rim::watch::Stamp;
 const MOST: usize = 16 << 20;
 /// No feed takes longer.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// So many are read at the same time.
+/// So many files are read at the same time, and so many feeds.
 const AT_ONCE: usize = 8;
 /// Absences are looked for so far ahead, if nobody asks about later ones; within a day they are
 /// looked for again.
@@ -39,12 +41,26 @@ pub struct Calendars {
     /// Absences until then are asked about.
     until: Option<Timestamp>,
     kept: BTreeMap<EmailAddress, Kept>,
+    /// Those that are being read. Files wait for no feed.
+    reading: JoinSet<Read>,
+    files: Arc<Semaphore>,
+    feeds: Arc<Semaphore>,
+}
+
+/// A calendar that was read.
+struct Read {
+    person: EmailAddress,
+    place: Place,
+    zone: TimeZone,
+    found: Result<Busy, String>,
 }
 
 /// One person's calendar.
 struct Kept {
     place: Place,
     zone: TimeZone,
+    /// Whether it is being read just now.
+    reading: bool,
     /// When it was tried last.
     tried: Option<Timestamp>,
     /// What the file looked like then.
@@ -73,7 +89,16 @@ impl Calendars {
     /// No calendar is read yet.
     #[must_use]
     pub fn new(settings: CalendarSettings) -> Self {
-        Self { settings, client: None, only: None, until: None, kept: BTreeMap::new() }
+        Self {
+            settings,
+            client: None,
+            only: None,
+            until: None,
+            kept: BTreeMap::new(),
+            reading: JoinSet::new(),
+            files: Arc::new(Semaphore::new(AT_ONCE)),
+            feeds: Arc::new(Semaphore::new(AT_ONCE)),
+        }
     }
 
     /// The same, for those who ask about a few people: nobody else's calendar is read. The
@@ -89,39 +114,57 @@ impl Calendars {
         Self { until: Some(until), ..self }
     }
 
-    /// Reads the calendars that are due: files that changed, feeds whose time has come. Says
-    /// whether anything is different now.
-    pub async fn refresh(&mut self, directory: &Directory, now: Timestamp) -> bool {
+    /// Reads the calendars that are due, and waits for all of them.
+    pub async fn refresh(&mut self, directory: &Directory, now: Timestamp) {
+        self.begin(directory, now);
+        self.finish().await;
+    }
+
+    /// Begins to read the calendars that are due: files that changed, feeds whose time has come.
+    /// Says whether somebody's was forgotten.
+    pub fn begin(&mut self, directory: &Directory, now: Timestamp) -> bool {
         let forgotten = self.follow(directory);
-        let mut due = Vec::new();
-        for (person, kept) in &mut self.kept {
-            let stamp = kept.place.stamp();
-            if kept.is_due(stamp.as_ref(), now, self.settings.every) {
-                kept.tried = Some(now);
-                kept.stamp = stamp;
-                due.push((person.clone(), kept.place.clone(), kept.zone.clone()));
-            }
-        }
-        if due.iter().any(|(_, place, _)| matches!(place, Place::Feed(_))) && self.client.is_none()
-        {
-            self.client = http::client(TIMEOUT).ok();
-        }
         let search = Search {
             from: now.saturating_sub(DAY).unwrap_or(now),
             until: self.until.max(now.saturating_add(AHEAD).ok()).unwrap_or(now),
             least: SignedDuration::try_from(self.settings.least).unwrap_or(SignedDuration::MAX),
         };
-        let client = self.client.clone();
-        let read: Vec<_> = stream::iter(due)
-            .map(|(person, place, zone)| {
-                let client = client.clone();
-                async move { (person, read(place, zone, search, client).await) }
-            })
-            .buffer_unordered(AT_ONCE)
-            .collect()
-            .await;
-        let changes = read.into_iter().map(|(person, read)| self.take(&person, read));
-        changes.fold(forgotten, |changed, change| changed | change)
+        for (person, kept) in &mut self.kept {
+            let stamp = kept.place.stamp();
+            if kept.reading || !kept.is_due(stamp.as_ref(), now, self.settings.every) {
+                continue;
+            }
+            kept.reading = true;
+            kept.tried = Some(now);
+            kept.stamp = stamp;
+            let (person, place, zone) = (person.clone(), kept.place.clone(), kept.zone.clone());
+            let turn = match place {
+                Place::File(_) => self.files.clone(),
+                Place::Feed(_) => self.feeds.clone(),
+            };
+            if matches!(place, Place::Feed(_)) && self.client.is_none() {
+                self.client = http::client(TIMEOUT).ok();
+            }
+            let client = self.client.clone();
+            self.reading.spawn(async move {
+                let _turn = turn.acquire_owned().await;
+                let found = read(place.clone(), zone.clone(), search, client).await;
+                Read { person, place, zone, found }
+            });
+        }
+        forgotten
+    }
+
+    /// Waits for those that were begun.
+    pub async fn finish(&mut self) {
+        while self.next().await.is_some() {}
+    }
+
+    /// Waits for the next of those that were begun, and says whether anything is different now;
+    /// `None` if there is none left. Whoever stops waiting loses nothing.
+    pub async fn next(&mut self) -> Option<bool> {
+        let read = self.reading.join_next().await?;
+        Some(read.is_ok_and(|read| self.take(read)))
     }
 
     /// When each person is busy, as far as it is known.
@@ -151,6 +194,7 @@ impl Calendars {
             let kept = known.unwrap_or_else(|| Kept {
                 place,
                 zone: zone.clone(),
+                reading: false,
                 tried: None,
                 stamp: None,
                 busy: None,
@@ -161,9 +205,12 @@ impl Calendars {
         !before.is_empty()
     }
 
-    fn take(&mut self, person: &EmailAddress, read: Result<Busy, String>) -> bool {
-        let Some(kept) = self.kept.get_mut(person) else { return false };
-        match read {
+    fn take(&mut self, Read { person, place, zone, found }: Read) -> bool {
+        // Meanwhile they may have another one, or be elsewhere.
+        let same = |kept: &&mut Kept| kept.place == place && kept.zone == zone;
+        let Some(kept) = self.kept.get_mut(&person).filter(same) else { return false };
+        kept.reading = false;
+        match found {
             Ok(busy) => {
                 kept.trouble = None;
                 let busy = Some(busy);
