@@ -162,6 +162,10 @@ fn tie(
         Party::Registered { customer, .. } if earlier.customers.contains(customer) => {
             (Tie::SameCustomer, signs.trust.holds())
         }
+        // Whoever is taken for one of us among a customer's mail speaks on their behalf.
+        Party::Colleague { .. } if earlier.customers.is_empty() => {
+            (Tie::Colleague, signs.trust.suffices())
+        }
         Party::Colleague { .. } => (Tie::Colleague, signs.trust.holds()),
         // Who is nobody to us gains little by being taken for the stranger of last week.
         Party::Registered { .. } | Party::Unregistered { .. } | Party::Unanswered { .. }

@@ -51,7 +51,7 @@ const ACME: &str = "dmarc=pass header.from=acme.example";
 const OWN: &str = "dmarc=pass header.from=callwise.example";
 
 /// What shows, the sender, what it answers, what our server says of it, where it goes and why.
-const CASES: [(&str, &str, &[&str], &str, &str); 15] = [
+const CASES: [(&str, &str, &[&str], &str, &str); 17] = [
     (
         "the same sender, under a new subject",
         "ann@stranger.example",
@@ -81,6 +81,20 @@ const CASES: [(&str, &str, &[&str], &str, &str); 15] = [
         "assist no_evidence stranger",
     ),
     ("a colleague", "mara@callwise.example", &["first"], OWN, "billing follow_up follows"),
+    (
+        "a colleague of whom nothing is proven",
+        "mara@callwise.example",
+        &["first"],
+        "",
+        "billing follow_up follows",
+    ),
+    (
+        "a colleague of whom nothing is proven, among a customer's mail",
+        "mara@callwise.example",
+        &["customers"],
+        "",
+        "assist no_evidence unproven",
+    ),
     (
         "somebody who only says to be a colleague",
         "mara@callwise.example",
