@@ -132,7 +132,7 @@ fn joins(c: char) -> bool {
 
 /// Soft hyphens, zero-width spaces and joiners, directions, variation selectors: a reader doesn't
 /// see them, and a word with them is the word without.
-fn invisible(c: char) -> bool {
+pub(crate) fn invisible(c: char) -> bool {
     matches!(c,
         '\u{AD}' | '\u{34F}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
         | '\u{2060}'..='\u{2069}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}')

@@ -62,6 +62,10 @@ impl DomainClaim {
         if !domain.contains('.') {
             return Err(ClaimError::TooBroad(text.to_owned()));
         }
+        // RFC 3696 §2: no top-level domain is a number, so this is an IP address.
+        if domain.rsplit('.').next().is_some_and(|top| top.bytes().all(|b| b.is_ascii_digit())) {
+            return Err(ClaimError::NotADomain(text.to_owned()));
+        }
         // The list has registries (co.uk) and, as "private", companies that give names away
         // (github.io). A domain that it holds has no owner below it.
         if organisation(&domain).is_none() {
@@ -142,6 +146,11 @@ mod tests {
                 ".acme.example",
                 Err("`.acme.example` is not a domain: write `acme.example`, or `*.acme.example` \
                      for it and its sub-domains"),
+            ),
+            (
+                "1.2.3.4",
+                Err("`1.2.3.4` is not a domain: write `acme.example`, or `*.acme.example` for it \
+                     and its sub-domains"),
             ),
             (
                 "a*.example.org",

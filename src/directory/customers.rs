@@ -14,6 +14,8 @@
 //!   the team at the end of the ladder takes their mail;
 //! - `tier`: the customer's tier (optional).
 //!
+//! A line that begins with `#` is a comment.
+//!
 //! The address wins over the domain, the longer domain over the shorter one, and `acme.example`
 //! over `*.acme.example`. A freemail domain is never a customer's, only an address there can be.
 //! It knows nothing of who is away.
@@ -26,6 +28,7 @@ use super::people::{self, People};
 use super::table::{self, Column, Findings, Row};
 use super::{Match, MatchedBy, Rules, SourceText};
 use crate::diagnostic::{Diagnostic, nearest};
+use crate::dictionary::words::invisible;
 use crate::mail::EmailAddress;
 
 const COLUMNS: [Column; 4] = [
@@ -300,6 +303,22 @@ fn read_address(
     let address = EmailAddress::parse(text)
         .map_err(|error| findings.push(row.error(MATCH, "bad-address", error.to_string())))
         .ok()?;
+    if address.local() == "*" {
+        let message = format!("`{address}` is nobody's address: a domain takes in all of them");
+        let help = format!("write `{}`", address.domain());
+        findings.push(row.error(MATCH, "bad-address", message).help(help));
+        return None;
+    }
+    // Copied along from a page, it makes an address that no mail has.
+    if let Some(unseen) = address.local().chars().find(|c| invisible(*c)) {
+        let message = format!(
+            "`{}` holds a character that can't be seen, U+{:04X}",
+            address.as_str().replace(invisible, ""),
+            u32::from(unseen)
+        );
+        findings.push(row.error(MATCH, "bad-address", message).help("type the address anew"));
+        return None;
+    }
     if people.find(&address).is_some() {
         findings.push(
             row.error(MATCH, "own-person", format!("`{address}` is one of our own people"))

@@ -66,6 +66,12 @@ fn a_table_is_followed(url: &str, office: &Office, break_it: &str, mend_it: &str
     office.post(&from("2", "joe@acme.example"));
     assert_eq!(way(&office.settled(2)[1]), "bob@callwise.example: manager");
 
+    // No value is a comment, however it begins.
+    sql(url, "INSERT INTO crm VALUES ('#sales@hash.example', 'Hash', 'ann@callwise.example', '')");
+    let ran = office.run(&["directory", "find", "#sales@hash.example"]).well();
+    assert!(ran.contains("Hash"), "{ran}");
+    sql(url, "DELETE FROM crm WHERE name = 'Hash'");
+
     // What is wrong with a row changes nothing, and says which it is, but not whose.
     sql(url, "INSERT INTO crm VALUES ('acme.example', 'Acme again', 'ann@callwise.example', '')");
     service.says(&["ERROR", "[directory.sql] customers:3:1: error: claimed twice"]);

@@ -156,7 +156,8 @@ where
     let prepared = connection.prepare(sql.clone()).await?;
     let names: Vec<String> =
         prepared.columns().iter().map(|column| column.name().to_owned()).collect();
-    let mut out = csv::Writer::from_writer(Vec::new());
+    // A value that begins as a comment does stands in quotes.
+    let mut out = csv::WriterBuilder::new().comment(Some(b'#')).from_writer(Vec::new());
     let written = |error: csv::Error| NoAnswer::away(error.to_string());
     out.write_record(&names).map_err(written)?;
     let mut answer = sqlx::query::<DB>(sql).fetch(connection);
