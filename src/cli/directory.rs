@@ -170,6 +170,7 @@ fn lint(config: &Config, (json, strict): (bool, bool)) -> Result<(), Failure> {
                 Ok((directory, warnings)) => {
                     findings.extend(warnings);
                     if let Some(customers) = &files.customers {
+                        findings.extend(directory.without_customers(customers));
                         findings.extend(directory.idle_rows(customers));
                         findings.extend(directory.rows_without_manager(customers));
                     }

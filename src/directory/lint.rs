@@ -14,6 +14,17 @@ use crate::mail::EmailAddress;
 const LISTED: usize = 100;
 
 impl Directory {
+    /// That nobody is a customer. `source` is the text that the customers were read from.
+    #[must_use]
+    pub fn without_customers(&self, source: &SourceText) -> Option<Diagnostic> {
+        let message = "no row names a customer, so that every sender is a stranger";
+        (self.customers.len() == 0).then(|| {
+            Diagnostic::error(&source.name, "no-customers", message)
+                .warning()
+                .help("add a row for each, unless it is meant so")
+        })
+    }
+
     /// The rows that could go without any mail going elsewhere. `source` is the text that the
     /// customers were read from.
     #[must_use]

@@ -9,7 +9,7 @@ use tracing::{error, info, warn};
 use super::{Shared, teams};
 use crate::assist::rota::Rota;
 use crate::config::{AssistSettings, Config, SqlSettings};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::dictionary::Dictionaries;
 use crate::directory::{Directory, DirectoryFiles, SourceText};
 use crate::pipeline::Rules;
@@ -111,7 +111,8 @@ fn load_beside(
     (loaded, read)
 }
 
-/// The directory as it is now. A database that doesn't answer doesn't hold up an edit of another
+/// The directory as it is now. Nobody loses all customers at once and means it: a file was being
+/// written, or a query looked into the wrong schema. A database that doesn't answer doesn't hold up an edit of another
 /// file: the directory stays as it was, if there is one, and is read again when it answers.
 fn build_directory(
     config: &Config,
@@ -133,6 +134,13 @@ fn build_directory(
     };
     let (directory, warnings) = Directory::build(&files, &config.directory.rules)?;
     findings.extend(warnings);
+    if let Some(empty) = files.customers.and_then(|source| directory.without_customers(&source)) {
+        if kept.is_some_and(|kept| kept.customer_rows() > 0) {
+            let help = "the customers of before stay; if it is meant so, restart the service";
+            return Err(vec![Diagnostic { severity: Severity::Error, ..empty.help(help) }]);
+        }
+        findings.push(empty);
+    }
     Ok(Arc::new(directory))
 }
 

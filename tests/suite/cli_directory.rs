@@ -233,6 +233,11 @@ fn lint_says_what_is_wrong_and_what_could_be_better() {
     for said in ["claimed already, by line 2", "round in a circle", "anybody can have mail at"] {
         assert!(ran.out.contains(said), "`{said}` is not in:\n{}", ran.out);
     }
+
+    office.write("people.csv", &people.replace("absent.ics", ""));
+    office.write("customers.csv", "match,customer,account_manager\n");
+    let ran = office.run(&["directory", "lint"]);
+    assert!(ran.out.contains("no row names a customer"), "{ran:?}");
 }
 
 #[test]

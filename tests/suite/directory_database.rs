@@ -94,7 +94,11 @@ fn a_table_is_followed(url: &str, office: &Office, break_it: &str, mend_it: &str
     is(&service, "postroom_directory_failing{source=\"database\"}", 0.0);
     a_start_waits_for_the_table(service, url, office, (break_it, mend_it));
     let service = office.serve(&[]);
+    service.says(&["attending to the mailbox"]);
     sql(url, "DELETE FROM crm");
+    service.says(&["ERROR", "no row names a customer", "restart the service"]);
+    office.post(&from("5", "joe@acme.example"));
+    assert_eq!(way(&office.settled(5)[4]), "bob@callwise.example: manager");
     wait_for("an empty table", PATIENCE, || {
         let ran = office.run(&["directory", "find", "joe@acme.example"]).well();
         ran.contains("not in the directory").then_some(())
