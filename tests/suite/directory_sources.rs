@@ -270,6 +270,48 @@ fn an_address_that_the_service_stumbles_over_holds_up_no_other() {
 }
 
 #[test]
+fn one_address_that_the_service_stumbles_over_is_no_outage() {
+    let runtime = Runtime::new().unwrap();
+    let crm = Crm::default();
+    let office = asking(crm.start(&runtime), "");
+    let service = office.serve(&[]);
+    office.post(&from("1", "poison@acme.example"));
+    assert_eq!(way(&office.settled(1)[0]), "assist: directory_away");
+    let line = service.says(&["WARN", "the directory service can't answer about a sender"]);
+    assert!(!line.contains("poison"), "{line}");
+    for id in ["2", "3"] {
+        office.post(&from(id, &format!("poison-{id}@acme.example")));
+    }
+    office.settled(3);
+    service.says(&["WARN", "the directory service can't answer about any sender"]);
+    is(&service, "postroom_directory_failing{source=\"service\"}", 1.0);
+    office.post(&from("4", "joe@acme.example"));
+    is(&service, "postroom_directory_failing{source=\"service\"}", 0.0);
+    let log = service.stop();
+    assert!(!log.contains("does not answer"), "{log}");
+}
+
+#[test]
+fn the_names_of_an_answer_fit_on_a_line() {
+    let runtime = Runtime::new().unwrap();
+    let crm = Crm::default();
+    let office = asking(crm.start(&runtime), "");
+    for (says, wrong) in [
+        (r#"{"customer": "Ac\nme"}"#, "`customer`"),
+        (r#"{"customer": "\u001b[31mAcme"}"#, "`customer`"),
+        (r#"{"customer": "Acme", "tier": "go\rld"}"#, "`tier`"),
+    ] {
+        crm.change(|behaviour| behaviour.says = Some(says));
+        let checked = office.run(&["check", "--connect"]);
+        let expected = format!("the answer's {wrong} is not as documented");
+        assert!(checked.out.contains(&expected), "{says}: {checked:?}");
+    }
+    crm.change(|behaviour| behaviour.says = Some(r#"{"customer": " Acme\n", "tier": " gold "}"#));
+    let ran = office.run(&["directory", "find", "joe@acme.example"]).well();
+    assert!(ran.contains("Acme, tier gold: "), "{ran}");
+}
+
+#[test]
 fn an_answer_that_does_not_name_a_customer_or_none_makes_no_stranger() {
     let runtime = Runtime::new().unwrap();
     let crm = Crm::default();

@@ -41,6 +41,8 @@ use crate::rim::{Report, http, secret};
 
 /// So many questions are asked at the same time.
 const AT_ONCE: usize = 16;
+/// An error over so many addresses, and an answer over none, is no longer about the addresses.
+const ODD_AT_MOST: u32 = 3;
 /// No answer is longer.
 const MOST: usize = 64 << 10;
 
@@ -64,6 +66,8 @@ struct Kept {
 #[derive(Default)]
 struct Mood {
     failures: u32,
+    /// How many addresses it stumbled over since it last answered.
+    odd: u32,
     /// It is not asked before.
     rests_until: Option<Instant>,
 }
@@ -149,7 +153,7 @@ impl Service {
                 (address, said)
             })
             .buffer_unordered(AT_ONCE);
-        let (mut well, mut trouble) = (false, None);
+        let (mut well, mut odd, mut trouble) = (false, 0, None);
         loop {
             match timeout_at(deadline, asked.next()).await {
                 Ok(Some((address, Ok(answer)))) => {
@@ -161,8 +165,12 @@ impl Service {
                 Ok(Some((address, Err(why)))) => {
                     if let Trouble::Odd(_) = &why {
                         self.leave_in_peace(&address);
+                        odd += 1;
                     }
-                    trouble = Some(why);
+                    // Being away goes before stumbling.
+                    if !matches!((&trouble, &why), (Some(Trouble::Away(_)), Trouble::Odd(_))) {
+                        trouble = Some(why);
+                    }
                 }
                 Ok(None) => break,
                 Err(_) => {
@@ -175,7 +183,7 @@ impl Service {
             self.well();
         }
         if let Some(why) = trouble {
-            self.failed(&why, well);
+            self.failed(&why, odd, well);
         }
     }
 
@@ -240,20 +248,29 @@ impl Service {
         *mood = Mood::default();
     }
 
-    /// It failed, but for what it answered beside.
-    fn failed(&self, trouble: &Trouble, well: bool) {
-        let (Trouble::Away(why) | Trouble::Odd(why)) = trouble;
-        if well {
-            warn!(why, "the directory service answers some questions only");
-            return;
-        }
+    /// It failed, over so many single addresses, but for what it answered beside.
+    fn failed(&self, trouble: &Trouble, odd: u32, well: bool) {
         let mut mood = lock(&self.mood);
-        mood.failures = mood.failures.saturating_add(1);
-        let rest = backoff(mood.failures);
-        if let Trouble::Away(_) = trouble {
-            mood.rests_until = Some(Instant::now() + rest);
+        match trouble {
+            Trouble::Away(why) | Trouble::Odd(why) if well => {
+                warn!(why, "the directory service answers some questions only");
+            }
+            Trouble::Away(why) => {
+                mood.failures = mood.failures.saturating_add(1);
+                let rest = backoff(mood.failures);
+                mood.rests_until = Some(Instant::now() + rest);
+                warn!(why, rest = ?rest, "the directory service does not answer");
+            }
+            Trouble::Odd(why) => {
+                mood.odd = mood.odd.saturating_add(odd);
+                if mood.odd < ODD_AT_MOST {
+                    warn!(why, "the directory service can't answer about a sender");
+                } else {
+                    mood.failures = mood.failures.saturating_add(1);
+                    warn!(why, "the directory service can't answer about any sender");
+                }
+            }
         }
-        warn!(why, rest = ?rest, "the directory service does not answer");
     }
 
     async fn ask(&self, address: &str) -> Result<Answer, Trouble> {
@@ -299,9 +316,20 @@ fn said(body: &[u8]) -> Result<Said, serde_json::Error> {
 
 /// From what the service writes to what it means.
 fn meant(said: Said) -> Result<Answer, String> {
-    let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+    let given = |text: Option<String>| {
+        text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+    };
     let Some(customer) = given(said.customer) else { return Ok(Answer::Unknown) };
+    let tier = given(said.tier);
     let wrong = |what: &str| format!("the answer's `{what}` is not as documented");
+    // Both are shown to people, on a line, and compared with what files say.
+    let is_broken = |text: &str| text.contains(char::is_control);
+    if is_broken(&customer) {
+        return Err(wrong("customer"));
+    }
+    if tier.as_deref().is_some_and(is_broken) {
+        return Err(wrong("tier"));
+    }
     let account_manager = given(said.account_manager).map(|text| EmailAddress::parse(&text));
     let domain = given(said.domain).map(|text| DomainClaim::parse(&text));
     if let Some(Err(ClaimError::TooBroad(_) | ClaimError::OpenToAll(_))) = &domain {
@@ -309,7 +337,7 @@ fn meant(said: Said) -> Result<Answer, String> {
     }
     Ok(Answer::Known(Known {
         customer,
-        tier: given(said.tier),
+        tier,
         account_manager: account_manager.transpose().map_err(|_| wrong("account_manager"))?,
         domain: domain.transpose().map_err(|_| wrong("domain"))?,
     }))
