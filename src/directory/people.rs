@@ -291,13 +291,25 @@ fn read_office(
 fn read_calendar(row: &Row<'_>, findings: &mut Findings) -> Option<Box<str>> {
     let place = Some(row.field(CALENDAR)).filter(|place| !place.is_empty())?;
     // Whoever has the address of a feed can read it, so it doesn't go over the net in the clear.
-    let safe = ["https://", "webcal://", "http://127.0.0.1", "http://localhost"];
-    if place.contains("://") && !safe.iter().any(|scheme| place.starts_with(scheme)) {
+    let is_safe = match place.split_once("://") {
+        Some(("https" | "webcal", _)) | None => true,
+        Some(("http", rest)) => is_this_machine(rest),
+        Some(_) => false,
+    };
+    if !is_safe {
         let message = "a calendar is a file, or an `https://` address";
         findings.push(row.error(CALENDAR, "bad-calendar", message));
         return None;
     }
     Some(place.into())
+}
+
+/// Whether what follows `http://` stays on this machine.
+fn is_this_machine(rest: &str) -> bool {
+    let server = rest.split(['/', '\\', '?', '#']).next().unwrap_or_default();
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    let host = server.rsplit_once(':').filter(|(_, port)| is_port(port));
+    matches!(host.map_or(server, |(host, _)| host), "127.0.0.1" | "localhost" | "[::1]")
 }
 
 fn unknown_holidays(row: &Row<'_>, name: &str, holidays: &Holidays) -> Diagnostic {
