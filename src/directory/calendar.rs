@@ -3,7 +3,8 @@
 //! Reading and repeating events is left to `calcard`. What counts as an absence is decided here:
 //!
 //! - an event that lasts long enough, or that Outlook marks as out of office, however short;
-//! - not one that is marked as free or tentative, or was cancelled; not a task;
+//! - not one that is marked as free or tentative, or was cancelled; not a task; not an invitation
+//!   that they declined;
 //! - the periods of a free-busy answer (`VFREEBUSY`), likewise.
 //!
 //! Not supported: `VAVAILABILITY` (RFC 7953), `EXRULE`, calendars other than the Gregorian, what
@@ -23,11 +24,15 @@ use calcard::icalendar::timezone::TzResolver;
 use calcard::icalendar::{
     ICalendar, ICalendarComponent, ICalendarComponentType as Component, ICalendarEntry,
     ICalendarFreeBusyType, ICalendarFrequency, ICalendarParameterName, ICalendarParameterValue,
-    ICalendarPeriod, ICalendarProperty, ICalendarStatus, ICalendarTransparency, ICalendarValue,
+    ICalendarParticipationStatus, ICalendarPeriod, ICalendarProperty, ICalendarStatus,
+    ICalendarTransparency, ICalendarValue,
 };
+use calcard::{Entry, Parser};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
+
+use crate::mail::EmailAddress;
 
 /// More repetitions than this are not looked at in one text, those of the past included.
 pub const MOST: usize = 200_000;
@@ -48,6 +53,15 @@ pub struct Search {
     pub until: Timestamp,
     /// An event that is shorter is an appointment, not an absence.
     pub least: SignedDuration,
+}
+
+/// Whose calendar it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Owner<'a> {
+    /// Their address: the one by which they are invited.
+    pub address: &'a EmailAddress,
+    /// Their zone.
+    pub zone: &'a TimeZone,
 }
 
 impl Busy {
@@ -79,18 +93,19 @@ pub fn is_calendar(text: &str) -> bool {
     start.get(..15).is_some_and(|start| start.eq_ignore_ascii_case("BEGIN:VCALENDAR"))
 }
 
-/// Somebody's absences. `zone` is theirs.
+/// Somebody's absences.
 ///
 /// # Errors
 /// A message if the text is no calendar.
-pub fn absences(text: &str, zone: &TimeZone, search: &Search) -> Result<Busy, String> {
+pub fn absences(text: &str, owner: Owner<'_>, search: &Search) -> Result<Busy, String> {
+    let zone = owner.zone;
     let mut calendar = parse(text)?;
     let home = zone.iana_name().and_then(|name| Tz::from_str(name).ok()).unwrap_or(Tz::UTC);
     let events = occurrences(&mut calendar, home, search.until);
     let mut spans = Vec::new();
     for event in events {
         let Some(component) = calendar.components.get(event.component as usize) else { continue };
-        spans.extend(counted(component).and_then(|all| event.span(zone, all, search)));
+        spans.extend(counted(component, owner).and_then(|all| event.span(zone, all, search)));
     }
     for component in &calendar.components {
         if component.component_type == Component::VFreebusy {
@@ -129,9 +144,34 @@ pub(super) fn days(text: &str, zone: &TimeZone) -> Result<BTreeSet<Date>, String
     Ok(days)
 }
 
+/// All calendars of a text as one (RFC 5545 §3.4: there can be several).
 fn parse(text: &str) -> Result<ICalendar, String> {
-    let text = text.trim_start_matches('\u{feff}');
-    ICalendar::parse(text).map_err(|_| "this is not an iCalendar text".to_owned())
+    let mut all = ICalendar { components: Vec::new() };
+    let mut parser = Parser::new(text.trim_start_matches('\u{feff}'));
+    loop {
+        let entry = parser.entry();
+        if matches!(entry, Entry::Eof) {
+            break;
+        }
+        let Entry::ICalendar(calendar) = entry else { continue };
+        let before = u32::try_from(all.components.len()).unwrap_or(u32::MAX);
+        all.components.extend(calendar.components.into_iter().map(|mut component| {
+            let ids = component.component_ids.iter_mut();
+            ids.for_each(|id| *id = id.saturating_add(before));
+            component
+        }));
+    }
+    if all.components.is_empty() {
+        return Err("this is not an iCalendar text".to_owned());
+    }
+    // Half a file must not stand in for a whole one.
+    let is = |line: &str, mark: &str| line.trim_end().eq_ignore_ascii_case(mark);
+    let mut marks = text.lines().rev();
+    let last = marks.find(|line| is(line, "END:VCALENDAR") || is(line, "BEGIN:VCALENDAR"));
+    match last {
+        Some(line) if is(line, "END:VCALENDAR") => Ok(all),
+        _ => Err("it is cut off: `END:VCALENDAR` is missing".to_owned()),
+    }
 }
 
 /// An event, or one repetition of it.
@@ -332,8 +372,11 @@ fn repetition(component: &ICalendarComponent, zones: &TzResolver<&str>) -> Optio
 }
 
 /// Whether an event keeps somebody away: `Some(true)` at any length, `Some(false)` if it is long.
-fn counted(event: &ICalendarComponent) -> Option<bool> {
+fn counted(event: &ICalendarComponent, owner: Owner<'_>) -> Option<bool> {
     if matches!(event.status(), Some(ICalendarStatus::Cancelled | ICalendarStatus::Tentative)) {
+        return None;
+    }
+    if event.properties(&ICalendarProperty::Attendee).any(|guest| declines(guest, owner.address)) {
         return None;
     }
     // Outlook and Exchange say here what TRANSP has no words for.
@@ -346,6 +389,16 @@ fn counted(event: &ICalendarComponent) -> Option<bool> {
     }
     let free = event.transparency() == Some(&ICalendarTransparency::Transparent);
     (!free).then_some(false)
+}
+
+/// Whether somebody is invited here, and does not come.
+fn declines(guest: &ICalendarEntry, owner: &EmailAddress) -> bool {
+    let declined = ICalendarParameterValue::Partstat(ICalendarParticipationStatus::Declined);
+    guest.parameter(&ICalendarParameterName::Partstat) == Some(&declined)
+        && guest
+            .calendar_address()
+            .and_then(|address| EmailAddress::parse(address).ok())
+            .is_some_and(|address| address == *owner)
 }
 
 /// The busy periods of a free-busy answer.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
-use postroom::directory::calendar::{Busy, Search, absences};
+use postroom::directory::calendar::{Busy, Owner, Search, absences};
 use postroom::directory::{Directory, DirectoryFiles, Present, Rules, Skipped, SourceText};
 use postroom::mail::EmailAddress;
 
@@ -17,17 +17,27 @@ fn berlin(events: &str) -> Busy {
 
 /// The same, of somebody in this zone.
 fn calendar(events: &str, zone: &str) -> Busy {
-    let text = format!(
+    read(&whole(events), &TimeZone::get(zone).unwrap()).unwrap()
+}
+
+/// A calendar with these events.
+fn whole(events: &str) -> String {
+    format!(
         "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//test//EN\r\n{}END:VCALENDAR\r\n",
         events.replace('\n', "\r\n")
-    );
+    )
+}
+
+/// What stands in a calendar of Amira's, who is in this zone.
+fn read(text: &str, zone: &TimeZone) -> Result<Busy, String> {
     let moment = |text: &str| text.parse::<Timestamp>().unwrap();
     let search = Search {
         from: moment("2026-06-01T00:00:00Z"),
         until: moment("2026-07-11T00:00:00Z"),
         least: SignedDuration::from_hours(4),
     };
-    absences(&text, &TimeZone::get(zone).unwrap(), &search).unwrap()
+    let address = &EmailAddress::parse("amira@callwise.example").unwrap();
+    absences(text, Owner { address, zone }, &search)
 }
 
 const WHOLE: &str = "DTSTART;VALUE=DATE:20260608\nDTEND;VALUE=DATE:20260610";
@@ -264,6 +274,47 @@ fn a_series_in_utc_repeats_in_utc_wherever_its_owner_is() {
     }
 }
 
+/// What each shows, a line of an event on the 8th, and whether Amira is away then.
+const GUESTS: [(&str, &str, bool); 5] = [
+    ("she declined", "ATTENDEE;PARTSTAT=DECLINED:mailto:Amira@Callwise.example", false),
+    ("she accepted", "ATTENDEE;PARTSTAT=ACCEPTED:mailto:amira@callwise.example", true),
+    ("she has not answered", "ATTENDEE:mailto:amira@callwise.example", true),
+    ("another declined", "ATTENDEE;PARTSTAT=DECLINED:mailto:mara@callwise.example", true),
+    (
+        "she declined, another accepted",
+        "ATTENDEE;PARTSTAT=ACCEPTED:mailto:mara@callwise.example\n\
+         ATTENDEE;CN=Amira;PARTSTAT=DECLINED:MAILTO:amira@callwise.example",
+        false,
+    ),
+];
+
+#[test]
+fn what_its_owner_declined_is_no_absence() {
+    for (case, lines, away) in GUESTS {
+        let busy = berlin(&format!("BEGIN:VEVENT\nUID:a\n{WHOLE}\n{lines}\nEND:VEVENT\n"));
+        let found = busy.at("2026-06-08T12:00:00Z".parse().unwrap());
+        assert_eq!(found.is_some(), away, "{case}: {busy:?}");
+    }
+}
+
+#[test]
+fn all_calendars_of_a_text_are_read_and_none_that_is_cut_off() {
+    let berlin = TimeZone::get("Europe/Berlin").unwrap();
+    let event = |uid: &str, day: &str| {
+        whole(&format!("BEGIN:VEVENT\nUID:{uid}\nDTSTART;VALUE=DATE:{day}\nEND:VEVENT\n"))
+    };
+    let text = event("a", "20260608") + &event("b", "20260610") + "\r\n";
+    let found = read(&text, &berlin).unwrap();
+    assert_eq!(found.len(), 2, "{found:?}");
+    let first = event("a", "20260608").len();
+    for end in 1..text.len() - 4 {
+        let read = read(&text[..end], &berlin);
+        // Where the first ends, half a text can't be told from a whole one.
+        let whole = (first - 2..=first + "BEGIN:VCALENDA".len()).contains(&end);
+        assert_eq!(read.is_ok(), whole, "{end}: {read:?}");
+    }
+}
+
 #[test]
 fn events_without_a_name_are_all_different() {
     let busy = berlin(
@@ -364,12 +415,7 @@ fn a_calendar_that_never_ends_is_read_in_bounded_time() {
     let busy = berlin(&events);
     assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
     assert!(busy.at("2026-06-08T10:00:00Z".parse().unwrap()).is_some());
-    let search = Search {
-        from: Timestamp::UNIX_EPOCH,
-        until: Timestamp::UNIX_EPOCH,
-        least: SignedDuration::ZERO,
-    };
     for text in ["", "hello", "BEGIN:VCARD\r\nEND:VCARD\r\n"] {
-        assert!(absences(text, &TimeZone::UTC, &search).is_err(), "{text}");
+        assert!(read(text, &TimeZone::UTC).is_err(), "{text}");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::*;
-use crate::directory::calendar::{Busy, Search, absences};
+use crate::directory::calendar::{Busy, Owner, Search, absences};
 use crate::directory::{DirectoryFiles, Rules, SourceText, zone};
 
 const HEADER: &str = "person,name,start,week,away\n";
@@ -133,15 +133,17 @@ fn whom_the_directory_says_away_is_skipped() {
     for (name, moment, expected) in cases {
         assert_eq!(on_duty(&rota, &directory, &at(moment)), expected, "{name}");
     }
+    let kim = EmailAddress::parse("kim@x.example").unwrap();
     let busy = |from: &str, until: &str| -> Busy {
         let text = format!(
             "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTART:{from}\r\n\
              DTEND:{until}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
         );
-        absences(&text, directory.zone(), &whole_year()).unwrap()
+        let owner = Owner { address: &kim, zone: directory.zone() };
+        absences(&text, owner, &whole_year()).unwrap()
     };
-    let kim = EmailAddress::parse("kim@x.example").unwrap();
-    let calendars = BTreeMap::from([(kim, busy("20261109T120000Z", "20261109T180000Z"))]);
+    let busy = busy("20261109T120000Z", "20261109T180000Z");
+    let calendars = BTreeMap::from([(kim, busy)]);
     let ill = Present { calendars: Arc::new(calendars), ..at("2026-11-09T15:00:00Z") };
     assert_eq!(on_duty(&rota, &directory, &ill), "lee -kim calendar");
 }
@@ -209,7 +211,9 @@ fn the_feed_is_a_calendar_in_which_nobody_is_away() {
         assert!(lines.contains(&line), "{line} is not in:\n{feed}");
     }
     assert_eq!(lines.iter().filter(|line| **line == "BEGIN:VEVENT").count(), 2, "{feed}");
-    let busy = absences(&feed, &zone::named("Europe/Berlin").unwrap(), &whole_year());
+    let address = &EmailAddress::parse("kim@x.example").unwrap();
+    let owner = Owner { address, zone: &zone::named("Europe/Berlin").unwrap() };
+    let busy = absences(&feed, owner, &whole_year());
     assert_eq!(busy, Ok(Busy::default()), "duty is no absence");
 }
 

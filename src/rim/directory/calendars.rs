@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::config::CalendarSettings;
 use crate::directory::Directory;
-use crate::directory::calendar::{self, Busy, Search};
+use crate::directory::calendar::{self, Busy, Owner, Search};
 use crate::mail::EmailAddress;
 use crate::rim::http;
 use crate::rim::watch::Stamp;
@@ -148,7 +148,8 @@ impl Calendars {
             let client = self.client.clone();
             self.reading.spawn(async move {
                 let _turn = turn.acquire_owned().await;
-                let found = read(place.clone(), zone.clone(), search, client).await;
+                let owner = (person.clone(), zone.clone());
+                let found = read(place.clone(), owner, search, client).await;
                 Read { person, place, zone, found }
             });
         }
@@ -258,10 +259,10 @@ impl Place {
     }
 }
 
-/// Reads one calendar, and looks for absences in it.
+/// Reads one calendar, and looks for absences of its owner in it.
 async fn read(
     place: Place,
-    zone: TimeZone,
+    (address, zone): (EmailAddress, TimeZone),
     search: Search,
     client: Option<reqwest::Client>,
 ) -> Result<Busy, String> {
@@ -285,7 +286,8 @@ async fn read(
     // Reading takes its time, and whatever breaks over a calendar breaks there alone.
     let found = tokio::task::spawn_blocking(move || {
         let text = String::from_utf8_lossy(&bytes);
-        calendar::absences(&text, &zone, &search)
+        let owner = Owner { address: &address, zone: &zone };
+        calendar::absences(&text, owner, &search)
     });
     found.await.unwrap_or_else(|_| Err("reading it failed".to_owned()))
 }
