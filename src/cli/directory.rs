@@ -192,7 +192,8 @@ fn lint(config: &Config, (json, strict): (bool, bool)) -> Result<(), Failure> {
     report(&findings, tables, (json, strict))
 }
 
-/// The calendars that can't be read: the ladder takes their owners for free.
+/// The calendars that can't be read, so that the ladder takes their owners for free, and those that
+/// may be misread.
 fn unreadable_calendars(
     config: &Config,
     directory: &Directory,
@@ -200,15 +201,20 @@ fn unreadable_calendars(
 ) -> Result<Vec<Diagnostic>, Failure> {
     let mut calendars = Calendars::new(config.directory.calendars.clone());
     Runtime::new()?.block_on(calendars.refresh(directory, SystemClock.now()));
-    let finding = |trouble: crate::rim::directory::Trouble| {
-        let message =
-            format!("the calendar of `{}` can't be read: {}", trouble.person, trouble.why);
-        let line = directory.line_of(&trouble.person).unwrap_or_default();
-        Diagnostic::error(&people.name, "unreadable-calendar", message)
-            .warning()
-            // Without the row: the address of a feed is as good as a password.
-            .at(line, 0, 0, "")
-            .help("until it can be, only this file says when they are away")
+    // Without the row: the address of a feed is as good as a password.
+    let finding = |code, whose: &EmailAddress, what: String| {
+        let message = format!("the calendar of `{whose}` {what}");
+        let line = directory.line_of(whose).unwrap_or_default();
+        Diagnostic::error(&people.name, code, message).warning().at(line, 0, 0, "")
     };
-    Ok(calendars.troubles().map(finding).collect())
+    let troubles = calendars.troubles().map(|trouble| {
+        let what = format!("can't be read: {}", trouble.why);
+        finding("unreadable-calendar", &trouble.person, what)
+            .help("until it can be, only this file says when they are away")
+    });
+    let doubts = calendars.doubts().map(|doubt| {
+        finding("unknown-zone", &doubt.person, doubt.why)
+            .help("name one of the IANA database there, as `Europe/Berlin`")
+    });
+    Ok(troubles.chain(doubts).collect())
 }

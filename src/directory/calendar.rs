@@ -9,13 +9,12 @@
 //!
 //! Not supported: `VAVAILABILITY` (RFC 7953), `EXRULE`, calendars other than the Gregorian, what
 //! repeats more than once a day (only its first time counts), and more than [`MOST`] repetitions.
-//! Times without a zone are in the person's. It reads a text that was handed in; it knows nothing
-//! of where it lay.
+//! Times without a zone are in the person's, and so are those in a zone that nobody knows. It reads
+//! a text that was handed in; it knows nothing of where it lay.
 
 mod zones;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::str::FromStr;
 
 use calcard::common::PartialDateTime;
 use calcard::common::timezone::{Tz, TzTimestamp};
@@ -64,6 +63,15 @@ pub struct Owner<'a> {
     pub zone: &'a TimeZone,
 }
 
+/// What was found in a calendar.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// When its owner is absent.
+    pub busy: Busy,
+    /// What may be wrong about that.
+    pub doubt: Option<String>,
+}
+
 impl Busy {
     /// The beginning and the end of the absence that a moment falls into: the one that ends last.
     #[must_use]
@@ -96,16 +104,26 @@ pub fn is_calendar(text: &str) -> bool {
 /// Somebody's absences.
 ///
 /// # Errors
-/// A message if the text is no calendar.
-pub fn absences(text: &str, owner: Owner<'_>, search: &Search) -> Result<Busy, String> {
+/// A message if the text is no calendar, or their zone is none that calendars know.
+pub fn absences(text: &str, owner: Owner<'_>, search: &Search) -> Result<Found, String> {
     let zone = owner.zone;
     let mut calendar = parse(text)?;
-    let home = zone.iana_name().and_then(|name| Tz::from_str(name).ok()).unwrap_or(Tz::UTC);
+    let home = zones::home(zone, search.from)
+        .ok_or("the system's time zone has no name: write it as `zone` below `[working_hours]`")?;
+    let unknown = zones::name_others(&mut calendar, search.from);
     let events = occurrences(&mut calendar, home, search.until);
     let mut spans = Vec::new();
+    let mut doubt = None;
     for event in events {
         let Some(component) = calendar.components.get(event.component as usize) else { continue };
-        spans.extend(counted(component, owner).and_then(|all| event.span(zone, all, search)));
+        let span = counted(component, owner).and_then(|all| event.span(zone, all, search));
+        if span.is_some_and(|(_, until)| until > search.from) && doubt.is_none() {
+            let named = component.property(&ICalendarProperty::Dtstart).and_then(|it| it.tz_id());
+            doubt = named.filter(|name| unknown.contains(*name)).map(|name| {
+                format!("names a time zone that is not known, `{name}`: it is taken for their own")
+            });
+        }
+        spans.extend(span);
     }
     for component in &calendar.components {
         if component.component_type == Component::VFreebusy {
@@ -115,7 +133,7 @@ pub fn absences(text: &str, owner: Owner<'_>, search: &Search) -> Result<Busy, S
     spans.retain(|(from, until)| from < until && *until > search.from && *from < search.until);
     spans.sort_unstable();
     spans.dedup();
-    Ok(Busy { spans })
+    Ok(Found { busy: Busy { spans }, doubt })
 }
 
 /// The days on which the events of a calendar of holidays lie, by the clock that each of them names.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
-use postroom::directory::calendar::{Busy, Owner, Search, absences};
+use postroom::directory::calendar::{Busy, Found, Owner, Search, absences};
 use postroom::directory::{Directory, DirectoryFiles, Present, Rules, Skipped, SourceText};
 use postroom::mail::EmailAddress;
 
@@ -17,7 +17,7 @@ fn berlin(events: &str) -> Busy {
 
 /// The same, of somebody in this zone.
 fn calendar(events: &str, zone: &str) -> Busy {
-    read(&whole(events), &TimeZone::get(zone).unwrap()).unwrap()
+    read(&whole(events), &TimeZone::get(zone).unwrap()).unwrap().busy
 }
 
 /// A calendar with these events.
@@ -29,7 +29,7 @@ fn whole(events: &str) -> String {
 }
 
 /// What stands in a calendar of Amira's, who is in this zone.
-fn read(text: &str, zone: &TimeZone) -> Result<Busy, String> {
+fn read(text: &str, zone: &TimeZone) -> Result<Found, String> {
     let moment = |text: &str| text.parse::<Timestamp>().unwrap();
     let search = Search {
         from: moment("2026-06-01T00:00:00Z"),
@@ -274,6 +274,63 @@ fn a_series_in_utc_repeats_in_utc_wherever_its_owner_is() {
     }
 }
 
+/// The hours of New York as Outlook writes them, and those of Delhi.
+const NEW_YORK: &str = "BEGIN:STANDARD\nDTSTART:16011104T020000\n\
+    RRULE:FREQ=YEARLY;BYDAY=1SU;BYMONTH=11\nTZOFFSETFROM:-0400\nTZOFFSETTO:-0500\nEND:STANDARD\n\
+    BEGIN:DAYLIGHT\nDTSTART:16010311T020000\nRRULE:FREQ=YEARLY;BYDAY=2SU;BYMONTH=3\n\
+    TZOFFSETFROM:-0500\nTZOFFSETTO:-0400\nEND:DAYLIGHT\n";
+const DELHI: &str = "BEGIN:STANDARD\nDTSTART:16010101T000000\nTZOFFSETFROM:+0530\n\
+    TZOFFSETTO:+0530\nEND:STANDARD\n";
+
+/// The name of a zone, its VTIMEZONE, and when somebody whose own is Berlin's is away from nine
+/// o'clock there; whether that is in doubt.
+const ZONES: [(&str, &str, &str, bool); 8] = [
+    ("America/New_York", "", "13:00", false),
+    ("/freeassociation.sourceforge.net/America/New_York", "", "13:00", false),
+    ("/citadel.org/20210210_1/America/Argentina/Salta", "", "12:00", false),
+    ("\"tzone://Microsoft/Utc\"", "", "09:00", false),
+    ("Customized Time Zone", NEW_YORK, "13:00", false),
+    ("Customized Time Zone", DELHI, "03:30", false),
+    ("Customized Time Zone", "", "07:00", true),
+    ("Customized Time Zone", "BEGIN:STANDARD\nEND:STANDARD\n", "07:00", true),
+];
+
+#[test]
+fn a_zone_is_known_by_its_name_or_by_its_hours_and_else_it_is_told() {
+    for (zone, hours, begin, doubt) in ZONES {
+        let mut events = format!(
+            "BEGIN:VEVENT\nUID:a\nDTSTART;TZID={zone}:20200106T090000\nDURATION:PT8H\n\
+             RRULE:FREQ=WEEKLY\nEND:VEVENT\n"
+        );
+        if !hours.is_empty() {
+            events = format!("BEGIN:VTIMEZONE\nTZID:{zone}\n{hours}END:VTIMEZONE\n{events}");
+        }
+        let found = read(&whole(&events), &TimeZone::get("Europe/Berlin").unwrap()).unwrap();
+        let begin: Timestamp = format!("2026-06-08T{begin}:00Z").parse().unwrap();
+        assert_eq!(found.busy.at(begin).map(|span| span.0), Some(begin), "{zone} {found:?}");
+        let told = found.doubt.is_some_and(|doubt| doubt.contains("`Customized Time Zone`"));
+        assert_eq!(told, doubt, "{zone} {hours}");
+    }
+}
+
+#[test]
+fn a_zone_without_a_name_is_that_of_its_hours() {
+    let event = "BEGIN:VEVENT\nUID:a\nDTSTART:20200106T090000\nDURATION:PT8H\n\
+        RRULE:FREQ=WEEKLY\nEND:VEVENT\n";
+    for (zone, begin) in [
+        (TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap(), "07:00"),
+        (TimeZone::posix("EST5EDT,M3.2.0,M11.1.0").unwrap(), "13:00"),
+        (TimeZone::fixed(jiff::tz::offset(9)), "00:00"),
+    ] {
+        let found = read(&whole(event), &zone).unwrap();
+        let begin: Timestamp = format!("2026-06-08T{begin}:00Z").parse().unwrap();
+        assert_eq!(found.busy.at(begin).map(|span| span.0), Some(begin), "{zone:?} {found:?}");
+    }
+    let nowhere = TimeZone::posix("XXX-5:17").unwrap();
+    let wrong = read(&whole(event), &nowhere).unwrap_err();
+    assert!(wrong.contains("write it as `zone` below `[working_hours]`"), "{wrong}");
+}
+
 /// What each shows, a line of an event on the 8th, and whether Amira is away then.
 const GUESTS: [(&str, &str, bool); 5] = [
     ("she declined", "ATTENDEE;PARTSTAT=DECLINED:mailto:Amira@Callwise.example", false),
@@ -305,7 +362,7 @@ fn all_calendars_of_a_text_are_read_and_none_that_is_cut_off() {
     };
     let text = event("a", "20260608") + &event("b", "20260610") + "\r\n";
     let found = read(&text, &berlin).unwrap();
-    assert_eq!(found.len(), 2, "{found:?}");
+    assert_eq!(found.busy.len(), 2, "{found:?}");
     let first = event("a", "20260608").len();
     for end in 1..text.len() - 4 {
         let read = read(&text[..end], &berlin);

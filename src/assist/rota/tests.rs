@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::*;
-use crate::directory::calendar::{Busy, Owner, Search, absences};
+use crate::directory::calendar::{Busy, Found, Owner, Search, absences};
 use crate::directory::{DirectoryFiles, Rules, SourceText, zone};
 
 const HEADER: &str = "person,name,start,week,away\n";
@@ -140,7 +140,7 @@ fn whom_the_directory_says_away_is_skipped() {
              DTEND:{until}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
         );
         let owner = Owner { address: &kim, zone: directory.zone() };
-        absences(&text, owner, &whole_year()).unwrap()
+        absences(&text, owner, &whole_year()).unwrap().busy
     };
     let busy = busy("20261109T120000Z", "20261109T180000Z");
     let calendars = BTreeMap::from([(kim, busy)]);
@@ -214,7 +214,7 @@ fn the_feed_is_a_calendar_in_which_nobody_is_away() {
     let address = &EmailAddress::parse("kim@x.example").unwrap();
     let owner = Owner { address, zone: &zone::named("Europe/Berlin").unwrap() };
     let busy = absences(&feed, owner, &whole_year());
-    assert_eq!(busy, Ok(Busy::default()), "duty is no absence");
+    assert_eq!(busy, Ok(Found::default()), "duty is no absence");
 }
 
 #[test]

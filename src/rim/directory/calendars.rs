@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::config::CalendarSettings;
 use crate::directory::Directory;
-use crate::directory::calendar::{self, Busy, Owner, Search};
+use crate::directory::calendar::{self, Busy, Found, Owner, Search};
 use crate::mail::EmailAddress;
 use crate::rim::http;
 use crate::rim::watch::Stamp;
@@ -52,7 +52,7 @@ struct Read {
     person: EmailAddress,
     place: Place,
     zone: TimeZone,
-    found: Result<Busy, String>,
+    found: Result<Found, String>,
 }
 
 /// One person's calendar.
@@ -66,6 +66,8 @@ struct Kept {
     /// What the file looked like then.
     stamp: Option<Stamp>,
     busy: Option<Busy>,
+    /// What may be wrong about that.
+    doubt: Option<String>,
     trouble: Option<String>,
 }
 
@@ -76,7 +78,7 @@ enum Place {
     Feed(String),
 }
 
-/// A calendar that can't be read.
+/// A calendar that can't be read, or is in doubt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
     /// Whose it is.
@@ -183,6 +185,13 @@ impl Calendars {
         })
     }
 
+    /// What may be wrong about calendars that can be read.
+    pub fn doubts(&self) -> impl Iterator<Item = Trouble> {
+        self.kept.iter().filter_map(|(person, kept)| {
+            Some(Trouble { person: person.clone(), why: kept.doubt.clone()? })
+        })
+    }
+
     /// Takes over who has a calendar, and where; says whether somebody's was forgotten.
     fn follow(&mut self, directory: &Directory) -> bool {
         let mut before = std::mem::take(&mut self.kept);
@@ -199,6 +208,7 @@ impl Calendars {
                 tried: None,
                 stamp: None,
                 busy: None,
+                doubt: None,
                 trouble: None,
             });
             self.kept.insert(person.clone(), kept);
@@ -212,8 +222,9 @@ impl Calendars {
         let Some(kept) = self.kept.get_mut(&person).filter(same) else { return false };
         kept.reading = false;
         match found {
-            Ok(busy) => {
+            Ok(Found { busy, doubt }) => {
                 kept.trouble = None;
+                kept.doubt = doubt;
                 let busy = Some(busy);
                 let changed = kept.busy != busy;
                 kept.busy = busy;
@@ -265,7 +276,7 @@ async fn read(
     (address, zone): (EmailAddress, TimeZone),
     search: Search,
     client: Option<reqwest::Client>,
-) -> Result<Busy, String> {
+) -> Result<Found, String> {
     let bytes = match place {
         Place::Feed(url) => {
             let client = client.ok_or_else(|| "there is no TLS to be had".to_owned())?;
