@@ -112,8 +112,9 @@ fn load_beside(
 }
 
 /// The directory as it is now. Nobody loses all customers at once and means it: a file was being
-/// written, or a query looked into the wrong schema. A database that doesn't answer doesn't hold up an edit of another
-/// file: the directory stays as it was, if there is one, and is read again when it answers.
+/// written, or a query looked into the wrong schema. A database that doesn't answer doesn't hold up
+/// an edit of another file: the directory stays as it was, if there is one, and is read again when it
+/// answers.
 fn build_directory(
     config: &Config,
     kept: Option<&Arc<Directory>>,
