@@ -6,6 +6,7 @@ mod language;
 pub(crate) mod chunks;
 pub(crate) mod words;
 pub mod format;
+mod weight;
 mod rule;
 pub(crate) mod lines;
 pub(crate) mod quick;

@@ -2,7 +2,8 @@
 //!
 //! It knows the shape of one line, which is described on top of [`super::format`].
 
-use super::format::{DEFAULT_POINTS, Line, POINTS, SectionKind};
+use super::format::{DEFAULT_POINTS, Line, SectionKind};
+use super::weight::{forgotten_sign, meant_by_last, mistyped, swallowed, weight};
 use super::words;
 use crate::diagnostic::Diagnostic;
 
@@ -77,7 +78,7 @@ pub(crate) struct Place<'a> {
 }
 
 impl Place<'_> {
-    fn error(
+    pub(super) fn error(
         &self,
         part: &str,
         code: &'static str,
@@ -105,6 +106,7 @@ pub(crate) fn parse(
     if tail.points.is_none() {
         found.extend(missed_weights(place, tail.term, note));
     }
+    found.extend(glued_note(place, tail.term));
     let alternatives = alternatives(place, tail.term, found)?;
     let points = match (tail.points, place.section) {
         (Some((part, points)), SectionKind::Not) if points > 0 => {
@@ -116,7 +118,8 @@ pub(crate) fn parse(
         (Some((_, points)), _) => points,
         (None, SectionKind::Not) => {
             let message = format!("`{}` has no weight", tail.term);
-            let help = format!("a line under [not] says what it takes away: `{} -4`", tail.term);
+            let help =
+                format!("a line under [not] says what it takes away: {}", example(tail.term));
             found.push(place.error(tail.term, "no-weight", message, help));
             return None;
         }
@@ -134,13 +137,23 @@ pub(crate) fn parse(
     })
 }
 
+/// A term of `[not]` with a weight, without what may have been meant as one.
+fn example(term: &str) -> String {
+    let (lost, points) = match forgotten_sign(term) {
+        Some((part, number)) => (part, number),
+        None => (mistyped(term).unwrap_or_default(), 4),
+    };
+    format!("`{} -{points}`", term.strip_suffix(lost).unwrap_or(term).trim_end())
+}
+
 /// What a line without a weight has that was probably meant as one.
 fn missed_weights(place: &Place<'_>, term: &str, note: Option<&str>) -> Vec<Diagnostic> {
     let read_as = |part: &str, of: &str| format!("`{part}` is read as part of the {of}");
     let mut found = Vec::new();
-    if let Some(number) = forgotten_sign(term) {
-        let help = format!("a weight has its sign: write `+{number}`, or one space before it");
-        found.push(place.error(number, "unsigned-weight", read_as(number, "term"), help));
+    if let Some((part, number)) = forgotten_sign(term) {
+        let sign = if place.section == SectionKind::Not { '-' } else { '+' };
+        let help = format!("a weight has its sign: write `{sign}{number}`, or one space before it");
+        found.push(place.error(part, "unsigned-weight", read_as(part, "term"), help));
     }
     if let Some(part) = mistyped(term) {
         let help = "a weight is a sign and a whole number, such as `+5`";
@@ -156,6 +169,16 @@ fn missed_weights(place: &Place<'_>, term: &str, note: Option<&str>) -> Vec<Diag
         found.push(place.error(part, "noted-weight", read_as(part, "note"), help));
     }
     found.into_iter().map(Diagnostic::warning).collect()
+}
+
+/// A note whose `#` hangs on the word before it, so that its words are sought.
+fn glued_note(place: &Place<'_>, term: &str) -> Option<Diagnostic> {
+    // `C#` and `F#` are names; a longer word and `#` are the word alone.
+    let glued = |word: &&str| word.strip_suffix('#').is_some_and(|word| word.chars().count() > 1);
+    let word = term.split_whitespace().rev().skip(1).find(glued)?;
+    let message = format!("`#` in `{word}` begins no note: what follows is part of the term");
+    let help = "put a space before the `#`; a term finds the same without it";
+    Some(place.error(word, "glued-note", message, help).warning())
 }
 
 // --------------------------------------------------------------------- weight and place, last --
@@ -186,6 +209,11 @@ fn tail<'a>(place: &Place<'_>, text: &'a str) -> Result<Tail<'a>, Diagnostic> {
                 return Err(place.error(last, "two-weights", message, "keep one"));
             }
             tail.points = Some((last, points));
+        } else if tail.points.is_none()
+            && let Some((part, help)) = meant_by_last(tail.term)
+        {
+            let message = format!("`{part}` is not a weight");
+            return Err(place.error(part, "bad-weight", message, help));
         } else {
             return Ok(tail);
         }
@@ -196,69 +224,6 @@ fn tail<'a>(place: &Place<'_>, text: &'a str) -> Result<Tail<'a>, Diagnostic> {
         }
         tail.term = before;
     }
-}
-
-/// The points that `part` stands for; `None` if it is a part of the term.
-fn weight(place: &Place<'_>, part: &str) -> Result<Option<i32>, Diagnostic> {
-    let not_a_weight = |help: String| {
-        Err(place.error(part, "bad-weight", format!("`{part}` is not a weight"), help))
-    };
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    if let Some(number) = part.strip_suffix(['+', '-'])
-        && digits(number)
-    {
-        let sign = if part.ends_with('+') { '+' } else { '-' };
-        return not_a_weight(format!("write `{sign}{number}`"));
-    }
-    // A minus sign or a dash, as a word processor makes them of a hyphen.
-    if let Some(number) = part.strip_prefix(['\u{2212}', '\u{2013}', '\u{2014}', '\u{2010}'])
-        && digits(number)
-    {
-        return not_a_weight(format!("write `-{number}`, with the hyphen of the keyboard"));
-    }
-    let Some(number) = part.strip_prefix(['+', '-']) else { return Ok(None) };
-    if let Some((whole, fraction)) = number.split_once(['.', ','])
-        && digits(whole)
-        && digits(fraction)
-    {
-        return not_a_weight("points are whole numbers from -15 to +15".to_owned());
-    }
-    if !digits(number) {
-        return Ok(None);
-    }
-    match part.parse::<i32>() {
-        Ok(0) => not_a_weight("a line without effect is better deleted".to_owned()),
-        Ok(points) if POINTS.contains(&points) => Ok(Some(points)),
-        _ => {
-            let message = format!("weight `{part}` is out of range");
-            Err(place.error(part, "weight-out-of-range", message, "a weight is from -15 to +15"))
-        }
-    }
-}
-
-/// A small number after several spaces or a tab: probably a weight without its sign.
-fn forgotten_sign(term: &str) -> Option<&str> {
-    let (before, number) = term.rsplit_once(char::is_whitespace)?;
-    let apart = before.ends_with(char::is_whitespace)
-        || term.get(before.len()..).is_some_and(|rest| rest.starts_with('\t'));
-    let points: i32 = number.parse().ok()?;
-    (apart && points > 0 && POINTS.contains(&points)).then_some(number)
-}
-
-/// A last word that begins as a weight does and is none, such as `+5O`, `++3` or `+`.
-fn mistyped(term: &str) -> Option<&str> {
-    let (_, last) = term.rsplit_once(char::is_whitespace)?;
-    let number = last.strip_prefix(['+', '-'])?;
-    (number.is_empty() || number.contains(|c: char| c.is_ascii_digit())).then_some(last)
-}
-
-/// What a note says before the weight that it ends with, and that weight; a place may follow.
-fn swallowed(note: &str) -> Option<(&str, &str)> {
-    let note = note.strip_suffix("@subject").unwrap_or(note).trim_end();
-    let (before, last) = note.rsplit_once(char::is_whitespace).unwrap_or(("", note));
-    let points: i32 = last.parse().ok()?;
-    let is_weight = last.starts_with(['+', '-']) && points != 0 && POINTS.contains(&points);
-    is_weight.then_some((before.trim_end(), last))
 }
 
 // ------------------------------------------------------------------------------------ the term --
@@ -337,10 +302,18 @@ fn element(place: &Place<'_>, word: &str, exact: bool) -> Result<Option<Element>
         (None, Some(text)) => (Star::Start, text),
         (None, None) => (Star::None, word),
     };
-    if let Some((before, after)) = text.split_once('*') {
-        let kept = if before.is_empty() { after } else { before };
+    let is_long = |word: &words::Word<'_>| word.folded.len() >= 2;
+    let too_short = || {
+        let message = format!("`{word}` would match nearly everything");
+        error("short-star", message, "write at least two letters beside a star".to_owned())
+    };
+    if text.contains('*') {
+        let kept = text.split('*').find(|part| words::words(part).last().is_some_and(is_long));
+        let Some(kept) = kept else { return too_short() };
+        let is_end = star != Star::End && text.ends_with(kept);
+        let open = if is_end { format!("*{kept}") } else { format!("{kept}*") };
         let message = format!("`{word}` has a star where none can be");
-        return error("inner-star", message, format!("write `{kept}*`"));
+        return error("inner-star", message, format!("write `{open}`"));
     }
     if let Some(sign) = ["|", "~"].into_iter().find(|sign| text.contains(sign)) {
         let apart = word.split(sign).collect::<Vec<_>>().join(&format!(" {sign} "));
@@ -360,10 +333,7 @@ fn element(place: &Place<'_>, word: &str, exact: bool) -> Result<Option<Element>
     }
     let open = if star == Star::End { spoken.last() } else { spoken.first() };
     match open {
-        Some(open) if open.folded.len() >= 2 => Ok(Some(Element { text: text.to_owned(), star })),
-        _ => {
-            let message = format!("`{word}` would match nearly everything");
-            error("short-star", message, "write at least two letters beside a star".to_owned())
-        }
+        Some(open) if is_long(open) => Ok(Some(Element { text: text.to_owned(), star })),
+        _ => too_short(),
     }
 }
