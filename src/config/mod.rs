@@ -7,6 +7,7 @@ pub mod folders;
 pub mod parse;
 mod assist;
 mod directory;
+mod excerpt;
 mod mailbox;
 mod policy;
 mod raw;

@@ -77,6 +77,9 @@ pub(super) fn checked<T>(
 ) -> Option<T> {
     check(&given.value)
         .map_err(|message| {
+            // `imaps://user:password@host` in place of a host's name.
+            let has_password = given.value.contains("://") && given.value.contains('@');
+            let message = if has_password { message.replace(&given.value, "…") } else { message };
             let _ = source.report(given.span.clone(), "bad-value", message);
         })
         .ok()

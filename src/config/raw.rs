@@ -11,6 +11,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeFloat, DeTable, DeValue};
 
+use super::excerpt;
 use crate::diagnostic::{Diagnostic, Severity, nearest};
 use crate::dictionary::TeamId;
 
@@ -81,16 +82,16 @@ impl<'a> Source<'a> {
         let before = self.text.get(..span.start).unwrap_or(self.text);
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let line = before.matches('\n').count() + 1;
-        let excerpt =
+        let line_text =
             self.text.get(line_start..).unwrap_or_default().lines().next().unwrap_or_default();
-        let shown = if finding.code == "unknown-key" {
-            key_alone(excerpt)
-        } else {
-            without_secret(excerpt)
-        };
         let column = self.text.get(line_start..span.start).unwrap_or_default().chars().count() + 1;
         // What goes on in the next line is shown to the end of this one.
-        let end = span.end.min(line_start + excerpt.len());
+        let end = span.end.min(line_start + line_text.len());
+        let shown = if finding.code == "syntax" {
+            excerpt::of_no_toml(line_text)
+        } else {
+            excerpt::of_toml(line_text, before.len() - line_start..end.saturating_sub(line_start))
+        };
         let width = self.text.get(span.start..end).unwrap_or_default().chars().count();
         finding.at(count(line), count(column), count(width), shown)
     }
@@ -102,19 +103,6 @@ impl<'a> Source<'a> {
         findings.dedup();
         findings
     }
-}
-
-/// A line as it may be shown: a secret stays out of sight, also where the line is no TOML.
-fn without_secret(line: &str) -> String {
-    const SECRET: [&str; 6] = ["pas", "pwd", "secret", "token", "key", "url"];
-    let key = line.split('=').next().unwrap_or_default().to_lowercase();
-    let hidden = SECRET.iter().any(|word| key.contains(word)) || line.contains("://");
-    if hidden { key_alone(line) } else { line.to_owned() }
-}
-
-/// A line without its value. Of a key that nobody knows, nobody knows what it holds.
-fn key_alone(line: &str) -> String {
-    line.split_once('=').map_or_else(|| line.to_owned(), |(key, _)| format!("{key}= …"))
 }
 
 fn count(n: usize) -> u32 {

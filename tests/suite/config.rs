@@ -147,3 +147,40 @@ fn no_finding_shows_a_secret() {
     assert_eq!(findings.len(), 2);
     assert!(!format!("{findings:?}").contains("hunter2"));
 }
+
+#[test]
+fn a_finding_shows_no_value_but_the_one_that_it_is_about() {
+    let cases = [
+        // No TOML: what a line begins with, and nothing of what follows.
+        ("password: \"hunter2\"", "password …"),
+        ("password \"hunter2\"", "password …"),
+        ("password =\n\"hunter2\"", "password = …"),
+        ("password =\nhunter2", "password = …"),
+        ("url: \"postgres://u:hunter2@h/x\"", "url …"),
+        ("user = \"u\" password = \"hunter2\"", "user = …"),
+        ("user = hunter2", "user = …"),
+        ("[web", "[web"),
+        // TOML, and one of its values is wrong.
+        ("mailbox = [{ name = \"a\", port = \"993\", password = \"hunter2\" }]", "mailbox = …"),
+        ("mailbox = [{ password = \"hunter2\", port = \"993\" }]", "mailbox = …"),
+        ("[[mailbox]]\noauth = { client_id = 5, client_secret = \"hunter2\" }", "oauth = …"),
+        ("[[mailbox]]\noauth = { geheim = \"hunter2\", client_id = 5 }", "oauth = …"),
+        ("[[mailbox]]\nport = \"993\" # hunter2", "port = \"993\" …"),
+        ("[[mailbox]]\nmaildir = 5", "maildir = 5"),
+        ("[[mailbox]]\npassword = 5", "password = …"),
+        ("[[mailbox]]\ngeheim = \"hunter2\"", "geheim = …"),
+        ("reload_every = \"http://u:hunter2@h\"", "reload_every = …"),
+        ("[store.hunter]\nurl = \"hunter2\"", "[store.hunter]"),
+        (
+            "[directory]\nown_domains = [\"callwise.example\", 5]",
+            "own_domains = [\"callwise.example\", 5]",
+        ),
+    ];
+    for (text, shown) in cases {
+        let (Ok((_, findings)) | Err(findings)) =
+            parse("postroom.toml", text, Path::new("/etc/postroom"));
+        assert!(!serde_json::to_string(&findings).unwrap().contains("hunter2"), "{findings:#?}");
+        let excerpts: Vec<&str> = findings.iter().map(|found| found.excerpt.as_str()).collect();
+        assert!(excerpts.contains(&shown), "{text}\n{shown} is not among {excerpts:#?}");
+    }
+}
