@@ -25,10 +25,11 @@ mod signs;
 mod suggest;
 mod what_if;
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
 
 use failure::Failure;
@@ -153,7 +154,7 @@ enum Command {
         "postroom lint --data answers.jsonl         lines that are dead, wrong or of no use",
         "postroom lint --mail archive/              the same without labels, as far as can be seen",
         "postroom lint --ledger --days 90           the same on what came in",
-        "postroom lint --strict --format github .   for a pipeline; or sarif, json"
+        "postroom lint --strict --format github dictionaries   for a pipeline; or sarif, json"
     ])]
     Lint(lint::Options),
     /// Ask the directory: who is a sender, who is free, what is wrong with it
@@ -251,10 +252,22 @@ whose team a person named, it says what is right or wrong; of any other mail, on
     Man(shell::Man),
 }
 
+/// The command line; a variable that is set to nothing is as good as none.
+fn command() -> clap::Command {
+    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    Cli::command().mut_args(|arg| match arg.get_env() {
+        Some(name) if is_empty(name) => arg.env(None::<&'static str>),
+        _ => arg,
+    })
+}
+
 /// Runs the command and says how it went.
 #[must_use]
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::from_arg_matches(&command().get_matches()) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
     let level = match cli.command {
         Command::Serve(_) => LevelFilter::INFO,
         // The demo shows what it does by itself.

@@ -1,6 +1,7 @@
 //! From options to what the commands work with: the configuration, the rules, the store.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use crate::directory::Directory;
 use crate::mail::trust::Door;
 use crate::pipeline::Rules;
 use crate::rim;
-use crate::rim::watch::{read_dictionaries, read_directory};
+use crate::rim::watch::{read_dictionaries, read_directory, utf8};
 use crate::route::Policy;
 use crate::seams::Store;
 use crate::serve::rules;
@@ -31,8 +32,14 @@ const DEFAULT: &str = "postroom.toml";
 impl Global {
     /// The configuration that was named, or `postroom.toml` here, with what could be better.
     pub(crate) fn read_config(&self) -> Result<(Config, Vec<Diagnostic>), Failure> {
-        let path = self.config.clone().unwrap_or_else(|| PathBuf::from(DEFAULT));
-        read_config(&path)
+        let path = self.config.as_deref().unwrap_or(Path::new(DEFAULT));
+        if !self.has_config() {
+            return Err(Failure::input(format!(
+                "there is no configuration `{DEFAULT}` here; name one with --config, or write one \
+                 with `postroom check --sample > {DEFAULT}`"
+            )));
+        }
+        read_config(path)
     }
 
     /// The configuration alone: what could be better is for `check` and the service to say.
@@ -42,7 +49,9 @@ impl Global {
 
     /// Whether a configuration was named, or lies here.
     pub(crate) fn has_config(&self) -> bool {
-        self.config.is_some() || Path::new(DEFAULT).exists()
+        // A link that leads nowhere is meant as one, and so is a file in a place that is shut.
+        let found = Path::new(DEFAULT).symlink_metadata();
+        self.config.is_some() || !found.is_err_and(|why| why.kind() == ErrorKind::NotFound)
     }
 
     /// The configuration that was named, or `postroom.toml` here if there is one.
@@ -138,16 +147,20 @@ pub(crate) fn directory(config: &Config) -> Result<Directory, Failure> {
 
 /// Reads a configuration file.
 pub(crate) fn read_config(path: &Path) -> Result<(Config, Vec<Diagnostic>), Failure> {
-    let text = std::fs::read_to_string(path).map_err(|failure| {
-        let path = path.display();
-        Failure::input(format!(
-            "the configuration `{path}` can't be read: {failure}; name one with --config, or \
-             write one with `postroom check --sample > postroom.toml`"
-        ))
+    let name = path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|failure| {
+        let absent = failure.kind() == ErrorKind::NotFound;
+        let help = if absent { "; `postroom check --sample` prints one to start from" } else { "" };
+        Failure::input(format!("the configuration `{name}` can't be read: {failure}{help}"))
+    })?;
+    let text = utf8(&name, bytes).map_err(|mut finding| {
+        // The line may hold a password.
+        finding.excerpt.clear();
+        Failure::Findings(vec![finding])
     })?;
     let whole = std::path::absolute(path)?;
     let base = whole.parent().unwrap_or(Path::new("/"));
-    parse::parse(&path.display().to_string(), &text, base).map_err(Failure::Findings)
+    parse::parse(&name, &text, base).map_err(Failure::Findings)
 }
 
 /// The text files of an embedded folder, by name.

@@ -190,7 +190,10 @@ fn read_text(path: &Path, name: &str, findings: &mut Vec<Diagnostic>) -> Option<
 }
 
 /// The text of a file.
-pub(super) fn utf8(name: &str, bytes: Vec<u8>) -> Result<String, Diagnostic> {
+///
+/// # Errors
+/// That it isn't UTF-8, and where.
+pub fn utf8(name: &str, bytes: Vec<u8>) -> Result<String, Diagnostic> {
     String::from_utf8(bytes).map_err(|error| not_utf8(name, &error))
 }
 

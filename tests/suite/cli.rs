@@ -223,8 +223,8 @@ fn what_is_wrong_is_said_in_a_line_with_the_way_out() {
         (&["explain", "--ticket", "1"], &["no ledger", "`postroom serve` makes it"]),
         (&["ledger", "list"], &["no ledger", "`postroom serve` makes it"]),
         (&["assist", "answer", "1", "billing"], &["no ledger"]),
-        (&["--config", &bare_config, "check"], &["absent.toml", "--config", "--sample"]),
-        (&["--config", &bare_config, "serve"], &["absent.toml", "--sample"]),
+        (&["--config", &bare_config, "check"], &["absent.toml", "--sample` prints"]),
+        (&["--config", &bare_config, "serve"], &["absent.toml", "--sample` prints"]),
         (&["--log", "a=b=c", "check"], &["`a=b=c` is not a log filter"]),
         (&["chekc"], &["chekc", "check"]),
         (&["lint", "--data", "a.jsonl", "--days", "5"], &["--days", "--data"]),
@@ -383,8 +383,44 @@ fn every_command_teaches_itself() {
     Ran::of(postroom().arg("man").arg(folder.path())).well();
     for page in ["postroom.1", "postroom-classify.1", "postroom-assist-answer.1"] {
         let text = fs::read_to_string(folder.path().join(page)).unwrap();
-        assert!(text.contains(".TH"), "{page}");
+        assert!(text.contains(".TH") && text.contains("POSTROOM_CONFIG"), "{page}");
+        assert!(!text.contains("EXTRA"), "{text}");
     }
+    let text = fs::read_to_string(folder.path().join("postroom-demo.1")).unwrap();
+    assert!(text.contains(".SH \"EXIT CODES\"\n0 done"), "{text}");
+    assert!(text.contains(".SH EXAMPLES\n.nf\npostroom demo \\-\\-no\\-serve"), "{text}");
+}
+
+#[test]
+fn nothing_overwrites_a_configuration_that_can_not_be_read() {
+    let office = Office::open();
+    let told = |office: &Office| {
+        let ran = office.run(&["check"]);
+        assert_eq!(ran.code, 2, "{ran:?}");
+        format!("{}{}", ran.out, ran.err)
+    };
+    fs::write(office.path("postroom.toml"), b"# Caf\xc3\xa9\npassword = \"h\xfcnter2\"\n").unwrap();
+    let latin = told(&office);
+    assert!(latin.contains("postroom.toml:2") && latin.contains("UTF-8"), "{latin}");
+    assert!(!latin.contains("--sample") && !latin.contains("nter2"), "{latin}");
+    // A link that leads nowhere is a configuration that is away, not none.
+    fs::remove_file(office.path("postroom.toml")).unwrap();
+    std::os::unix::fs::symlink("elsewhere.toml", office.path("postroom.toml")).unwrap();
+    assert!(told(&office).contains("can't be read: No such file"));
+    assert_eq!(office.run(&["classify", "mail"]).code, 2);
+    fs::remove_file(office.path("postroom.toml")).unwrap();
+    let absent = told(&office);
+    assert!(absent.contains("no configuration") && absent.contains("--sample >"), "{absent}");
+}
+
+#[test]
+fn a_variable_that_is_empty_says_nothing() {
+    let office = Office::open();
+    for name in ["POSTROOM_CONFIG", "POSTROOM_LOG", "POSTROOM_LOG_FORMAT"] {
+        Ran::of(office.command(&["check"]).env(name, "")).well();
+    }
+    let typed = office.run(&["--config", "", "check"]);
+    assert!(typed.code == 2 && typed.err.contains("--config <FILE>"), "{typed:?}");
 }
 
 #[test]
