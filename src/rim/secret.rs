@@ -58,6 +58,8 @@ pub async fn read(secret: &Secret) -> Result<SecretString, SecretError> {
 }
 
 fn first_line(text: &str, whence: impl Fn() -> String) -> Result<SecretString, SecretError> {
+    // Some editors put a byte order mark in front, which nobody sees and no server takes.
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     match text.lines().next().map(|line| line.trim_end_matches('\r')) {
         Some(line) if !line.is_empty() => Ok(SecretString::from(line.to_owned())),
         Some(_) | None => Err(SecretError::Empty(whence())),
@@ -80,4 +82,25 @@ async fn run(words: &[String]) -> Result<String, String> {
         return Err(format!("it ended with {}", output.status));
     }
     String::from_utf8(output.stdout).map_err(|_| "it printed something other than UTF-8".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secrecy::ExposeSecret as _;
+
+    #[test]
+    fn a_secret_is_the_first_line_without_a_mark_of_its_encoding() {
+        for (text, expected) in [
+            ("hunter2", "hunter2"),
+            ("\u{FEFF}hunter2\r\nnote\n", "hunter2"),
+            ("hunter2 \n", "hunter2 "),
+        ] {
+            let read = first_line(text, String::new).map(|it| it.expose_secret().to_owned());
+            assert_eq!(read.ok().as_deref(), Some(expected));
+        }
+        for text in ["", "\n", "\u{FEFF}\r\n"] {
+            assert!(first_line(text, String::new).is_err(), "{text:?}");
+        }
+    }
 }
