@@ -98,6 +98,19 @@ impl Folders {
     }
 }
 
+/// Whether two names are of one folder. RFC 9051 §5.1: "INBOX" is written in any case.
+pub(super) fn same(one: &str, other: &str) -> bool {
+    let parts = |folder: &str| {
+        let (first, below) = match folder.split_once('/') {
+            Some((first, below)) => (first.to_owned(), Some(below.to_owned())),
+            None => (folder.to_owned(), None),
+        };
+        let is_inbox = first.eq_ignore_ascii_case("INBOX");
+        (if is_inbox { "INBOX".to_owned() } else { first }, below)
+    };
+    parts(one) == parts(other)
+}
+
 /// A part of an address as one level of a folder name: separators and wildcards become `_`.
 fn plain(part: &str) -> String {
     part.chars()

@@ -7,10 +7,10 @@ use std::path::Path;
 
 use secrecy::SecretString;
 
-use super::folders::{Folders, Waiting};
+use super::folders::{self, Folders, Waiting};
 use super::parse::{checked, duration, path, team};
 use super::raw::{Given, Section};
-use super::{Access, ImapSettings, Login, Mailbox, Secret, Tls, Token, values};
+use super::{Access, ImapSettings, Login, Mailbox, Secret, Tls, Token, overlap, values};
 use crate::mail::trust::{Door, TrustPolicy};
 use crate::seams::SourceId;
 
@@ -36,6 +36,7 @@ pub(super) fn mailboxes(top: &Section<'_>, base: &Path, has_customers: bool) -> 
         let name = required(&section, "name", "name = \"support\"");
         let mailbox = mailbox(&section, name.as_ref(), base);
         let door = door(&section, has_customers);
+        let span = section.span();
         section.finish();
         if let Some(name) = name
             && !names.insert(name.value.clone())
@@ -45,9 +46,10 @@ pub(super) fn mailboxes(top: &Section<'_>, base: &Path, has_customers: bool) -> 
                 .report(name.span, "mailbox-twice", message)
                 .help("give each mailbox its own name: it is how the ledger knows them");
         }
-        mailboxes.extend(mailbox.map(|mailbox| Mailbox { door, ..mailbox }));
+        mailboxes.extend(mailbox.map(|mailbox| (Mailbox { door, ..mailbox }, span)));
     }
-    mailboxes
+    overlap::report(top.source(), &mailboxes);
+    mailboxes.into_iter().map(|(mailbox, _)| mailbox).collect()
 }
 
 fn mailbox(section: &Section<'_>, name: Option<&Given<String>>, base: &Path) -> Option<Mailbox> {
@@ -337,7 +339,7 @@ fn folders(section: Section<'_>, inbox: &str, maildir: bool) -> Folders {
         all.push(folder);
     }
     for folder in all {
-        if folder == inbox {
+        if folders::same(folder, inbox) {
             let message = format!("mail from `{inbox}` would be moved to where it is");
             let _ = source
                 .report(section.span(), "folder-is-inbox", message)

@@ -9,6 +9,7 @@ mod assist;
 mod directory;
 mod excerpt;
 mod mailbox;
+mod overlap;
 mod policy;
 mod raw;
 mod values;

@@ -125,6 +125,9 @@ pub(super) fn database(
     let path = url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
     let message = match path {
         Some("" | ":memory:") => "this names no file: write `sqlite:postroom.db`",
+        Some(path) if path.contains('?') => {
+            "`sqlite:` takes a file and no settings: leave out the `?` and what follows"
+        }
         Some(path) => return Some(StoreSettings::Sqlite(base.join(path))),
         None => "`url` is neither `sqlite:FILE` nor `postgres://…`",
     };
