@@ -1,8 +1,10 @@
 //! What the demo shows: a table of where each mail went and why, what to try next, and news.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -124,6 +126,12 @@ fn ladder(evidence: &Evidence) -> Option<String> {
     Some(if skipped.is_empty() { String::new() } else { format!(" ({})", skipped.join("; ")) })
 }
 
+/// A path as a POSIX shell takes it.
+fn quoted(path: impl AsRef<Path>) -> String {
+    let path = path.as_ref().display().to_string();
+    shlex::try_quote(&path).map(Cow::into_owned).unwrap_or(path)
+}
+
 /// What to try next; `serving` is where health is served, if the demo goes on.
 pub(super) async fn tips(
     home: &Home,
@@ -143,9 +151,9 @@ pub(super) async fn tips(
     let team = question.and_then(|ticket| ticket.best_team.as_ref());
     let team = team.map_or("billing", |team| team.as_str());
     let question = question.map_or(1, |ticket| ticket.id.0);
-    let call = format!("{} --config {}", program(), home.config().display());
-    let billing = home.dictionaries().join("billing.dict");
-    let new = home.mailbox().join("new");
+    let call = format!("{} --config {}", quoted(program()), quoted(home.config()));
+    let billing = quoted(home.dictionaries().join("billing.dict"));
+    let new = quoted(home.mailbox().join("new").join("1"));
     let mut lines = vec![
         (format!("{call} explain --ticket {question}"), "why the dictionaries doubt this one"),
         (format!("{call} assist list"), "all that waits for a person"),
@@ -156,12 +164,9 @@ pub(super) async fn tips(
     let sample =
         "printf 'From: you@new.example\\nSubject: Refund\\n\\nYou charged our card twice.\\n'";
     if serving.is_some() {
+        lines.push((format!("{sample} > {new}"), "drop a mail in, and see it routed here"));
         lines.push((
-            format!("{sample} > {}/1", new.display()),
-            "drop a mail in, and see it routed here",
-        ));
-        lines.push((
-            format!("echo 'no   The printer is on fire' >> {}", billing.display()),
+            format!("echo 'no   The printer is on fire' >> {billing}"),
             "edit a dictionary, and see it reload here",
         ));
     } else {
