@@ -67,11 +67,22 @@ impl Fingerprint {
 /// # Errors
 /// Every file that can't be read, or isn't UTF-8; that there is no dictionary.
 pub fn read_dictionaries(dir: &Path) -> Result<BTreeMap<String, String>, Vec<Diagnostic>> {
+    let (texts, findings) = readable_dictionaries(dir);
+    if findings.is_empty() { Ok(texts) } else { Err(findings) }
+}
+
+/// The same files as far as they can be read, and what is said of the others.
+#[must_use]
+pub fn readable_dictionaries(dir: &Path) -> (BTreeMap<String, String>, Vec<Diagnostic>) {
     let mut texts = BTreeMap::new();
     let mut findings = Vec::new();
-    for path in dictionary_paths(dir).map_err(|error| vec![unreadable(dir, &error)])? {
+    let paths = match dictionary_paths(dir) {
+        Ok(paths) => paths,
+        Err(error) => return (texts, vec![unreadable(dir, &error)]),
+    };
+    for path in paths {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if let Some(text) = read_text(&path, &name, &mut findings) {
+        if let Some(text) = read_text(&path, &path_in(dir, &name), &mut findings) {
             texts.insert(name, text);
         }
     }
@@ -81,7 +92,23 @@ pub fn read_dictionaries(dir: &Path) -> Result<BTreeMap<String, String>, Vec<Dia
         let finding = Diagnostic::error(dir.display().to_string(), "no-dictionary", message);
         findings.push(finding.help("a dictionary is a file `TEAM.dict`, one for each team"));
     }
-    if findings.is_empty() { Ok(texts) } else { Err(findings) }
+    (texts, findings)
+}
+
+/// A dictionary's path for findings, one that an editor can open.
+#[must_use]
+pub fn path_in(dir: &Path, name: &str) -> String {
+    let path = dir.join(name);
+    path.strip_prefix(".").unwrap_or(&path).display().to_string()
+}
+
+/// Findings in dictionaries of a folder, under the paths of their files.
+#[must_use]
+pub fn lying_in(dir: &Path, mut findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    for finding in &mut findings {
+        finding.file = path_in(dir, &finding.file);
+    }
+    findings
 }
 
 /// Reads the files of the directory, and asks its database, if it has one. Waits for the answer.
@@ -178,7 +205,8 @@ fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
     Diagnostic::error(path.display().to_string(), "unreadable", message)
 }
 
-fn read_text(path: &Path, name: &str, findings: &mut Vec<Diagnostic>) -> Option<String> {
+/// The text of a file; that it can't be read, or isn't UTF-8, is then in `findings`.
+pub fn read_text(path: &Path, name: &str, findings: &mut Vec<Diagnostic>) -> Option<String> {
     let read = fs::read(path).map_err(|error| unreadable(Path::new(name), &error));
     match read.and_then(|bytes| utf8(name, bytes)) {
         Ok(text) => Some(text),

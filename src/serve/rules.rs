@@ -16,8 +16,8 @@ use crate::pipeline::Rules;
 use crate::rim::backoff::backoff;
 use crate::rim::directory::{AWAY, Tables, read_tables};
 use crate::rim::watch::{
-    Fingerprint, Found, LastRead, Watched, read_dictionaries, read_directory_files, read_rota,
-    watch as watch_files, with_tables,
+    Fingerprint, Found, LastRead, Watched, lying_in, read_dictionaries, read_directory_files,
+    read_rota, watch as watch_files, with_tables,
 };
 use crate::seams::StoreError;
 
@@ -86,8 +86,9 @@ fn load_beside(
     ];
     let mut findings = Vec::new();
     let dictionaries = sources.and_then(|sources| {
-        let (dictionaries, warnings) = Dictionaries::build(&sources)?;
-        findings.extend(warnings);
+        let placed = |findings| lying_in(&config.dictionaries, findings);
+        let (dictionaries, warnings) = Dictionaries::build(&sources).map_err(placed)?;
+        findings.extend(placed(warnings));
         Ok((dictionaries, sources))
     });
     let directory = build_directory(config, kept, files, tables, &mut findings);

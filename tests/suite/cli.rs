@@ -316,6 +316,23 @@ fn looking_for_a_ledger_changes_no_other_database() {
 }
 
 #[test]
+fn a_dictionary_that_can_not_be_read_hides_nothing_and_each_is_named_by_its_path() {
+    let office = Office::open();
+    office.write("some/a.dict", "team a\n[terms]\nserver 3+\n");
+    fs::write(office.path("some/b.dict"), b"team b\n[terms]\nr\xfcckzahlung +3\n").unwrap();
+    let found = office.run(&["lint", "some", "--format", "github"]);
+    for expected in ["file=some/a.dict,line=3", "file=some/b.dict,line=3"] {
+        assert!(found.out.contains(expected), "{expected}: {found:?}");
+    }
+    let found =
+        Ran::of(office.command(&["lint", "--json", "a.dict"]).current_dir(office.path("some")));
+    assert!(found.out.contains("\"file\":\"a.dict\""), "{found:?}");
+    office.write("dictionaries/sales.dict", "team sales\n[terms]\nserver 3+\n");
+    let found = office.run(&["check"]);
+    assert!(found.out.contains("dictionaries/sales.dict:3:8"), "{found:?}");
+}
+
+#[test]
 fn lint_says_what_it_found() {
     let office = Office::open();
     fs::create_dir(office.path("void")).unwrap();
@@ -460,4 +477,14 @@ fn a_check_names_the_files_that_a_login_will_miss() {
     for says in ["absent.password", "absent.pem", "mailbox `far` needs it", near, "3 warnings"] {
         assert!(ran.out.contains(says), "{says}: {ran:?}");
     }
+}
+
+#[test]
+fn what_the_demo_proposes_can_be_pasted_whatever_its_folder_is_called() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("my trial's dir");
+    let shown = Ran::of(postroom().args(["demo", "--no-serve", "--dir"]).arg(&dir)).well();
+    let tip = shown.lines().find(|line| line.contains("assist list")).unwrap();
+    let ran = Ran::of(std::process::Command::new("sh").args(["-c", tip.trim()]));
+    assert!(ran.well().contains("below threshold"), "{tip}");
 }

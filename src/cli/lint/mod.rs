@@ -13,10 +13,10 @@ use clap::{Args, ValueEnum};
 use super::output::{drawn, json_line, text};
 use super::{Failure, Global, output};
 use crate::diagnostic::Diagnostic;
-use crate::dictionary::Dictionaries;
+use crate::dictionary::{Dictionaries, format};
 use crate::lint;
 use crate::rim::terminal;
-use crate::rim::watch::read_dictionaries;
+use crate::rim::watch::{CALIBRATION, lying_in, path_in, read_text, readable_dictionaries};
 use mail::Evidence;
 
 #[derive(Debug, Args)]
@@ -88,15 +88,17 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
     let evidence = Evidence::of(options)?;
     let mut found = Found::default();
     for path in &paths {
-        match read(path) {
-            Ok((folder, texts)) => {
-                found.files += texts.len();
-                let findings = check(global, &folder, &texts, evidence.as_ref(), &mut found)?;
-                let findings = findings.into_iter().filter(|f| texts.contains_key(&f.file));
-                found.findings.extend(findings.map(|finding| lying_in(&folder, finding)));
-            }
-            Err(failed) => found.findings.extend(failed),
-        }
+        let (folder, texts, unreadable) = read(path);
+        found.files += texts.len();
+        let findings = if unreadable.is_empty() {
+            check(global, &folder, &texts, evidence.as_ref(), &mut found)?
+        } else {
+            // Whether an example holds is for all dictionaries together to say.
+            texts.iter().filter(|(name, _)| *name != CALIBRATION).flat_map(parsed).collect()
+        };
+        let findings = findings.into_iter().filter(|f| texts.contains_key(&f.file)).collect();
+        found.findings.extend(lying_in(&folder, findings));
+        found.findings.extend(unreadable);
     }
     found.findings.sort();
     report(&found, options)
@@ -121,25 +123,24 @@ fn check(
     Ok(findings)
 }
 
-/// The dictionaries at a path, by name, and the folder that they lie in.
-fn read(path: &Path) -> Result<(PathBuf, BTreeMap<String, String>), Vec<Diagnostic>> {
+/// What is wrong with the lines of a file.
+fn parsed((name, text): (&String, &String)) -> Vec<Diagnostic> {
+    format::parse(name, text).1
+}
+
+/// The folder that a path means, the dictionaries at the path by name, and what is said of those
+/// that can't be read.
+fn read(path: &Path) -> (PathBuf, BTreeMap<String, String>, Vec<Diagnostic>) {
     if path.is_dir() {
-        return Ok((path.to_owned(), read_dictionaries(path)?));
+        let (texts, unreadable) = readable_dictionaries(path);
+        return (path.to_owned(), texts, unreadable);
     }
-    let text = std::fs::read_to_string(path).map_err(|failure| {
-        let message = format!("it can't be read: {failure}");
-        vec![Diagnostic::error(path.display().to_string(), "unreadable", message)]
-    })?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new(".")).to_owned();
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok((folder, BTreeMap::from([(name, text)])))
-}
-
-/// A finding with the path that an editor can open.
-fn lying_in(folder: &Path, mut finding: Diagnostic) -> Diagnostic {
-    finding.file = folder.join(&finding.file).display().to_string();
-    finding
+    let mut unreadable = Vec::new();
+    let text = read_text(path, &path_in(&folder, &name), &mut unreadable);
+    (folder, text.map(|text| (name, text)).into_iter().collect(), unreadable)
 }
 
 fn report(found: &Found, options: &Options) -> Result<(), Failure> {
