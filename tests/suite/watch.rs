@@ -55,7 +55,10 @@ async fn every_change_is_told_once() {
     save(dir, "a.dict", b"two\nst\xf6rung");
     assert_eq!(
         lines(&next(&mut said).await.unwrap_err()),
-        "a.dict:2:3: error: this character is not UTF-8 (save the file as UTF-8)\n"
+        format!(
+            "{}/a.dict:2:3: error: this character is not UTF-8 (save the file as UTF-8)\n",
+            dir.display()
+        )
     );
     save(dir, "a.dict", b"three");
     fs::remove_file(dir.join("calibration.toml")).unwrap();
