@@ -1,5 +1,6 @@
 //! `postroom check`: all that is wrong with the configuration, the directory, the rota, the
-//! dictionaries, and, when asked to connect, the mailboxes and the store; at once, and nothing changed.
+//! dictionaries, and, when asked to connect, the mailboxes and the store. A mistake in the configuration
+//! is mended first: which files it means is not known before. Nothing is changed.
 
 use std::fs::File;
 use std::io;
@@ -51,7 +52,10 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<(), Failure> {
             findings.extend(config.mailboxes.iter().flat_map(out_of_reach));
             (Some(config), findings)
         }
-        Err(Failure::Findings(wrong)) => (None, wrong),
+        Err(Failure::Findings(wrong)) => {
+            say(options, "the files that the configuration names were not looked at yet\n")?;
+            (None, wrong)
+        }
         Err(failure) => return Err(failure),
     };
     if options.json {

@@ -123,7 +123,8 @@ enum Command {
         "Files are read again when they change: a bad edit leaves the last good version live."
     ])]
     Serve(serve::Options),
-    /// Say all that is wrong with the configuration, the directory, the rota and the dictionaries
+    /// Say all that is wrong with the configuration; if nothing is, with the directory, the rota and
+    /// the dictionaries
     #[command(after_help = examples![
         "postroom check                            without touching anything",
         "postroom check --connect                  mailboxes and store too",

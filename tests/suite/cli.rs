@@ -426,6 +426,9 @@ fn nothing_overwrites_a_configuration_that_can_not_be_read() {
     assert!(told(&office).contains("can't be read: No such file"));
     assert_eq!(office.run(&["classify", "mail"]).code, 2);
     fs::remove_file(office.path("postroom.toml")).unwrap();
+    office.write("postroom.toml", "nobody = 1\n");
+    assert!(told(&office).contains("were not looked at yet"));
+    fs::remove_file(office.path("postroom.toml")).unwrap();
     let absent = told(&office);
     assert!(absent.contains("no configuration") && absent.contains("--sample >"), "{absent}");
 }
