@@ -43,9 +43,12 @@ impl Place {
     }
 }
 
-/// How far a source has been read: every mail up to and including `uid` is recorded.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// How far a source has been read: every mail of the folder up to and including `uid` is recorded.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
+    /// IMAP: the folder, as the server spells it; `None` before the first mail, or if it was not
+    /// kept. Maildir: `None`.
+    pub folder: Option<String>,
     /// IMAP: the UIDVALIDITY that `uid` belongs to; 0 before the first mail. Maildir: 0.
     pub epoch: u32,
     /// IMAP: the UID. Maildir: 0, since its files have no order to rely on.
@@ -141,8 +144,8 @@ pub trait Source: Send {
     /// The mails behind `after`, oldest first, as many as one window holds (bounded in number and
     /// bytes). Waits when there are none, up to the poll interval, then answers an empty window.
     ///
-    /// When the mailbox was renumbered (another epoch than `after`'s), it starts again from the
-    /// beginning in the new epoch. A mail may be handed out more than once over the life of a
+    /// When the mailbox was renumbered (another epoch than `after`'s) or another folder is watched, it
+    /// starts again from the beginning. A mail may be handed out more than once over the life of a
     /// source; none is left out.
     ///
     /// # Errors

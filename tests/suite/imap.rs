@@ -112,7 +112,7 @@ async fn mail_is_fetched_in_order_and_moved_with_proof() {
     assert!(fetched.iter().map(|mail| &mail.raw).eq(&mails), "all of them, in order");
     assert!(fetched.iter().all(|f| f.received.is_some() && f.size == f.raw.len() as u64));
     assert!(plain.flags("INBOX").iter().all(|line| !line.contains("Seen")), "nothing is marked");
-    let (none, same) = drain(&mut source, cursor).await;
+    let (none, same) = drain(&mut source, cursor.clone()).await;
     assert_eq!((none.len(), same), (0, cursor));
 
     let folders = ["Teams/sales", "Teams/it \"x\" & Büro", "Teams/sales"];
@@ -268,7 +268,7 @@ async fn a_renumbered_folder_is_read_anew_and_delivered_from() {
     let renumbered = again(&mut source, &wanted(&mails[1..], &[mails[1].place.clone()])).await;
     assert_eq!(renumbered[0].raw, mails[1].raw);
     assert_eq!(renumbered[0].place.epoch, cursor.epoch + 7, "found under its new number");
-    let (again, renumbered) = drain(&mut source, cursor).await;
+    let (again, renumbered) = drain(&mut source, cursor.clone()).await;
     assert_eq!((again.len(), renumbered.epoch), (1, cursor.epoch + 7));
     assert_eq!(again[0].raw, mails[1].raw);
 }
@@ -281,7 +281,7 @@ async fn a_kicked_connection_and_mails_that_vanish_lose_nothing_else() {
     let (mut source, _) = ends(&mailbox, &settings);
     let (mut cursor, mut names, mut failures) = (Cursor::default(), Vec::new(), 0);
     for round in 0.. {
-        match source.next(cursor).await {
+        match source.next(cursor.clone()).await {
             Ok(window) if window.mails.is_empty() && window.upto == cursor => break,
             Ok(window) => {
                 names.extend(window.mails.into_iter().map(|mail| mail.place.name));
@@ -349,7 +349,7 @@ async fn new_mail_ends_the_wait() {
             });
             let waiting = async {
                 loop {
-                    let window = source.next(cursor).await.expect("a window");
+                    let window = source.next(cursor.clone()).await.expect("a window");
                     if !window.mails.is_empty() {
                         break window;
                     }
@@ -476,7 +476,7 @@ async fn a_source_that_is_dropped_at_any_await_hands_out_the_rest_later() {
     let (mut cursor, mut raws, mut dropped) = (Cursor::default(), Vec::new(), 0);
     let mut patience = Duration::from_micros(100);
     while raws.len() < all.len() {
-        match tokio::time::timeout(patience, source.next(cursor)).await {
+        match tokio::time::timeout(patience, source.next(cursor.clone())).await {
             Ok(window) => {
                 let window = window.expect("a window");
                 raws.extend(window.mails.into_iter().map(|mail| mail.raw));

@@ -17,10 +17,10 @@ async fn a_server_that_ends_each_idle_is_not_asked_all_the_time() {
     let (mut mailbox, settings) = quick(server.port);
     mailbox.poll_every = Duration::from_mins(1);
     let mut source = ends(&mailbox, &settings).0;
-    let all = Cursor { epoch: 7, uid: 3 };
+    let all = Cursor { epoch: 7, uid: 3, ..Cursor::default() };
     let watching = async {
         loop {
-            let window = source.next(all).await.expect("a window");
+            let window = source.next(all.clone()).await.expect("a window");
             assert!(window.mails.is_empty());
         }
     };
@@ -39,9 +39,9 @@ async fn idle_that_is_refused_gives_way_to_polling() {
     let server = Scripted::start(GREETING, script).await;
     let (mailbox, settings) = quick(server.port);
     let (mut source, _) = ends(&mailbox, &settings);
-    let all = Cursor { epoch: 7, uid: 3 };
-    assert!(source.next(all).await.is_err());
-    assert!(source.next(all).await.is_ok_and(|window| window.mails.is_empty()));
+    let all = Cursor { epoch: 7, uid: 3, ..Cursor::default() };
+    assert!(source.next(all.clone()).await.is_err());
+    assert!(source.next(all.clone()).await.is_ok_and(|window| window.mails.is_empty()));
     let idles = server.heard().iter().filter(|command| *command == "IDLE").count();
     assert_eq!(idles, 1);
 }

@@ -214,8 +214,8 @@ async fn a_rotated_token_is_kept_though_nobody_waits_for_it_and_mailboxes_share_
     let [mut one, mut other] = [source(&settings), source(&settings)];
     settings.login = login(port, &file, Some("imap"));
     let mut third = source(&settings);
-    let all = Cursor::default();
-    let (one, other, third) = tokio::join!(one.next(all), other.next(all), third.next(all));
+    let all = Cursor::default;
+    let (one, other, third) = tokio::join!(one.next(all()), other.next(all()), third.next(all()));
     for window in [one, other, third] {
         window.expect("logged in");
     }

@@ -29,7 +29,7 @@ async fn fares(script: Vec<Line>) -> (String, Vec<String>) {
     let (mut first, mut cursor, mut names) = (None, Cursor::default(), Vec::new());
     // Whatever happens, a few tries later everything is there, and nothing twice.
     for _ in 0..20 {
-        let said = match source.next(cursor).await {
+        let said = match source.next(cursor.clone()).await {
             Ok(window) => {
                 names.extend(window.mails.iter().map(|mail| mail.place.name.clone()));
                 assert!(window.mails.iter().all(|mail| !mail.raw.is_empty()));
@@ -163,14 +163,18 @@ async fn whatever_a_server_does_nothing_is_lost() {
 }
 
 #[tokio::test]
-async fn another_epoch_begins_anew_and_a_lower_uidnext_too() {
+async fn another_epoch_or_folder_begins_anew_and_a_lower_uidnext_too() {
+    let of =
+        |folder: Option<&str>, epoch, uid| Cursor { folder: folder.map(str::to_owned), epoch, uid };
     let cases = [
-        ("another UIDVALIDITY", Cursor { epoch: 6, uid: 3 }, 3),
-        ("UIDNEXT went down", Cursor { epoch: 7, uid: 900 }, 3),
-        ("the same", Cursor { epoch: 7, uid: 3 }, 0),
+        ("another UIDVALIDITY", of(Some("INBOX"), 6, 3), 3),
+        ("UIDNEXT went down", of(Some("INBOX"), 7, 900), 3),
+        ("another folder with the same UIDVALIDITY", of(Some("Support"), 7, 3), 3),
+        ("the same", of(Some("INBOX"), 7, 3), 0),
+        ("a folder that was not kept is the same", of(None, 7, 3), 0),
         (
             "UIDs behind the cursor only, though `n:*` would give the last",
-            Cursor { epoch: 7, uid: 2 },
+            of(Some("INBOX"), 7, 2),
             1,
         ),
     ];
@@ -180,7 +184,7 @@ async fn another_epoch_begins_anew_and_a_lower_uidnext_too() {
         let window = ends(&mailbox, &settings).0.next(after).await.expect("a window");
         assert_eq!(
             (window.mails.len(), window.upto),
-            (expected, Cursor { epoch: 7, uid: 3 }),
+            (expected, of(Some("INBOX"), 7, 3)),
             "{name}"
         );
     }

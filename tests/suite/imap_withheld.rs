@@ -33,7 +33,7 @@ async fn three_of_which_one_is_never_given(
     let (mut source, _) = ends(&mailbox, &settings);
     let (mut cursor, mut mails) = (Cursor::default(), Vec::new());
     for _ in 0..20 {
-        if let Ok(window) = source.next(cursor).await {
+        if let Ok(window) = source.next(cursor.clone()).await {
             cursor = window.upto;
             mails.extend(window.mails);
         }

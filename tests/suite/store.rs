@@ -297,7 +297,7 @@ fn question(n: u32) -> Entry {
 
 /// A cursor of the first epoch.
 fn upto(uid: u32) -> Cursor {
-    Cursor { epoch: 1, uid }
+    Cursor { folder: Some("INBOX".to_owned()), epoch: 1, uid }
 }
 
 /// Whether it failed for the fence.

@@ -96,17 +96,24 @@ impl Open {
     }
 
     /// Takes note of where the cursor is, and gives the UID that it stands for.
-    pub(super) async fn behind(&mut self, after: Cursor) -> Result<u32, Fault> {
+    pub(super) async fn behind(&mut self, after: &Cursor) -> Result<u32, Fault> {
+        // Two folders may well have the same UIDVALIDITY: on some servers, all of them do.
+        let elsewhere = after.folder.as_ref().is_some_and(|folder| *folder != self.name);
         let renumbered = after.epoch != self.epoch
             // A server may renumber without saying so: then its numbers went down. That UIDNEXT
             // is too low by itself proves nothing.
             || (self.uid_next.is_some_and(|next| next <= after.uid) && self.top < after.uid);
-        let from = if renumbered { 0 } else { after.uid };
+        let from = if elsewhere || renumbered { 0 } else { after.uid };
         if from != self.handed_upto {
             self.drain_ahead().await?;
             self.restart(from);
         }
         Ok(from)
+    }
+
+    /// Where the cursor stands once all mails up to this one are recorded.
+    pub(super) fn upto(&self, uid: u32) -> Cursor {
+        Cursor { folder: Some(self.name.clone()), epoch: self.epoch, uid }
     }
 
     /// Lists what is behind `from` unless some of it is listed; says whether there is nothing.

@@ -93,16 +93,16 @@ impl ImapSource {
 
     async fn window(&mut self, after: Cursor) -> Result<Window, Fault> {
         let mut open = self.opened().await?;
-        let mut from = open.behind(after).await?;
+        let mut from = open.behind(&after).await?;
         if open.nothing_behind(from).await? {
             let waiting = Instant::now();
             if !open.session.has_news() {
                 self.wait(&mut open).await?;
             }
             open.look().await?;
-            from = open.behind(after).await?;
+            from = open.behind(&after).await?;
             if open.nothing_behind(from).await? {
-                let upto = Cursor { epoch: open.epoch, uid: from };
+                let upto = open.upto(from);
                 self.open = Some(open);
                 self.rest_after(waiting.elapsed()).await;
                 return Ok(Window { mails: Vec::new(), upto });
@@ -123,7 +123,7 @@ impl ImapSource {
             }
         };
         self.batch = WINDOW_MAILS;
-        let upto = Cursor { epoch: open.epoch, uid: last };
+        let upto = open.upto(last);
         killpoint::pass("fetched");
         self.open = Some(open);
         Ok(Window { mails, upto })

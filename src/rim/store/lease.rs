@@ -64,10 +64,17 @@ pub(super) async fn check(tx: &mut Transaction, fence: &Fence) -> Result<(), Sto
 /// How far a source has been read.
 pub(super) async fn cursor(tx: &mut Transaction, source: &SourceId) -> Result<Cursor, StoreError> {
     let rows = tx
-        .rows("SELECT epoch, uid FROM cursors WHERE source = $1", vec![source.0.as_str().into()])
+        .rows(
+            "SELECT epoch, uid, folder FROM cursors WHERE source = $1",
+            vec![source.0.as_str().into()],
+        )
         .await?;
     rows.first().map_or(Ok(Cursor::default()), |row| {
-        Ok(Cursor { epoch: rows::narrow(row.int(0)?)?, uid: rows::narrow(row.int(1)?)? })
+        Ok(Cursor {
+            epoch: rows::narrow(row.int(0)?)?,
+            uid: rows::narrow(row.int(1)?)?,
+            folder: row.maybe_text(2)?,
+        })
     })
 }
 
@@ -75,12 +82,18 @@ pub(super) async fn cursor(tx: &mut Transaction, source: &SourceId) -> Result<Cu
 pub(super) async fn move_cursor(
     tx: &mut Transaction,
     source: &SourceId,
-    upto: Cursor,
+    upto: &Cursor,
 ) -> Result<(), StoreError> {
     tx.run(
-        "INSERT INTO cursors (source, epoch, uid) VALUES ($1, $2, $3) \
-         ON CONFLICT (source) DO UPDATE SET epoch = excluded.epoch, uid = excluded.uid",
-        vec![source.0.as_str().into(), upto.epoch.into(), upto.uid.into()],
+        "INSERT INTO cursors (source, epoch, uid, folder) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (source) DO UPDATE \
+         SET epoch = excluded.epoch, uid = excluded.uid, folder = excluded.folder",
+        vec![
+            source.0.as_str().into(),
+            upto.epoch.into(),
+            upto.uid.into(),
+            upto.folder.as_deref().into(),
+        ],
     )
     .await
     .map(|_| ())

@@ -13,6 +13,7 @@ pub(super) fn sqlite() -> Migrator {
         (2, "threads", include_str!("migrations/sqlite/0002_threads.sql")),
         (3, "open tickets", include_str!("migrations/sqlite/0003_open_tickets.sql")),
         (4, "questions", include_str!("migrations/sqlite/0004_questions.sql")),
+        (5, "cursor folder", include_str!("migrations/sqlite/0005_cursor_folder.sql")),
     ])
 }
 
@@ -23,6 +24,7 @@ pub(super) fn postgres() -> Migrator {
         (2, "threads", include_str!("migrations/postgres/0002_threads.sql")),
         (3, "open tickets", include_str!("migrations/postgres/0003_open_tickets.sql")),
         (4, "questions", include_str!("migrations/postgres/0004_questions.sql")),
+        (5, "cursor folder", include_str!("migrations/postgres/0005_cursor_folder.sql")),
     ])
 }
 

@@ -134,7 +134,7 @@ impl Store for Ledger {
         lease::check(&mut tx, fence).await?;
         let recorded = record::record(&mut tx, prepared, now).await?;
         if let Some(upto) = upto {
-            lease::move_cursor(&mut tx, &fence.source, upto).await?;
+            lease::move_cursor(&mut tx, &fence.source, &upto).await?;
         }
         killpoint::pass("before_commit");
         tx.commit().await?;

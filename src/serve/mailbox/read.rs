@@ -52,7 +52,7 @@ async fn read_windows(
     let mut attempt = 0;
     loop {
         let outcome = tokio::select! {
-            window = source.next(cursor) => {
+            window = source.next(cursor.clone()) => {
                 window.map(|window| Work::Window(window, source.knows_of_more()))
             }
             Some(retries) = asked.recv() => again(source.as_mut(), retries).await,
@@ -65,7 +65,7 @@ async fn read_windows(
                     if window.mails.is_empty() && window.upto == cursor {
                         continue;
                     }
-                    cursor = window.upto;
+                    cursor = window.upto.clone();
                 }
                 crate::killpoint::pass("read");
                 // The receiver is gone only when the stages end.

@@ -213,7 +213,7 @@ async fn record_threads(
             return false;
         }
         // The cursor moves only with the last mail: what it passes is recorded.
-        let upto = rest.is_empty().then_some(upto);
+        let upto = rest.is_empty().then(|| upto.clone());
         if !record_batch(desk, entries, upto).await {
             return false;
         }
@@ -230,7 +230,7 @@ async fn record_batch(desk: &Desk, mut entries: Vec<Entry>, upto: Option<Cursor>
     let mut attempt = 0;
     loop {
         let now = desk.shared.clock.now();
-        match store.record(&desk.fence, &entries, upto, now).await {
+        match store.record(&desk.fence, &entries, upto.clone(), now).await {
             Ok(recorded) => {
                 note(desk, &entries, &recorded);
                 return true;
