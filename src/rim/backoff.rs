@@ -23,6 +23,13 @@ pub fn backoff(attempt: u32) -> Duration {
         .unwrap_or(longest)
 }
 
+/// How long to stay away from a server after it refused our credentials so often in a row: often
+/// enough to notice a renewed password, seldom enough not to lock the account.
+#[must_use]
+pub fn after_refusal(attempt: u32) -> Duration {
+    Duration::from_mins(5).min(backoff(attempt) * 4)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -72,8 +72,8 @@ pub enum Outcome {
         /// Not before this long from now.
         after: Duration,
     },
-    /// Nothing was tried, since the mailbox can't be reached or the folder isn't there: to be tried
-    /// again for as long as it takes.
+    /// Nothing was done, since the mailbox can't be reached, the folder isn't there, or the server has
+    /// trouble that is about no mail: to be tried again for as long as it takes.
     Wait {
         /// What happened.
         why: String,

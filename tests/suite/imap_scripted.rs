@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use postroom::config::{ImapSettings, Mailbox, Tls};
-use postroom::seams::{
-    Action, Cursor, Delivery, Fetched, Job, Outcome, Place, Proof, Source, SourceError, SourceId,
-};
+use postroom::seams::{Cursor, Delivery as _, Outcome, Source, SourceError};
 
-use crate::imap::{ends, job};
+use crate::imap::ends;
+use crate::imap_scripted_delivery::{jobs, kind};
 use crate::support::imap::mailbox;
 use crate::support::scripted_imap::{Line, Scripted, Then};
-use crate::support::service::nobody_listens;
 
 pub(crate) const GREETING: &str = "* OK ready\r\n";
 
@@ -228,148 +226,6 @@ async fn starttls_fails_closed() {
             "{name}: {heard:?}"
         );
     }
-}
-
-/// Three jobs for mails 1 to 3 that go to `Target`.
-fn jobs(attempt: u32) -> Vec<Job> {
-    let action = Action::Move { folder: "Target".to_owned() };
-    (1..=3)
-        .map(|uid| {
-            let raw = format!("Subject: {uid}\r\n\r\n{uid}\r\n").into_bytes();
-            let place = Place {
-                source: SourceId("support".to_owned()),
-                folder: "INBOX".to_owned(),
-                epoch: 7,
-                name: uid.to_string(),
-            };
-            let fetched = Fetched { place, size: raw.len() as u64, raw, received: None };
-            job(uid, &fetched, action.clone(), attempt)
-        })
-        .collect()
-}
-
-fn kind(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Done { proof: Proof::CopyUid, .. } => "copyuid",
-        Outcome::Done { .. } => "found",
-        Outcome::Retry { .. } => "retry",
-        Outcome::Wait { .. } => "wait",
-        Outcome::Gone { .. } => "gone",
-        Outcome::GiveUp { .. } => "given up",
-    }
-}
-
-#[tokio::test]
-#[allow(clippy::too_many_lines, reason = "it is a table")]
-async fn only_proof_makes_a_move_done() {
-    let search = "* SEARCH 1 2 3\r\nTAG OK done\r\n";
-    let gone = || line("UID FETCH 1:3 (UID)", "TAG OK done\r\n", Then::On);
-    let ok = || line("UID MOVE", "TAG OK done\r\n", Then::On);
-    let searches = |answer: &str| vec![line("UID SEARCH", answer, Then::On); 3];
-    let cases: Vec<(&str, u32, Vec<Line>, [&str; 3])> = vec![
-        ("COPYUID", 1, vec![], ["copyuid"; 3]),
-        (
-            "COPYUID for some, the others are still there",
-            1,
-            vec![line("UID MOVE", "TAG OK [COPYUID 9 2 12] done\r\n", Then::On)],
-            ["retry", "copyuid", "retry"],
-        ),
-        ("OK without COPYUID, and they are still there", 1, vec![ok()], ["retry"; 3]),
-        (
-            "OK without COPYUID, gone, and found",
-            1,
-            [vec![ok(), gone()], searches(search)].concat(),
-            ["found"; 3],
-        ),
-        (
-            "OK without COPYUID, gone, SEARCH left out",
-            1,
-            [vec![ok(), gone()], searches("TAG OK done\r\n")].concat(),
-            ["gone"; 3],
-        ),
-        ("the OK is lost", 1, vec![line("UID MOVE", "", Then::Close)], ["retry"; 3]),
-        (
-            "after a lost OK they are found",
-            2,
-            [vec![gone()], searches(search)].concat(),
-            ["found"; 3],
-        ),
-        ("after a lost OK they are where they were", 2, vec![], ["copyuid"; 3]),
-        (
-            "NO to SEARCH",
-            2,
-            vec![gone(), line("UID SEARCH", "TAG NO oops\r\n", Then::On)],
-            ["retry"; 3],
-        ),
-        (
-            "the end in SEARCH",
-            2,
-            vec![gone(), line("UID SEARCH", "* SEARCH 1", Then::Close)],
-            ["retry"; 3],
-        ),
-        (
-            "given up in the end",
-            12,
-            vec![line("SELECT", "TAG NO oops\r\n", Then::On)],
-            ["given up"; 3],
-        ),
-        (
-            "the target vanished",
-            1,
-            vec![line("UID MOVE", "TAG NO [TRYCREATE] no such folder\r\n", Then::On)],
-            ["copyuid"; 3],
-        ),
-    ];
-    for (name, attempt, script, expected) in cases {
-        let server = Scripted::start(GREETING, script).await;
-        let (mailbox, settings) = quick(server.port);
-        let outcomes = ends(&mailbox, &settings).1.deliver(&jobs(attempt)).await;
-        let kinds: Vec<&str> = outcomes.iter().map(|(_, outcome)| kind(outcome)).collect();
-        assert_eq!(kinds, expected, "{name}: {outcomes:?}");
-        assert!(!server.heard().iter().any(|c| c == "EXPUNGE" || c == "CLOSE"), "{name}");
-    }
-}
-
-#[tokio::test]
-async fn a_server_that_cannot_move_safely_is_told_so() {
-    let poor = || line("CAPABILITY", "* CAPABILITY IMAP4rev1\r\nTAG OK done\r\n", Then::On);
-    let server = Scripted::start(GREETING, vec![poor(), poor()]).await;
-    let (mailbox, settings) = quick(server.port);
-    let outcomes = ends(&mailbox, &settings).1.deliver(&jobs(1)).await;
-    assert!(
-        outcomes
-            .iter()
-            .all(|(_, o)| matches!(o, Outcome::GiveUp { why } if why.contains("UIDPLUS")))
-    );
-    assert!(!server.heard().iter().any(|command| command.contains("STORE")));
-}
-
-#[tokio::test]
-async fn a_throttling_server_is_left_alone_for_as_long_as_it_asks() {
-    let answer = "TAG NO Request is throttled. Suggested Backoff Time: 7000 milliseconds\r\n";
-    let server = Scripted::start(GREETING, vec![line("UID MOVE", answer, Then::On)]).await;
-    let (mailbox, settings) = quick(server.port);
-    let outcomes = ends(&mailbox, &settings).1.deliver(&jobs(1)).await;
-    let wait = Duration::from_secs(7);
-    assert!(
-        outcomes.iter().all(|(_, o)| matches!(o, Outcome::Retry { after, .. } if *after == wait))
-    );
-}
-
-#[tokio::test]
-async fn a_server_that_is_away_counts_against_no_mail() {
-    let port = nobody_listens();
-    let (mailbox, settings) = quick(port);
-    let mut delivery = ends(&mailbox, &settings).1;
-    let mut waits = Vec::new();
-    for _ in 0..20 {
-        let outcomes = delivery.deliver(&jobs(30)).await;
-        let [first, ..] = outcomes.as_slice() else { panic!("no outcome") };
-        assert!(outcomes.iter().all(|(_, outcome)| kind(outcome) == "wait"), "{outcomes:?}");
-        let Outcome::Wait { after, .. } = first.1 else { panic!("{first:?}") };
-        waits.push(after.as_secs());
-    }
-    assert!(waits[0] <= 4 && waits[19] >= 80, "more and more patient: {waits:?}");
 }
 
 #[tokio::test]

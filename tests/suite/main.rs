@@ -20,6 +20,7 @@ mod imap;
 mod imap_idle;
 mod imap_oauth;
 mod imap_scripted;
+mod imap_scripted_delivery;
 mod imap_withheld;
 mod service_imap;
 mod other_servers;

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use super::connect::Account;
 use super::fault::Fault;
 use super::folder::{Folders, Found};
+use super::removal::{may_remove, no_rights};
 use super::session::Session;
 use crate::config::folders::Waiting;
 use crate::config::{Access, Mailbox, Tls};
@@ -35,6 +36,9 @@ async fn look(mailbox: &Mailbox, account: &Account, report: &mut Report) -> Resu
     match folders.find(&mut session, &mailbox.inbox).await? {
         Found::There(name) => {
             let opened = session.open(&name, false).await?;
+            if !may_remove(&mut session, &name).await? {
+                report.problems.push(no_rights(&mailbox.inbox));
+            }
             let mails = if opened.exists == 1 { "mail" } else { "mails" };
             report.facts.push(format!("`{}` holds {} {mails}", mailbox.inbox, opened.exists));
         }

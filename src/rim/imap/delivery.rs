@@ -11,16 +11,17 @@ use async_trait::async_trait;
 
 use super::connect::Account;
 use super::fault::Fault;
-use super::folder::{Folders, Found};
+use super::folder::{Folders, Target};
 use super::group::{Group, grouped};
 use super::lookup::{Seeker, existing, number_in, there};
 use super::mark;
-use super::outcomes::{Failure, LATER, Ledger};
+use super::outcomes::{Failure, Ledger};
+use super::removal::{demand_rights, remove};
 use super::session::{Copied, Opened, Session, copied, quoted, uid_set};
 use crate::config::Mailbox;
 use crate::config::folders::Waiting;
 use crate::killpoint;
-use crate::rim::backoff::backoff;
+use crate::rim::backoff::{after_refusal, backoff};
 use crate::seams::{Action, Delivery, Job, JobId, Outcome, Place, Proof, Wanted};
 
 use async_imap::imap_proto::Response;
@@ -28,6 +29,10 @@ use async_imap::imap_proto::Response;
 /// One command moves, or looks for, at most this many mails. A server flushes two folders to disk
 /// for each move; its line stays below the 8,192 octets that servers should take (RFC 7162 §4).
 pub(super) const BATCH: usize = 500;
+
+const NOT_MOVED: &str = "the server didn't move the mail";
+const NOT_REMOVED: &str = "the server didn't copy the mail and then remove it: \
+                           the account needs the rights to delete and to expunge in its folder";
 
 /// Moves and marks mails in one mailbox.
 pub struct ImapDelivery {
@@ -37,16 +42,8 @@ pub struct ImapDelivery {
     /// The keyword of mails that wait for a person, if they have one.
     waiting: Option<String>,
     session: Option<Session>,
-    /// How often in a row no connection could be made.
+    /// How often in a row no connection could be made, or no folder opened on it.
     unreached: u32,
-}
-
-/// The folder that a group's mails go to.
-struct Target {
-    /// As the configuration has it.
-    folder: String,
-    /// As the server has it.
-    name: String,
 }
 
 impl ImapDelivery {
@@ -71,19 +68,40 @@ impl ImapDelivery {
             Some(session) => session,
             None => match self.account.connect().await {
                 Ok(session) => session,
-                Err(fault) => {
-                    self.unreached = self.unreached.saturating_add(1);
-                    return Err(Failure { fault, wait: Some(backoff(self.unreached)) });
-                }
+                Err(fault) => return Err(self.not_reached(fault)),
             },
         };
-        self.unreached = 0;
         match group.action {
             Action::Mark { keyword } => self.mark(&mut session, group, keyword, ledger).await?,
             Action::Move { folder } => self.relocate(&mut session, group, folder, ledger).await?,
         }
         self.session = Some(session);
         Ok(())
+    }
+
+    /// A fault on the way to a group's mails. It says nothing against any of them.
+    fn not_reached(&mut self, fault: Fault) -> Failure {
+        self.unreached = self.unreached.saturating_add(1);
+        let wait = match &fault {
+            Fault::Throttled { after, .. } => *after,
+            Fault::Refused(_) => after_refusal(self.unreached),
+            Fault::Lost(_) | Fault::Denied { .. } | Fault::Misconfigured(_) => {
+                backoff(self.unreached)
+            }
+        };
+        Failure { fault, wait: Some(wait) }
+    }
+
+    /// Opens the folder that a group's mails lie in.
+    async fn select(&mut self, session: &mut Session, folder: &str) -> Result<Opened, Failure> {
+        match session.select(folder).await.inspect(|_| self.unreached = 0) {
+            Ok(opened) => Ok(opened),
+            // The folder is gone or can't be, and so the mails: that is for a person in the end.
+            Err(fault @ (Fault::Denied { missing: true, .. } | Fault::Misconfigured(_))) => {
+                Err(fault.into())
+            }
+            Err(fault) => Err(self.not_reached(fault)),
+        }
     }
 
     /// Of a group's jobs, those whose mail lies where it lay. Where there is no MOVE, a copy of it may
@@ -165,11 +183,11 @@ impl ImapDelivery {
         group: &Group<'_>,
         keyword: &str,
         ledger: &mut Ledger,
-    ) -> Result<(), Fault> {
-        let opened = session.select(group.folder).await?;
+    ) -> Result<(), Failure> {
+        let opened = self.select(session, group.folder).await?;
         let (there, gone) = self.present(session, &opened, group).await?;
         let uids: Vec<u32> = there.keys().copied().collect();
-        mark::set(session, &opened, &uids, keyword).await?;
+        mark::set(session, &opened, &uids, keyword).await.map_err(Failure::about)?;
         for job in there.values() {
             ledger.done(job, None, Proof::Marked);
         }
@@ -193,12 +211,9 @@ impl ImapDelivery {
             }
             return Ok(());
         }
-        let mut target = match self.target(session, folder).await {
-            Ok(target) => target,
-            Err(fault) => return Err(Failure { fault, wait: Some(LATER) }),
-        };
-        let opened = session.select(group.folder).await?;
-        let (there, mut gone) = self.present(session, &opened, group).await?;
+        let mut target = self.folders.target(session, folder, self.create_folders).await?;
+        let opened = self.select(session, group.folder).await?;
+        let (mut there, mut gone) = self.present(session, &opened, group).await?;
         if target.name == group.folder {
             for (uid, job) in there {
                 let place = placed(job, group.folder, opened.epoch, uid);
@@ -209,22 +224,32 @@ impl ImapDelivery {
             }
             return Ok(());
         }
-        let mut there = there;
         if !moves {
+            demand_rights(session, group.folder).await?;
             self.finish_copies(session, &target, &mut there, ledger).await?;
         }
         if let Some(keyword) = &self.waiting {
             // What leaves waits for nobody any more.
             let uids: Vec<u32> = there.keys().copied().collect();
-            mark::unset(session, &opened, &uids, keyword).await?;
+            mark::unset(session, &opened, &uids, keyword).await.map_err(Failure::about)?;
         }
-        let unproven = self.move_there(session, &there, &mut target, ledger).await?;
+        let unproven = match self.move_there(session, &there, &mut target, ledger).await {
+            Ok(unproven) => unproven,
+            Err(Failure { fault, wait: Some(after) }) => {
+                // What still lies there was not touched; of the others that is not known.
+                for uid in existing(session, &there.keys().copied().collect::<Vec<_>>()).await? {
+                    there.get(&uid).inspect(|job| ledger.wait(job, &fault.to_string(), after));
+                }
+                return Err(fault.into());
+            }
+            Err(failure) => return Err(failure),
+        };
         // What COPYUID doesn't name was gone before, or the server doesn't say where it went.
         let uids: Vec<u32> = unproven.iter().map(|(uid, _)| *uid).collect();
         let still = existing(session, &uids).await?;
         for (uid, job) in unproven {
             if still.contains(&uid) {
-                ledger.retry(job, "the server didn't move the mail");
+                ledger.retry(job, if moves { NOT_MOVED } else { NOT_REMOVED });
             } else {
                 gone.push(job);
             }
@@ -239,22 +264,23 @@ impl ImapDelivery {
         there: &BTreeMap<u32, &'a Job>,
         target: &mut Target,
         ledger: &mut Ledger,
-    ) -> Result<Vec<(u32, &'a Job)>, Fault> {
+    ) -> Result<Vec<(u32, &'a Job)>, Failure> {
         let uids: Vec<u32> = there.keys().copied().collect();
         let moves = session.can("MOVE");
         let mut unproven = Vec::new();
         for batch in uids.chunks(BATCH) {
             let copied = match self.move_batch(session, batch, target, moves).await {
-                Err(Fault::Denied { missing: true, .. }) => {
+                Err(Failure { fault: Fault::Denied { missing: true, .. }, .. }) => {
                     // The folder vanished since it was found.
                     self.folders.forget(&target.folder);
-                    *target = self.target(session, &target.folder).await?;
+                    let create = self.create_folders;
+                    *target = self.folders.target(session, &target.folder, create).await?;
                     self.move_batch(session, batch, target, moves).await?
                 }
-                Err(fault) => {
+                Err(failure) => {
                     // Servers say in many words that a folder is gone: it is looked for next time.
                     self.folders.forget(&target.folder);
-                    return Err(fault);
+                    return Err(failure);
                 }
                 Ok(copied) => copied,
             };
@@ -281,7 +307,7 @@ impl ImapDelivery {
         uids: &[u32],
         target: &Target,
         moves: bool,
-    ) -> Result<Copied, Fault> {
+    ) -> Result<Copied, Failure> {
         let verb = if moves { "MOVE" } else { "COPY" };
         let command = format!("UID {verb} {} {}", uid_set(uids), quoted(&target.name));
         let mut all = Copied::default();
@@ -298,7 +324,8 @@ impl ImapDelivery {
                     note(code);
                 }
             })
-            .await?;
+            .await
+            .map_err(Failure::about)?;
         if let Some(code) = done.copied {
             note(code);
         }
@@ -310,7 +337,9 @@ impl ImapDelivery {
         let mut copied: Vec<u32> =
             all.pairs.iter().map(|(from, _)| *from).filter(|uid| uids.contains(uid)).collect();
         copied.sort_unstable();
-        remove(session, &copied).await?;
+        // A mail that lies in both folders isn't moved yet.
+        let still = remove(session, &copied).await?;
+        all.pairs.retain(|(from, _)| !still.contains(from));
         Ok(all)
     }
 
@@ -340,9 +369,13 @@ impl ImapDelivery {
         }
         session.select(folder).await?;
         let uids: Vec<u32> = copies.iter().map(|(uid, ..)| *uid).collect();
-        remove(session, &uids).await?;
+        let still = remove(session, &uids).await?;
         for (uid, job, copy) in copies {
             there.remove(&uid);
+            if still.contains(&uid) {
+                ledger.retry(job, NOT_REMOVED);
+                continue;
+            }
             let place = placed(job, &target.name, opened.epoch, copy);
             ledger.done(job, Some(place), Proof::FoundInTarget);
         }
@@ -393,35 +426,6 @@ impl ImapDelivery {
         }
         Ok(found)
     }
-
-    async fn target(&mut self, session: &mut Session, folder: &str) -> Result<Target, Fault> {
-        let name = match self.folders.find(session, folder).await? {
-            Found::There(name) => name,
-            Found::Missing(names) if self.create_folders => {
-                self.folders.create(session, folder, &names).await?
-            }
-            Found::Missing(_) => {
-                return Err(Fault::Misconfigured(format!(
-                    "there is no folder `{folder}`: create it, or set `create_folders = true`"
-                )));
-            }
-        };
-        Ok(Target { folder: folder.to_owned(), name })
-    }
-}
-
-/// Removes mails whose copies are known to be in the target. Only these: other mails that a
-/// client marked as deleted are not ours to remove, so never a bare EXPUNGE (RFC 4315 §2.1).
-async fn remove(session: &mut Session, uids: &[u32]) -> Result<(), Fault> {
-    if uids.is_empty() {
-        return Ok(());
-    }
-    let set = uid_set(uids);
-    let mark = format!("UID STORE {set} +FLAGS.SILENT (\\Deleted)");
-    session.command("removing", &mark, |_| {}).await?;
-    killpoint::pass("expunging");
-    session.command("removing", &format!("UID EXPUNGE {set}"), |_| {}).await?;
-    Ok(())
 }
 
 fn placed(job: &Job, folder: &str, epoch: u32, uid: u32) -> Place {

@@ -10,6 +10,9 @@ use crate::seams::SourceError;
 
 /// When a server asks for patience without a number.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// RFC 5530 §3, and RFC 9208 §5.3 for the last: the trouble is the server's or the account's, and says
+/// nothing against any mail.
+const PASSING: [&str; 5] = ["[UNAVAILABLE]", "[INUSE]", "[SERVERBUG]", "[LIMIT]", "[OVERQUOTA]"];
 /// No server is obeyed longer than this.
 const LONGEST_PATIENCE: Duration = Duration::from_mins(15);
 
@@ -60,15 +63,19 @@ impl Fault {
         Self::Denied { what: what.to_owned(), answer, missing }
     }
 
+    /// Whether the server's answer is about no mail: the same may work in a while.
+    pub(super) fn is_passing(&self) -> bool {
+        let Self::Denied { answer, .. } = self else { return false };
+        let answer = answer.to_ascii_uppercase();
+        PASSING.iter().any(|code| answer.contains(code))
+    }
+
     /// The same fault, met while logging in: a plain NO or BAD there is about the credentials,
-    /// unless the server says that the trouble is its own (RFC 5530 §3).
+    /// unless the server says that the trouble is its own.
     pub(super) fn at_login(self) -> Self {
+        let passing = self.is_passing();
         match self {
-            Self::Denied { answer, .. }
-                if !["[UNAVAILABLE]", "[INUSE]", "[SERVERBUG]", "[LIMIT]"]
-                    .iter()
-                    .any(|code| answer.contains(code)) =>
-            {
+            Self::Denied { answer, .. } if !passing => {
                 Self::Refused(format!("the server refuses the login: `{answer}`"))
             }
             other => other,

@@ -12,6 +12,7 @@ use base64::alphabet::IMAP_MUTF7;
 use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 
 use super::fault::Fault;
+use super::outcomes::Failure;
 use super::session::{Session, quoted};
 
 const MODIFIED_BASE64: GeneralPurpose = GeneralPurpose::new(&IMAP_MUTF7, NO_PAD);
@@ -21,6 +22,14 @@ const MODIFIED_BASE64: GeneralPurpose = GeneralPurpose::new(&IMAP_MUTF7, NO_PAD)
 pub(super) struct Folders {
     separator: Option<String>,
     known: BTreeMap<String, String>,
+}
+
+/// The folder that mails go to.
+pub(super) struct Target {
+    /// As the configuration has it.
+    pub(super) folder: String,
+    /// As the server has it.
+    pub(super) name: String,
 }
 
 /// A folder that was looked for.
@@ -98,6 +107,32 @@ impl Folders {
             }
         }
         Err(refused)
+    }
+
+    /// Finds the folder that mails are to go to, or makes it if it may be made.
+    pub(super) async fn target(
+        &mut self,
+        session: &mut Session,
+        folder: &str,
+        create: bool,
+    ) -> Result<Target, Failure> {
+        let name = match self.find(session, folder).await.map_err(Failure::before)? {
+            Found::There(name) => name,
+            Found::Missing(names) if create => {
+                let created = self.create(session, folder, &names).await;
+                created.map_err(|fault| match fault {
+                    // Waiting makes no folder that the server doesn't take: a person has to know.
+                    Fault::Denied { .. } => Failure::about(fault),
+                    fault => Failure::before(fault),
+                })?
+            }
+            Found::Missing(_) => {
+                return Err(Failure::before(Fault::Misconfigured(format!(
+                    "there is no folder `{folder}`: create it, or set `create_folders = true`"
+                ))));
+            }
+        };
+        Ok(Target { folder: folder.to_owned(), name })
     }
 
     /// What was known may have changed.

@@ -19,6 +19,7 @@ mod lookup;
 mod mark;
 mod oauth;
 mod outcomes;
+mod removal;
 mod opened;
 mod session;
 mod source;

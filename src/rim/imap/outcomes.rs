@@ -19,6 +19,24 @@ pub(super) struct Failure {
     pub(super) wait: Option<Duration>,
 }
 
+impl Failure {
+    /// A fault that came before any mail was touched.
+    pub(super) fn before(fault: Fault) -> Self {
+        let wait = match &fault {
+            Fault::Throttled { after, .. } => *after,
+            Fault::Lost(_) | Fault::Denied { .. } | Fault::Refused(_) | Fault::Misconfigured(_) => {
+                LATER
+            }
+        };
+        Self { fault, wait: Some(wait) }
+    }
+
+    /// A fault that may be about the mails: if the server says that it isn't, they wait.
+    pub(super) fn about(fault: Fault) -> Self {
+        if fault.is_passing() { Self::before(fault) } else { Self::from(fault) }
+    }
+}
+
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         Self { fault, wait: None }
@@ -63,6 +81,10 @@ impl Ledger {
         self.not_done(job, Outcome::Retry { why: why.to_owned(), after });
     }
 
+    pub(super) fn wait(&mut self, job: &Job, why: &str, after: Duration) {
+        self.not_done(job, Outcome::Wait { why: why.to_owned(), after });
+    }
+
     /// What the fault means for the jobs of which nothing is known yet: `wait` says when to try again
     /// if no mail was touched before.
     pub(super) fn failed(&mut self, jobs: &[&Job], fault: &Fault, wait: Option<Duration>) {
@@ -72,7 +94,7 @@ impl Ledger {
                 continue;
             }
             match (wait, fault) {
-                (Some(after), _) => self.not_done(job, Outcome::Wait { why: why.clone(), after }),
+                (Some(after), _) => self.wait(job, &why, after),
                 // Some may have been moved; that the server is busy says nothing against any.
                 (None, Fault::Throttled { after, .. }) => {
                     self.not_done(job, Outcome::Retry { why: why.clone(), after: *after });

@@ -8,15 +8,11 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::Desk;
-use crate::rim::backoff::backoff;
+use crate::rim::backoff::{after_refusal, backoff};
 use crate::seams::{Again, Cursor, Source, SourceError, TicketId, Wanted, Window};
 
 /// How often to ask the store for mails to read again.
 const LOOK_FOR_RETRIES: Duration = Duration::from_secs(1);
-/// How long to stay away from a server that refuses our credentials: often enough to notice a
-/// renewed password, seldom enough not to lock the account.
-const REFUSED: Duration = Duration::from_mins(5);
-
 /// A mail that was handed on and is still to be read again after this long, is handed on anew.
 const TRY_ANEW: Duration = Duration::from_secs(30);
 
@@ -113,9 +109,7 @@ fn patience(failure: &SourceError, attempt: u32) -> Duration {
     match failure {
         SourceError::Transient(_) => backoff(attempt),
         SourceError::Throttled { after, .. } => *after,
-        SourceError::Refused(_) | SourceError::Misconfigured(_) => {
-            REFUSED.min(backoff(attempt) * 4)
-        }
+        SourceError::Refused(_) | SourceError::Misconfigured(_) => after_refusal(attempt),
     }
 }
 
