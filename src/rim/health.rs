@@ -47,8 +47,20 @@ struct Condition {
     /// Another replica attends to it.
     standing_by: bool,
     failure: Option<String>,
+    /// Why the store took nothing for it last.
+    store_failure: Option<String>,
     /// The server doesn't accept our login: only a person can mend that.
     refused: bool,
+    /// The delivery that was put off last.
+    waiting: Option<Waiting>,
+}
+
+/// A delivery that waits until its folder or its server can take it.
+#[derive(Debug, Clone)]
+struct Waiting {
+    job: JobId,
+    why: String,
+    since: Timestamp,
 }
 
 /// What `/readyz` answers.
@@ -89,7 +101,7 @@ pub struct QuestionsReadiness {
 /// How a mailbox is, for `/readyz`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MailboxReadiness {
-    /// Whether it was read lately and lets us in, or another replica attends to it.
+    /// Whether it was read lately, lets us in and can be recorded, or another replica attends to it.
     pub ready: bool,
     /// When it was last read.
     pub last_read: Option<Timestamp>,
@@ -97,6 +109,8 @@ pub struct MailboxReadiness {
     pub standing_by: bool,
     /// What went wrong last, until it is read again.
     pub failure: Option<String>,
+    /// Why deliveries wait, if some do. What is decided is kept, so it is no less ready.
+    pub deliveries_wait: Option<String>,
 }
 
 impl Health {
@@ -113,6 +127,9 @@ impl Health {
             let label = ByMailbox { mailbox: mailbox.id.0.clone() };
             let _ = numbers.failures.get_or_create(&label);
             let _ = numbers.nobody_free.get_or_create(&label);
+            // A mailbox that is never read is seen as well.
+            let _ = numbers.last_read.get_or_create(&label);
+            let _ = numbers.login_refused.get_or_create(&label);
         }
         Self {
             mailboxes: Mutex::new(mailboxes.collect()),
@@ -147,7 +164,18 @@ impl Health {
         self.with(mailbox, |condition| condition.refused = true);
     }
 
-    /// A mailbox, or the store on its behalf, failed.
+    /// The store takes nothing for a mailbox: what is read stays where it is.
+    pub fn store_failed(&self, mailbox: &SourceId, why: &str) {
+        self.failed(mailbox, why);
+        self.with(mailbox, |condition| condition.store_failure = Some(why.to_owned()));
+    }
+
+    /// The store gave the right to a mailbox.
+    pub fn leased(&self, mailbox: &SourceId) {
+        self.with(mailbox, |condition| condition.store_failure = None);
+    }
+
+    /// A mailbox failed.
     pub fn failed(&self, mailbox: &SourceId, why: &str) {
         let label = ByMailbox { mailbox: mailbox.0.clone() };
         self.numbers.failures.get_or_create(&label).inc();
@@ -159,11 +187,15 @@ impl Health {
 
     /// Another replica attends to a mailbox.
     pub fn standing_by(&self, mailbox: &SourceId) {
-        self.with(mailbox, |condition| condition.standing_by = true);
+        self.with(mailbox, |condition| {
+            condition.standing_by = true;
+            condition.store_failure = None;
+        });
     }
 
     /// Mails were recorded.
     pub fn recorded(&self, mailbox: &SourceId, recorded: &[Recorded]) {
+        self.with(mailbox, |condition| condition.store_failure = None);
         self.so_far.fetch_add(recorded.len() as u64, Ordering::Relaxed);
         for recorded in recorded {
             let result = match recorded {
@@ -210,7 +242,8 @@ impl Health {
     }
 
     /// Deliveries were tried.
-    pub fn delivered(&self, mailbox: &SourceId, results: &[(JobId, Outcome)]) {
+    pub fn delivered(&self, mailbox: &SourceId, results: &[(JobId, Outcome)], now: Timestamp) {
+        self.with(mailbox, |condition| condition.waiting(results, now));
         for (_, outcome) in results {
             let result = match outcome {
                 Outcome::Done { .. } => ResultLabel::done,
@@ -294,16 +327,33 @@ impl Health {
 }
 
 impl Condition {
+    fn waiting(&mut self, results: &[(JobId, Outcome)], now: Timestamp) {
+        let waits = results.iter().find_map(|(job, outcome)| match outcome {
+            Outcome::Wait { why, .. } => Some(Waiting { job: *job, why: why.clone(), since: now }),
+            Outcome::Done { .. } | Outcome::Retry { .. } | Outcome::GiveUp { .. } => None,
+        });
+        let told = |waiting: &Waiting| results.iter().any(|(job, _)| *job == waiting.job);
+        if waits.is_some() || self.waiting.as_ref().is_some_and(told) {
+            self.waiting = waits;
+        }
+    }
+
     fn readiness(&self, now: Timestamp) -> MailboxReadiness {
         // A mailbox that was never read is not ready, however young the service is.
         let lately = self
             .last_read
             .is_some_and(|last| now.duration_since(last).unsigned_abs() <= self.patience);
         MailboxReadiness {
-            ready: self.standing_by || (lately && !self.refused),
+            ready: self.standing_by || (lately && !self.refused && self.store_failure.is_none()),
             last_read: self.last_read,
             standing_by: self.standing_by,
-            failure: self.failure.clone(),
+            failure: self.store_failure.as_ref().or(self.failure.as_ref()).cloned(),
+            // It is tried again far sooner than that; one that isn't was decided about anew.
+            deliveries_wait: self
+                .waiting
+                .as_ref()
+                .filter(|waiting| now.duration_since(waiting.since).unsigned_abs() <= AT_LEAST)
+                .map(|waiting| waiting.why.clone()),
         }
     }
 }

@@ -76,6 +76,7 @@ pub(super) async fn attend(mailbox: Mailbox, shared: Shared) {
             Ok(Some(fence)) => {
                 attempt = 0;
                 runs += 1;
+                shared.health.leased(&mailbox.id);
                 work(&mailbox, fence, &shared).await;
                 AGAIN
             }
@@ -86,7 +87,7 @@ pub(super) async fn attend(mailbox: Mailbox, shared: Shared) {
             Err(failure) => {
                 attempt += 1;
                 warn!(mailbox = %mailbox.id, failure = %failure, "no lease for the mailbox");
-                shared.health.failed(&mailbox.id, &failure.to_string());
+                shared.health.store_failed(&mailbox.id, &failure.to_string());
                 backoff(attempt)
             }
         };

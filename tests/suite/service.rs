@@ -415,10 +415,11 @@ fn a_store_that_takes_nothing_sets_nothing_aside() {
     sql(&ledger, shut);
     office.post(&calls.replace("a.1@", "b.1@"));
     service.says(&["a batch can't be recorded"]);
-    service.says(&["a batch can't be recorded"]);
+    service.readiness(503, |ready| ready["mailboxes"]["support"]["failure"].is_string());
     sql(&ledger, "DROP TRIGGER shut");
     let ways: Vec<String> = office.settled(2).iter().map(way).collect();
     assert_eq!(ways, ["infrastructure: confident", "infrastructure: confident"]);
+    service.readiness(200, |_| true);
     service.stop();
 }
 

@@ -194,8 +194,14 @@ fn a_missing_target_folder_is_created_or_waited_for() {
     home.wait("a delivery that has to wait", || home.metric(retries) >= 1.0);
     assert!(home.log().contains("there is no folder `Teams/billing`"), "{}", home.log());
     assert_eq!(server.headers(USER, "INBOX", "X-Number"), ["1"], "the mail stays");
+    let readiness = |says: &str| {
+        let (status, body) = home.get("/readyz");
+        status == 200 && body.contains(says)
+    };
+    home.wait("/readyz names it", || readiness("deliveries_wait\":\"there is no folder"));
     server.imap(USER).create("Teams/billing");
     home.settled(1);
+    home.wait("/readyz says that it is over", || readiness("deliveries_wait\":null"));
     service.stop();
     assert_eq!(server.headers(USER, "Teams/billing", "X-Number"), ["1"]);
 
@@ -230,6 +236,11 @@ fn a_server_that_falls_silent_holds_up_no_other_mailbox() {
     assert_eq!(readiness["mailboxes"]["support"]["ready"], true, "{body}");
     assert_eq!(readiness["mailboxes"]["mute"]["ready"], false, "{body}");
     assert!(readiness["mailboxes"]["mute"]["failure"].as_str().unwrap().contains("no answer"));
+    let metrics = home.get("/metrics").1;
+    for of_the_unread in ["last_read_timestamp_seconds", "login_refused"] {
+        let shown = format!("\npostroom_{of_the_unread}{{mailbox=\"mute\"}} 0");
+        assert!(metrics.contains(&shown), "{shown}: {metrics}");
+    }
     service.stop();
     assert_eq!(server.headers(USER, "Teams/billing", "X-Number"), ["1", "2"]);
 }

@@ -258,5 +258,5 @@ fn note(desk: &Desk, jobs: &[Job], results: &[(JobId, Outcome)]) {
     if done > 0 {
         info!(%mailbox, count = done, "delivered");
     }
-    desk.shared.health.delivered(&desk.mailbox.id, results);
+    desk.shared.health.delivered(&desk.mailbox.id, results, desk.shared.clock.now());
 }

@@ -83,7 +83,7 @@ async fn earlier(desk: &Desk, ids: BTreeSet<String>) -> Option<Vec<Earlier>> {
             Err(failure) => {
                 attempt += 1;
                 warn!(mailbox = %desk.mailbox.id, failure = %failure, "can't look up threads");
-                desk.shared.health.failed(&desk.mailbox.id, &failure.to_string());
+                desk.shared.health.store_failed(&desk.mailbox.id, &failure.to_string());
                 if !desk.pause(backoff(attempt)).await {
                     return None;
                 }

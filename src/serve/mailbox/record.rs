@@ -241,13 +241,13 @@ async fn record_batch(desk: &Desk, mut entries: Vec<Entry>, upto: Option<Cursor>
             Err(StoreError::Broken(why)) if !entries.is_empty() => {
                 error!(mailbox = %desk.mailbox.id, why, "a batch can't be recorded");
                 if attempt > 0 {
-                    desk.shared.health.failed(&desk.mailbox.id, &why);
+                    desk.shared.health.store_failed(&desk.mailbox.id, &why);
                 }
                 set_aside_misfits(desk, &mut entries).await;
             }
             Err(failure) => {
                 warn!(mailbox = %desk.mailbox.id, failure = %failure, "can't record; trying again");
-                desk.shared.health.failed(&desk.mailbox.id, &failure.to_string());
+                desk.shared.health.store_failed(&desk.mailbox.id, &failure.to_string());
             }
         }
         attempt += 1;
