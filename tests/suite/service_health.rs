@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 
 use serde_json::Value;
 
-use crate::support::office::{Office, mail};
+use crate::support::office::{Office, PATIENCE, mail};
 use crate::support::postgres::Server;
 
 fn hello(id: &str) -> String {
@@ -40,6 +41,26 @@ fn pages_say_how_it_is() {
     assert_eq!(service.get("/healthz", "").0, 200, "a service that isn't ready lives");
     fs::rename(office.path("away"), office.path("mailbox")).unwrap();
     service.readiness(200, |_| true);
+    service.stop();
+}
+
+#[test]
+fn who_does_not_end_a_request_is_let_go_and_keeps_nobody_out() {
+    let office = Office::open();
+    let service = office.serve(&[]);
+    let slow: Vec<TcpStream> = (0..80)
+        .map(|_| {
+            let mut slow = TcpStream::connect(service.address()).unwrap();
+            slow.write_all(b"GET /healthz HTTP/1.1\r\n").unwrap();
+            slow.set_read_timeout(Some(PATIENCE)).unwrap();
+            slow
+        })
+        .collect();
+    service.readiness(200, |_| true);
+    for mut slow in slow {
+        let mut answer = Vec::new();
+        slow.read_to_end(&mut answer).unwrap();
+    }
     service.stop();
 }
 
