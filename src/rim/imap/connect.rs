@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio::time::{error::Elapsed, timeout};
 use tokio_rustls::TlsConnector;
 
+use super::certificate;
 use super::fault::Fault;
 use super::guard::Wire;
 use super::oauth::Tokens;
@@ -115,9 +116,9 @@ impl Account {
             .await
             .map_err(|_: Elapsed| Fault::Lost(format!("`{host}` is silent")))?
             .map_err(|error| match error.get_ref().and_then(|e| e.downcast_ref()) {
-                Some(rustls::Error::InvalidCertificate(why)) => Fault::Misconfigured(format!(
-                    "the certificate of `{host}` is not trusted ({why:?}): name its authority in `ca_file`"
-                )),
+                Some(rustls::Error::InvalidCertificate(why)) => {
+                    Fault::Misconfigured(certificate::refused(host, why))
+                }
                 _ => Fault::Lost(format!("no encrypted connection to `{host}`: {error}")),
             })?;
         Ok(Box::new(stream))

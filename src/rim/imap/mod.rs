@@ -8,6 +8,7 @@
     reason = "a server may say anything at any time; only what was asked for is looked at"
 )]
 
+mod certificate;
 mod check;
 mod connect;
 mod delivery;
