@@ -176,6 +176,27 @@ async fn a_call_that_nobody_waits_for_loses_nothing() {
 }
 
 #[tokio::test]
+async fn what_is_no_file_and_what_has_no_readable_name_stops_no_mail() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let maildir = Maildir::new();
+    let made = std::process::Command::new("mkfifo")
+        .arg(maildir.path("new/1600000000.pipe"))
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let name = std::ffi::OsStr::from_bytes(b"1600000001.caf\xe9");
+    fs::write(maildir.path("new").join(name), "mail").unwrap();
+    maildir.put("new/1700000000.host", "mail");
+    let elsewhere = maildir.path("elsewhere");
+    fs::write(&elsewhere, "mail").unwrap();
+    std::os::unix::fs::symlink(elsewhere, maildir.path("new/1700000001.link")).unwrap();
+    let mut source = maildir.source();
+    let patience = Duration::from_secs(20);
+    let found = tokio::time::timeout(patience, drain(&mut source)).await;
+    assert_eq!(found.unwrap(), ["1700000000.host", "1700000001.link"]);
+}
+
+#[tokio::test]
 async fn large_mail_is_read_up_to_the_limit() {
     let maildir = Maildir::new();
     maildir.put("new/1700000000.host", &"x".repeat(5000));

@@ -5,6 +5,9 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Once;
+
+use tracing::warn;
 
 use crate::seams::Place;
 
@@ -14,6 +17,9 @@ const INBOX: &str = "INBOX";
 /// How often a folder is read before a mail is said not to be in it: one that another program gives a
 /// new name meanwhile, with other flags, can be passed over by a reading (readdir leaves it open).
 const SCANS: usize = 3;
+
+/// A file is passed over each time that its folder is read, and told of once.
+static NOT_READ: Once = Once::new();
 
 /// A folder of a Maildir, whether or not it is there.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -127,13 +133,19 @@ impl Folder {
         for half in [Half::New, Half::Cur] {
             for entry in fs::read_dir(self.half(half))? {
                 let entry = entry?;
-                let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-                // A name that isn't UTF-8 was given by no mail program.
-                if let Ok(file) = entry.file_name().into_string()
-                    && !is_folder
-                    && !file.starts_with('.')
-                {
-                    found.push(Found { half, file: file.into() });
+                if !is_file(&entry) {
+                    continue;
+                }
+                match entry.file_name().into_string() {
+                    Ok(file) if !file.starts_with('.') => {
+                        found.push(Found { half, file: file.into() });
+                    }
+                    Ok(_) => {}
+                    // It was given by no mail program; a place has text for a name.
+                    Err(name) => NOT_READ.call_once(|| {
+                        let folder = entry.path().parent().map(Path::to_owned);
+                        warn!(?folder, ?name, "a file's name is not UTF-8, so it is not read: give it another; others like it are not told");
+                    }),
                 }
             }
         }
@@ -180,6 +192,13 @@ impl Folder {
             .into_iter()
             .find(|found| self.file(found).symlink_metadata().is_ok())
     }
+}
+
+/// Whether it can be a mail. Reading from a pipe would wait for a writer.
+fn is_file(entry: &fs::DirEntry) -> bool {
+    entry
+        .file_type()
+        .is_ok_and(|kind| kind.is_file() || (kind.is_symlink() && entry.path().is_file()))
 }
 
 /// Makes what was created, renamed or removed in a directory outlive a power cut.
