@@ -119,8 +119,9 @@ enum Command {
         "postroom serve",
         "postroom --config /etc/postroom/postroom.toml --log-format json serve",
         "",
-        "SIGTERM and SIGINT end it when what is under way is done; a second one at once.",
-        "Files are read again when they change: a bad edit leaves the last good version live."
+        "SIGTERM, SIGINT and SIGHUP end it when what is under way is done; a second one at once.",
+        "Dictionaries, directory and rota are read again when they change: a bad edit leaves the",
+        "last good version live. postroom.toml itself is read at the start only."
     ])]
     Serve(serve::Options),
     /// Say all that is wrong with the configuration; if nothing is, with the directory, the rota and

@@ -27,7 +27,7 @@ impl From<ServeError> for Failure {
     }
 }
 
-/// Serves until SIGTERM or SIGINT. A second signal ends it at once: what was under way then is
+/// Serves until SIGTERM, SIGINT or, when its terminal is closed, SIGHUP. A second signal ends it at once: what was under way then is
 /// found again at the next start, as after a crash.
 pub(crate) fn run(global: &Global) -> Result<(), Failure> {
     let read = global.read_config().map_err(|failure| logged(failure, ToString::to_string));
@@ -65,6 +65,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hang_up: Signal,
 }
 
 impl Signals {
@@ -72,6 +73,7 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
         })
     }
 
@@ -79,6 +81,7 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            _ = self.hang_up.recv() => {}
         }
     }
 }

@@ -261,6 +261,12 @@ fn a_second_signal_ends_it_at_once() {
     service.signal(Signal::TERM);
     let (ended, log) = service.end();
     assert!(ended.success() && log.contains("stopped at once"), "{ended}: {log}");
+    // A terminal that is closed ends it as well as any other signal.
+    let service = office.serve(&[]);
+    service.readiness(200, |_| true);
+    service.signal(Signal::HUP);
+    let (ended, log) = service.end();
+    assert!(ended.success() && log.ends_with("stopped\n"), "{ended}: {log}");
     // Without the second signal the slow client doesn't hold it up for ever either.
     let service = office.serve(&[]);
     let mut slow = TcpStream::connect(service.address()).unwrap();
