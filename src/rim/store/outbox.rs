@@ -19,6 +19,10 @@ use crate::seams::{
 /// because the answer to a claim was: it is due again. Longer than any delivery takes.
 const CLAIM_LAPSES_MS: i64 = 15 * 60 * 1000;
 
+/// A job that is due further ahead than this waits by a clock that was wrong: it is due. Longer than
+/// anything waits.
+const FAR_AHEAD_MS: i64 = 60 * 60 * 1000;
+
 /// The jobs that are due, and what is to be known of each.
 pub(super) const CLAIM: &str = "SELECT places.source, places.folder, places.epoch, places.name, \
          jobs.id, jobs.ticket, jobs.action, jobs.attempt, tickets.key, tickets.size, \
@@ -29,7 +33,7 @@ pub(super) const CLAIM: &str = "SELECT places.source, places.folder, places.epoc
      JOIN places ON places.ticket = jobs.ticket AND places.copy = jobs.copy \
      JOIN tickets ON tickets.id = jobs.ticket \
      WHERE jobs.source = $1 AND jobs.state IN ('waiting', 'claimed') \
-         AND ((jobs.state = 'waiting' AND jobs.due <= $2) \
+         AND ((jobs.state = 'waiting' AND (jobs.due <= $2 OR jobs.due > $6)) \
              OR (jobs.state = 'claimed' AND (jobs.fence <> $3 OR jobs.claimed <= $4))) \
      ORDER BY jobs.id LIMIT $5";
 
@@ -50,6 +54,7 @@ pub(super) async fn claim(
                 fence.number.into(),
                 now.saturating_sub(CLAIM_LAPSES_MS).into(),
                 limit.into(),
+                now.saturating_add(FAR_AHEAD_MS).into(),
             ],
             Lock::FreeJobs,
         )
