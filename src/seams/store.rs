@@ -130,8 +130,12 @@ pub trait Store: Send + Sync {
         tickets: &[TicketId],
     ) -> Result<BTreeMap<TicketId, Wanted>, StoreError>;
 
+    /// How many tickets of each mailbox wait for a person or for their delivery.
+    async fn unsettled(&self) -> Result<BTreeMap<SourceId, u64>, StoreError>;
+
     /// Makes a further copy the first one, since that is gone, instead of doing the job that was
-    /// claimed to put it away. With an amendment, the decision changes as in [`Store::amend`].
+    /// claimed to put it away. With an amendment, the decision changes as in [`Store::amend`]. Jobs
+    /// that the first copy has in a mailbox to which nobody attends are dropped.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the job is no longer claimed, a job of the first copy is open,

@@ -13,6 +13,7 @@
 mod deliver;
 mod found;
 mod gather;
+pub(super) mod neighbours;
 mod read;
 mod recheck;
 mod returned;

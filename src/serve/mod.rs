@@ -34,6 +34,7 @@ use crate::rim::maildir::{MaildirDelivery, MaildirSource};
 use crate::rim::{self, clock::SystemClock};
 use crate::seams::{Clock, Delivery, Source, Store, StoreError};
 use door::Door;
+use mailbox::neighbours::Neighbours;
 use presence::Presence;
 use rules::LiveRules;
 
@@ -82,6 +83,7 @@ struct Shared {
     presence: Arc<Presence>,
     stop: CancellationToken,
     tokens: Arc<Tokens>,
+    neighbours: Arc<Neighbours>,
     /// What names this run as the holder of a lease.
     holder: String,
 }
@@ -114,8 +116,10 @@ impl Service {
             presence: Arc::new(presence),
             stop: stop.clone(),
             tokens: Arc::default(),
+            neighbours: Arc::new(Neighbours::new(&config.mailboxes)),
             holder,
         };
+        tell_of_unnamed(&shared).await?;
         let tokens = shared.tokens.clone();
         let calendars = presence::first_look(&config.directory, &shared).await;
 
@@ -251,6 +255,17 @@ async fn stand_alone(
         let lease = store.lease(&mailbox.id, holder, now, mailbox::LEASE).await;
         if let Err(failure @ StoreError::Broken(_)) = lease {
             return Err(failure);
+        }
+    }
+    Ok(())
+}
+
+/// Tells of what waits in mailboxes that the configuration doesn't name: nobody delivers it, and no
+/// answer moves it.
+async fn tell_of_unnamed(shared: &Shared) -> Result<(), StoreError> {
+    for (mailbox, tickets) in shared.store.unsettled().await? {
+        if !shared.neighbours.has(&mailbox) {
+            warn!(%mailbox, tickets, "mails wait in a mailbox that the configuration doesn't name; if it has another name now, they are found again under that, otherwise name it to have them answered and delivered");
         }
     }
     Ok(())

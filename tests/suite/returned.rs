@@ -69,3 +69,69 @@ fn a_copy_of_a_mail_that_is_still_there_is_put_away() {
     assert_eq!(["", ".People.amira"].map(|folder| office.lie_in(folder)), [0, 1]);
     service.stop();
 }
+
+/// Gives the mailbox another name in the configuration.
+fn rename(office: &Office, to: &str) {
+    let config = fs::read_to_string(office.path("postroom.toml")).unwrap();
+    office
+        .write("postroom.toml", &config.replace("name = \"support\"", &format!("name = \"{to}\"")));
+}
+
+#[test]
+fn under_a_new_name_of_their_mailbox_questions_stay_and_can_be_answered() {
+    let office = Office::open();
+    office.post(&mail("1", "ann@stranger.example", "Hello", "Something else entirely."));
+    let service = office.serve(&[]);
+    office.settled(1);
+    service.stop();
+    rename(&office, "helpdesk");
+    let service = office.serve(&[]);
+    service.says(&["mails wait in a mailbox", "mailbox=support", "tickets=1"]);
+    service.says(&["a mail is found again under the new name"]);
+    assert_eq!(reason(&office.tickets()[0]), "no_evidence");
+    office.run(&["assist", "answer", "1", "billing"]).well();
+    office.settled(1);
+    assert_eq!(["", ".Teams.billing", ".Repeats"].map(|f| office.lie_in(f)), [0, 1, 0]);
+    service.stop();
+}
+
+#[test]
+fn what_was_not_delivered_is_delivered_under_the_new_name() {
+    let office = Office::open_with("sqlite:ledger.db", "create_folders = false");
+    office.post(&mail("1", "carol@acme.example", "Question", "Can you look at this?"));
+    let service = office.serve(&[]);
+    service.says(&["delivery waits"]);
+    service.stop();
+    rename(&office, "helpdesk");
+    for part in ["new", "cur", "tmp"] {
+        fs::create_dir_all(office.path("mailbox/.People.amira").join(part)).unwrap();
+    }
+    let service = office.serve(&[]);
+    wait_for("the delivery", PATIENCE, || (office.lie_in(".People.amira") == 1).then_some(()));
+    office.settled(1);
+    assert_eq!(reason(&office.tickets()[0]), "account_manager");
+    assert_eq!(["", ".Repeats"].map(|folder| office.lie_in(folder)), [0, 0]);
+    service.stop();
+}
+
+#[test]
+fn a_mailbox_that_watches_the_folder_of_another_leaves_its_mail_there() {
+    let watching = "[[mailbox]]\nname = \"ann\"\nmaildir = \"mailbox\"\ninbox = \"People/amira\"\n\
+                    poll_every = \"50ms\"\ntrust = \"ignore\"\n";
+    let office = Office::open_with("sqlite:ledger.db", watching);
+    office.post(&mail("1", "carol@acme.example", "Question", "Can you look at this?"));
+    let service = office.serve(&[]);
+    service.says(&["attending to the mailbox", "ann"]);
+    let told = |ticket: &Value| {
+        let events = ticket["events"].as_array().unwrap();
+        events
+            .iter()
+            .any(|event| event["why"] == "another mailbox knows this very mail, so it stays")
+    };
+    wait_for("both to have seen it", PATIENCE, || {
+        (office.tickets().len() == 1 && told(&office.ticket(1))).then_some(())
+    });
+    assert_eq!(reason(&office.tickets()[0]), "account_manager");
+    assert_eq!([".People.amira", "", ".Repeats"].map(|f| office.lie_in(f)), [1, 0, 0]);
+    service.stop();
+}

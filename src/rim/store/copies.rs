@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::change::{FIRST_COPY, amend, drop_claimed};
 use super::database::{Lock, Transaction};
 use super::rows;
-use crate::seams::{Amendment, Fence, Job, StoreError, TicketId, Wanted};
+use crate::seams::{Amendment, Fence, Job, SourceId, StoreError, TicketId, Wanted};
 
 /// Where first copies lie, as far as nothing is about to be done with them.
 pub(super) async fn first_copies(
@@ -36,6 +36,22 @@ pub(super) async fn first_copies(
     Ok(found)
 }
 
+/// How many tickets of each mailbox wait for a person or for their delivery.
+pub(super) async fn unsettled(tx: &mut Transaction) -> Result<BTreeMap<SourceId, u64>, StoreError> {
+    let rows = tx
+        .rows(
+            "SELECT source, count(*) FROM ( \
+                 SELECT places.source AS source, tickets.id AS ticket FROM tickets \
+                 JOIN places ON places.ticket = tickets.id AND places.copy = $1 \
+                 WHERE tickets.waits_since IS NOT NULL \
+                 UNION SELECT source, ticket FROM jobs WHERE state IN ('waiting', 'claimed') \
+             ) AS unsettled GROUP BY source",
+            vec![FIRST_COPY.into()],
+        )
+        .await?;
+    rows.iter().map(|row| Ok((SourceId(row.text(0)?), row.int(1)?.unsigned_abs()))).collect()
+}
+
 /// Makes the copy that a claimed job was to put away the first one.
 pub(super) async fn came_back(
     tx: &mut Transaction,
@@ -45,6 +61,19 @@ pub(super) async fn came_back(
 ) -> Result<(), StoreError> {
     let ticket = job.ticket;
     drop_claimed(tx, (fence, job.id), ticket).await?;
+    tx.run(
+        "UPDATE jobs SET state = 'dropped', fence = NULL, claimed = NULL \
+         WHERE ticket = $1 AND copy = $2 AND state IN ('waiting', 'claimed') AND source <> $3 \
+         AND NOT EXISTS (SELECT 1 FROM leases \
+             WHERE leases.source = jobs.source AND leases.until > $4)",
+        vec![
+            ticket.0.into(),
+            FIRST_COPY.into(),
+            fence.source.0.as_str().into(),
+            now.as_millisecond().into(),
+        ],
+    )
+    .await?;
     let open = tx
         .locked(
             "SELECT id FROM jobs WHERE ticket = $1 AND copy = $2 AND state IN ('waiting', 'claimed')",

@@ -205,6 +205,10 @@ impl Store for Ledger {
         copies::first_copies(&mut self.database.read().await?, tickets).await
     }
 
+    async fn unsettled(&self) -> Result<BTreeMap<SourceId, u64>, StoreError> {
+        copies::unsettled(&mut self.database.read().await?).await
+    }
+
     async fn came_back(
         &self,
         fence: &Fence,

@@ -2,6 +2,7 @@
 
 use super::*;
 use postroom::seams::{Amendment, JobId, Outcome, Progress, Proof};
+use std::collections::BTreeMap;
 
 fn done(place: Option<Place>) -> Outcome {
     Outcome::Done { place, proof: Proof::CopyUid }
@@ -172,6 +173,45 @@ pub(super) async fn a_copy_whose_first_is_gone_takes_its_place(ground: Ground) {
     let what: Vec<_> = jobs.iter().map(|job| (&job.place, &job.action, job.is_repeat)).collect();
     assert_eq!(what, [(&back.place, &to_folder("Assist"), false)], "and nothing for Repeats");
     assert_eq!(ground.record_one(&fence, &back).await, Recorded::Known(ticket));
+}
+
+pub(super) async fn a_copy_takes_over_from_a_mailbox_that_nobody_attends_to(ground: Ground) {
+    let (old, new) = (ground.fence().await, ground.fence_of("helpdesk").await);
+    let ticket = ground.recorded(&old, &entry(1)).await;
+    ground.recorded(&old, &question(2)).await;
+    let unsettled = async || ground.store.unsettled().await.unwrap();
+    let waiting = |source: &str, count| (SourceId(source.to_owned()), count);
+    assert_eq!(unsettled().await, BTreeMap::from([waiting("support", 2)]));
+
+    let renamed = Entry { place: place("helpdesk", 1, 1), ..entry(1) };
+    assert_eq!(ground.record_one(&new, &renamed).await, Recorded::Repeat(ticket));
+    let repeat = ground.claim(&new, at(1)).await.remove(0);
+    let as_it_was = Amendment {
+        ticket,
+        instead_of: entry(1).decision,
+        decision: entry(1).decision,
+        evidence: None,
+        customer: None,
+        action: entry(1).action,
+        by: "postroom".to_owned(),
+    };
+    let early = ground.store.came_back(&new, &repeat, Some(&as_it_was), at(1)).await;
+    assert!(matches!(early, Err(StoreError::Conflict { .. })), "it is attended to: {early:?}");
+    ground.store.release(&old).await.unwrap();
+    ground.store.came_back(&new, &repeat, Some(&as_it_was), at(2)).await.unwrap();
+    let jobs = ground.claim(&new, at(2)).await;
+    let what: Vec<_> = jobs.iter().map(|job| (&job.place, job.is_repeat)).collect();
+    assert_eq!(what, [(&renamed.place, false)]);
+    assert_eq!(unsettled().await, BTreeMap::from([waiting("support", 1), waiting("helpdesk", 1)]));
+}
+
+pub(super) async fn a_wait_by_a_clock_that_was_ahead_is_over(ground: Ground) {
+    let fence = ground.fence().await;
+    ground.recorded(&fence, &entry(1)).await;
+    let next_year = at(365 * 24 * 60 * 60);
+    let job = ground.claim(&fence, next_year).await[0].id;
+    ground.store.settle(&fence, &[(job, retry(60))], next_year).await.unwrap();
+    assert_eq!(ground.claim(&fence, at(0)).await.len(), 1);
 }
 
 pub(super) async fn a_wait_is_no_try(ground: Ground) {
