@@ -194,11 +194,11 @@ impl Folder {
     }
 }
 
-/// Whether it can be a mail. Reading from a pipe would wait for a writer.
+/// Whether it can be a mail. Reading from a pipe would wait for a writer; a link that leads nowhere
+/// is a mail that can't be read.
 fn is_file(entry: &fs::DirEntry) -> bool {
-    entry
-        .file_type()
-        .is_ok_and(|kind| kind.is_file() || (kind.is_symlink() && entry.path().is_file()))
+    let leads_to_file = || entry.path().metadata().map_or(true, |found| found.is_file());
+    entry.file_type().is_ok_and(|kind| kind.is_file() || (kind.is_symlink() && leads_to_file()))
 }
 
 /// Makes what was created, renamed or removed in a directory outlive a power cut.
