@@ -330,7 +330,10 @@ impl Condition {
     fn waiting(&mut self, results: &[(JobId, Outcome)], now: Timestamp) {
         let waits = results.iter().find_map(|(job, outcome)| match outcome {
             Outcome::Wait { why, .. } => Some(Waiting { job: *job, why: why.clone(), since: now }),
-            Outcome::Done { .. } | Outcome::Retry { .. } | Outcome::GiveUp { .. } => None,
+            Outcome::Done { .. }
+            | Outcome::Retry { .. }
+            | Outcome::Gone { .. }
+            | Outcome::GiveUp { .. } => None,
         });
         let told = |waiting: &Waiting| results.iter().any(|(job, _)| *job == waiting.job);
         if waits.is_some() || self.waiting.as_ref().is_some_and(told) {
