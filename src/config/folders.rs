@@ -91,6 +91,21 @@ impl Folders {
             .replace("{person}", &plain(person.local()))
     }
 
+    /// The part of a folder's name that tells who of us it belongs to, if it can be a person's.
+    #[must_use]
+    pub fn owner<'a>(&self, folder: &'a str) -> Option<&'a str> {
+        let (before, rest) = self.person.split_once('{')?;
+        let after = rest.rsplit_once('}').map_or("", |(_, after)| after);
+        let waiting = matches!(&self.assist, Waiting::Moves(assist) if assist == folder);
+        let is_ours = waiting
+            || [&self.filed, &self.repeats]
+                .into_iter()
+                .chain(self.teams.values())
+                .any(|it| it == folder);
+        let owner = folder.strip_prefix(before)?.strip_suffix(after)?;
+        (!is_ours && !owner.is_empty()).then_some(owner)
+    }
+
     /// The folder of a team.
     #[must_use]
     pub fn of_team(&self, team: &TeamId) -> String {

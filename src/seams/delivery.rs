@@ -51,6 +51,14 @@ pub struct Job {
     pub attempt: u32,
 }
 
+impl Job {
+    /// Whether both have the same done to a mail in the same folder, so that one command can do both.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.place.folder == other.place.folder && self.action == other.action
+    }
+}
+
 /// The number of an outbox job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct JobId(pub i64);

@@ -16,8 +16,9 @@ mod gather;
 pub(super) mod neighbours;
 mod read;
 mod recheck;
-mod returned;
 mod record;
+mod returned;
+mod tell;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

@@ -191,7 +191,7 @@ fn unescaped(text: &str) -> String {
 }
 
 /// Modified UTF-7 (RFC 3501 §5.1.3).
-fn encoded(name: &str) -> String {
+pub(crate) fn encoded(name: &str) -> String {
     let mut out = String::new();
     let mut foreign: Vec<u8> = Vec::new();
     for c in name.chars() {

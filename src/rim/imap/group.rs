@@ -13,10 +13,9 @@ pub(super) struct Group<'a> {
 pub(super) fn grouped(jobs: &[Job]) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     for job in jobs {
-        match groups
-            .iter_mut()
-            .find(|group| group.folder == job.place.folder && *group.action == job.action)
-        {
+        let alike =
+            |group: &&mut Group<'_>| group.jobs.iter().take(1).any(|first| first.is_like(job));
+        match groups.iter_mut().find(alike) {
             Some(group) => group.jobs.push(job),
             None => groups.push(Group {
                 folder: &job.place.folder,

@@ -28,5 +28,6 @@ mod source;
 pub use check::check;
 pub use connect::Account;
 pub use delivery::ImapDelivery;
+pub(crate) use folder::encoded;
 pub use oauth::Tokens;
 pub use source::ImapSource;

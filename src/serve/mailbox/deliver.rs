@@ -3,15 +3,15 @@
 //! While jobs are carried out, the next ones are claimed and the ones before are settled, so that
 //! the server doesn't wait for the store.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tracing::{error, info, warn};
+use tracing::warn;
 
 use super::gather::Gathered;
 use super::returned::{self, Sorted};
+use super::tell::tell;
 use super::{Desk, recheck};
 use crate::rim::backoff::backoff;
 use crate::seams::{Delivery, Job, JobId, Outcome, StoreError};
@@ -126,12 +126,25 @@ async fn carry_out(
         if jobs.is_empty() {
             continue;
         }
-        let results = delivery.deliver(&jobs).await;
+        let done = each_kind(desk, delivery.as_mut(), jobs).await;
         crate::killpoint::pass("delivered");
-        if to_settle.send((jobs, results)).await.is_err() {
+        if to_settle.send(done).await.is_err() {
             return;
         }
     }
+}
+
+/// Carries out jobs, those that are alike together. No further kind is begun when the stages end: a
+/// server that doesn't answer takes its time over each.
+async fn each_kind(desk: &Desk, delivery: &mut dyn Delivery, jobs: Vec<Job>) -> CarriedOut {
+    let mut results = Vec::with_capacity(jobs.len());
+    for alike in jobs.chunk_by(Job::is_like) {
+        if desk.stop.is_cancelled() {
+            break;
+        }
+        results.extend(delivery.deliver(alike).await);
+    }
+    (jobs, results)
 }
 
 /// Where claims are gathered until enough of them can be carried out together.
@@ -199,7 +212,7 @@ async fn settle_each(desk: &Desk, open: &Open, mut carried_out: mpsc::Receiver<C
         if !settle(desk, &results).await {
             desk.stop.cancel();
         }
-        note(desk, &jobs, &results);
+        tell(desk, &jobs, results);
         let last = open.fewer(jobs.len());
         // Reading waits until an empty outbox was seen with nothing under way.
         if last && !desk.caught_up.is_cancelled() {
@@ -226,37 +239,4 @@ async fn settle(desk: &Desk, results: &[(JobId, Outcome)]) -> bool {
             }
         }
     }
-}
-
-fn note(desk: &Desk, jobs: &[Job], results: &[(JobId, Outcome)]) {
-    let mailbox = &desk.mailbox.id;
-    let ticket = |id: &JobId| jobs.iter().find(|job| job.id == *id).map_or(0, |job| job.ticket.0);
-    let mut done = 0_u64;
-    // What holds up many at once is said once.
-    let mut held_up: BTreeMap<&str, (u64, Duration)> = BTreeMap::new();
-    for (id, outcome) in results {
-        match outcome {
-            Outcome::Done { .. } => done += 1,
-            Outcome::Retry { why, after } => {
-                warn!(%mailbox, ticket = ticket(id), why, after = ?after, "not delivered yet");
-            }
-            Outcome::Wait { why, after } => {
-                let (count, longest) = held_up.entry(why).or_default();
-                (*count, *longest) = (*count + 1, (*longest).max(*after));
-            }
-            Outcome::Gone { why } => {
-                warn!(%mailbox, ticket = ticket(id), why, "a mail that was to be delivered is gone");
-            }
-            Outcome::GiveUp { why } => {
-                error!(%mailbox, ticket = ticket(id), why, "can't be delivered: asking a person");
-            }
-        }
-    }
-    for (why, (count, after)) in held_up {
-        warn!(%mailbox, count, why, after = ?after, "delivery waits");
-    }
-    if done > 0 {
-        info!(%mailbox, count = done, "delivered");
-    }
-    desk.shared.health.delivered(&desk.mailbox.id, results, desk.shared.clock.now());
 }

@@ -43,11 +43,8 @@ impl Gathered {
         let replaced = before - self.waiting();
         for job in jobs {
             self.since.get_or_insert_with(Instant::now);
-            let alike = |group: &&mut Vec<Job>| {
-                group.first().is_some_and(|first| {
-                    first.place.folder == job.place.folder && first.action == job.action
-                })
-            };
+            let alike =
+                |group: &&mut Vec<Job>| group.first().is_some_and(|first| first.is_like(&job));
             match self.groups.iter_mut().find(alike) {
                 Some(group) => group.push(job),
                 None => self.groups.push(vec![job]),
