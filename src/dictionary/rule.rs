@@ -175,6 +175,9 @@ fn missed_weights(place: &Place<'_>, term: &str, note: Option<&str>) -> Vec<Diag
 fn glued_note(place: &Place<'_>, term: &str) -> Option<Diagnostic> {
     // `C#` and `F#` are names; a longer word and `#` are the word alone.
     let glued = |word: &&str| word.strip_suffix('#').is_some_and(|word| word.chars().count() > 1);
+    if !term.contains('#') {
+        return None;
+    }
     let word = term.split_whitespace().rev().skip(1).find(glued)?;
     let message = format!("`#` in `{word}` begins no note: what follows is part of the term");
     let help = "put a space before the `#`; a term finds the same without it";

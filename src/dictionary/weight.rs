@@ -3,6 +3,8 @@
 //! A weight is a sign and digits of the keyboard, a word of its own, last in its line. It knows how
 //! people miss that; it knows nothing of terms.
 
+use std::borrow::Cow;
+
 use unicode_normalization::UnicodeNormalization;
 
 use super::format::POINTS;
@@ -22,7 +24,9 @@ pub(super) fn weight(place: &Place<'_>, part: &str) -> Result<Option<i32>, Diagn
     {
         return not_a_weight(format!("write `{meant}`, with the sign and digits of the keyboard"));
     }
-    if let Some(meant) = signed(part).filter(|meant| meant != part) {
+    if part.ends_with(SIGNS)
+        && let Some(meant) = signed(part)
+    {
         return not_a_weight(format!("write `{meant}`"));
     }
     let Some(number) = part.strip_prefix(SIGNS) else { return Ok(None) };
@@ -54,7 +58,7 @@ pub(super) fn meant_by_last(term: &str) -> Option<(&str, String)> {
     let (part, text) = match folded(sign) {
         sign if sign == "+" || sign == "-" => {
             let start = before.len() - before.chars().next_back().map_or(0, char::len_utf8);
-            (term.get(start..)?, sign + &folded(last))
+            (term.get(start..)?, Cow::Owned(format!("{sign}{}", folded(last))))
         }
         _ => (last, folded(last)),
     };
@@ -107,7 +111,11 @@ fn is_digits(text: &str) -> bool {
 
 /// The text in the characters of the keyboard: full-width signs and digits, and the minus signs
 /// and dashes that a word processor makes of a hyphen.
-fn folded(text: &str) -> String {
+fn folded(text: &str) -> Cow<'_, str> {
+    // As most are.
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
     let plain = |c| match c {
         '\u{2010}'..='\u{2015}' | '\u{2212}' => '-',
         c => c,
