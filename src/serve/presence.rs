@@ -23,7 +23,7 @@ use crate::mail::trust::Door;
 use crate::pipeline::{Arrival, Judgement, Rules};
 use crate::rim::directory::{Calendars, Service};
 use crate::route::{Decision, Reason, Target};
-use crate::seams::{POSTROOM, Store, StoreError, Ticket, TicketFilter, TicketId};
+use crate::seams::{POSTROOM, Store, StoreError, TicketFilter, TicketId};
 
 /// How often tickets are counted. Those that this process decides meanwhile count at once.
 const COUNT_EVERY: Duration = Duration::from_secs(10);
@@ -285,16 +285,20 @@ async fn ask_for_waiting(
     let store = shared.store.as_ref();
     let (mut before, mut asked): (Option<TicketId>, u64) = (None, 0);
     loop {
-        let target = Some(Target::Assist.name().to_owned());
-        let filter = TicketFilter { target, before, limit: PAGE, ..TicketFilter::default() };
+        let filter = TicketFilter {
+            target: Some(Target::Assist.name().to_owned()),
+            reason: Some(Reason::DirectoryAway),
+            before,
+            limit: PAGE,
+            ..TicketFilter::default()
+        };
         let page = store.tickets(&filter).await?;
         let Some(last) = page.last() else { break };
         before = Some(last.id);
-        let waits = |ticket: &&Ticket| {
-            ticket.decision.reason == Reason::DirectoryAway && !silent.contains(&ticket.id)
-        };
-        let waiting: Vec<TicketId> = page.iter().filter(waits).map(|ticket| ticket.id).collect();
-        for ticket in waiting {
+        for ticket in page.iter().map(|ticket| ticket.id) {
+            if silent.contains(&ticket) {
+                continue;
+            }
             let party = store.ticket(ticket).await?.evidence.party;
             let Party::Unanswered { mailbox } = party else { continue };
             let answers = service.answers(BTreeSet::from([mailbox])).await;
