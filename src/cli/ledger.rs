@@ -10,7 +10,7 @@ use super::explain::{self, Telling};
 use super::output::{json_line, row, short, table, text};
 use super::{Failure, Global, replay};
 use crate::config::{Config, Mailbox};
-use crate::dictionary::Calibration;
+use crate::dictionary::{Calibration, TeamId};
 use crate::mail::EmailAddress;
 use crate::rim::clock::SystemClock;
 use crate::seams::{
@@ -95,10 +95,13 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Failure> {
     })
 }
 
-/// A team, or a person as tickets have them.
+/// A team, or a person, as tickets have them.
 fn addressee(name: &str) -> Result<String, Failure> {
     if !name.contains('@') {
-        return Ok(name.to_owned());
+        let team = TeamId::parse(&name.to_ascii_lowercase()).map_err(|_| {
+            Failure::input(format!("`{name}` is neither a team's name nor somebody's address"))
+        })?;
+        return Ok(team.as_str().to_owned());
     }
     let person = EmailAddress::parse(name).map_err(Failure::input)?;
     Ok(person.as_str().to_owned())

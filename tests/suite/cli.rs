@@ -270,6 +270,9 @@ fn lists_say_what_they_leave_out() {
     office.run(&["assist", "answer", "2", "amira@callwise.example"]).well();
     let to = |name, more: &[&str]| office.run(&[&["ledger", "list", "--to", name], more].concat());
     assert!(to("Amira@CallWise.example", &[]).well().contains("answered"));
+    office.run(&["assist", "answer", "3", "billing"]).well();
+    assert!(to("Billing", &[]).well().contains("answered"));
+    assert_eq!(to("bill ing", &[]).code, 2);
     assert_eq!(to("marketing", &[]).well(), "no ticket matches\n");
     assert_eq!(to("marketing", &["--json"]).well(), "");
 }
