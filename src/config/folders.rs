@@ -94,16 +94,13 @@ impl Folders {
     /// The part of a folder's name that tells who of us it belongs to, if it can be a person's.
     #[must_use]
     pub fn owner<'a>(&self, folder: &'a str) -> Option<&'a str> {
-        let (before, rest) = self.person.split_once('{')?;
-        let after = rest.rsplit_once('}').map_or("", |(_, after)| after);
         let waiting = matches!(&self.assist, Waiting::Moves(assist) if assist == folder);
         let is_ours = waiting
             || [&self.filed, &self.repeats]
                 .into_iter()
                 .chain(self.teams.values())
                 .any(|it| it == folder);
-        let owner = folder.strip_prefix(before)?.strip_suffix(after)?;
-        (!is_ours && !owner.is_empty()).then_some(owner)
+        if is_ours { None } else { filling(&self.person, folder) }
     }
 
     /// The folder of a team.
@@ -124,6 +121,15 @@ pub(super) fn same(one: &str, other: &str) -> bool {
         (if is_inbox { "INBOX".to_owned() } else { first }, below)
     };
     parts(one) == parts(other)
+}
+
+/// What stands in a folder's name where a template has its braces.
+pub(super) fn filling<'a>(template: &str, folder: &'a str) -> Option<&'a str> {
+    let (before, rest) = template.split_once('{')?;
+    let (_, behind) = rest.rsplit_once('}')?;
+    let filling = folder.strip_prefix(before)?.strip_suffix(behind)?;
+    let levels = |name: &str| name.matches('/').count();
+    (!filling.is_empty() && levels(template) == levels(folder)).then_some(filling)
 }
 
 /// A part of an address as one level of a folder name: separators and wildcards become `_`.

@@ -244,6 +244,22 @@ pub enum Access {
     Maildir(PathBuf),
 }
 
+impl Access {
+    /// Whether both see the same folders, as far as what is written here tells.
+    #[must_use]
+    pub fn is_same_account(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Imap(one), Self::Imap(other)) => {
+                one.host.eq_ignore_ascii_case(&other.host)
+                    && one.port == other.port
+                    && one.login.user() == other.login.user()
+            }
+            (Self::Maildir(one), Self::Maildir(other)) => one == other,
+            (Self::Imap(_), Self::Maildir(_)) | (Self::Maildir(_), Self::Imap(_)) => false,
+        }
+    }
+}
+
 /// An IMAP server and how to log in.
 #[derive(Debug, Clone)]
 pub struct ImapSettings {
@@ -291,6 +307,15 @@ pub enum Login {
         /// Where the token comes from.
         token: Token,
     },
+}
+
+impl Login {
+    /// The user.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        let (Self::Password { user, .. } | Self::OAuth { user, .. }) = self;
+        user
+    }
 }
 
 /// Where a secret comes from. It is read anew at every login, so that it can be renewed.

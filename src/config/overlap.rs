@@ -5,9 +5,9 @@
 
 use std::ops::Range;
 
+use super::Mailbox;
 use super::folders::{self, Folders, Waiting};
 use super::raw::Source;
-use super::{Access, Login, Mailbox};
 use crate::dictionary::TeamId;
 
 /// Reports each pair of such mailboxes, at the section of one of them.
@@ -16,7 +16,7 @@ pub(super) fn report(source: &Source<'_>, mailboxes: &[(Mailbox, Range<usize>)])
         let (id, inbox) = (&mailbox.id.0, &mailbox.inbox);
         for (other_at, (other, _)) in mailboxes.iter().enumerate() {
             let other_id = &other.id.0;
-            if at == other_at || !is_same_account(&mailbox.access, &other.access) {
+            if at == other_at || !mailbox.access.is_same_account(&other.access) {
                 continue;
             }
             if folders::same(inbox, &other.inbox) {
@@ -44,24 +44,6 @@ pub(super) fn report(source: &Source<'_>, mailboxes: &[(Mailbox, Range<usize>)])
     }
 }
 
-fn is_same_account(one: &Access, other: &Access) -> bool {
-    match (one, other) {
-        (Access::Imap(one), Access::Imap(other)) => {
-            one.host.eq_ignore_ascii_case(&other.host)
-                && one.port == other.port
-                && user(&one.login) == user(&other.login)
-        }
-        (Access::Maildir(one), Access::Maildir(other)) => one == other,
-        (Access::Imap(_), Access::Maildir(_)) | (Access::Maildir(_), Access::Imap(_)) => false,
-    }
-}
-
-fn user(login: &Login) -> &str {
-    match login {
-        Login::Password { user, .. } | Login::OAuth { user, .. } => user,
-    }
-}
-
 /// Whether mail goes to a folder by its name.
 fn delivers(targets: &Folders, folder: &str) -> bool {
     let mut all = vec![&targets.team, &targets.person, &targets.filed, &targets.repeats];
@@ -76,15 +58,6 @@ fn delivers(targets: &Folders, folder: &str) -> bool {
 fn may_deliver(targets: &Folders, folder: &str) -> bool {
     // A team that has a folder of its own is not meant by the template.
     let is_team = |name: &str| TeamId::parse(name).is_ok() && !targets.teams.contains_key(name);
-    filling(&targets.team, folder).is_some_and(is_team)
-        || filling(&targets.person, folder).is_some()
-}
-
-/// What stands in a folder's name where a template has its braces.
-fn filling<'a>(template: &str, folder: &'a str) -> Option<&'a str> {
-    let (before, rest) = template.split_once('{')?;
-    let (_, behind) = rest.rsplit_once('}')?;
-    let filling = folder.strip_prefix(before)?.strip_suffix(behind)?;
-    let levels = |name: &str| name.matches('/').count();
-    (!filling.is_empty() && levels(template) == levels(folder)).then_some(filling)
+    folders::filling(&targets.team, folder).is_some_and(is_team)
+        || folders::filling(&targets.person, folder).is_some()
 }

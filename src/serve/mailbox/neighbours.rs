@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::{Access, Login, Mailbox};
+use crate::config::{Access, Mailbox};
 use crate::seams::{Place, SourceId};
 
 /// How each mailbox of the configuration is reached.
@@ -50,7 +50,8 @@ impl Neighbours {
         let Some(access) = self.0.get(&first.source) else {
             return if same_folder { First::HereRenamed } else { First::PerhapsInSight };
         };
-        let same_account = self.0.get(&here.source).is_some_and(|here| same_account(here, access));
+        let same_account =
+            self.0.get(&here.source).is_some_and(|here| here.is_same_account(access));
         // One account can have several names, so an equal place is taken for the same whatever they
         // say. A mail whose name was never told could be found to be this one.
         if same_folder && (same_name || (same_account && first.name.is_empty())) {
@@ -61,24 +62,6 @@ impl Neighbours {
             First::Elsewhere
         }
     }
-}
-
-/// Whether both see the same folders, as far as their settings tell.
-fn same_account(one: &Access, other: &Access) -> bool {
-    match (one, other) {
-        (Access::Imap(one), Access::Imap(other)) => {
-            one.host.eq_ignore_ascii_case(&other.host)
-                && one.port == other.port
-                && user(&one.login) == user(&other.login)
-        }
-        (Access::Maildir(one), Access::Maildir(other)) => one == other,
-        (Access::Imap(_), Access::Maildir(_)) | (Access::Maildir(_), Access::Imap(_)) => false,
-    }
-}
-
-fn user(login: &Login) -> &str {
-    let (Login::Password { user, .. } | Login::OAuth { user, .. }) = login;
-    user
 }
 
 #[cfg(test)]
