@@ -59,6 +59,30 @@ impl Job {
     }
 }
 
+#[cfg(test)]
+impl Job {
+    /// A job for tests: it moves a mail from INBOX to this folder.
+    pub(crate) fn sample(id: i64, folder: &str) -> Self {
+        Self {
+            id: JobId(id),
+            ticket: TicketId(id),
+            place: Place {
+                source: super::SourceId("support".to_owned()),
+                folder: "INBOX".to_owned(),
+                epoch: 1,
+                name: "1".to_owned(),
+            },
+            key: MailKey::from_bytes([0; 32]),
+            size: 1,
+            action: Action::Move { folder: folder.to_owned() },
+            attempt: 1,
+            message_id: None,
+            is_repeat: false,
+            rung: None,
+        }
+    }
+}
+
 /// The number of an outbox job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct JobId(pub i64);

@@ -326,7 +326,7 @@ fn a_zone_without_a_name_is_that_of_its_hours() {
         let begin: Timestamp = format!("2026-06-08T{begin}:00Z").parse().unwrap();
         assert_eq!(found.busy.at(begin).map(|span| span.0), Some(begin), "{zone:?} {found:?}");
     }
-    let nowhere = TimeZone::posix("XXX-5:17").unwrap();
+    let nowhere = TimeZone::posix("ODD-5:17").unwrap();
     let wrong = read(&whole(event), &nowhere).unwrap_err();
     assert!(wrong.contains("write it as `zone` below `[working_hours]`"), "{wrong}");
 }

@@ -89,30 +89,11 @@ impl Gathered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mail::MailKey;
-    use crate::seams::{Action, JobId, Place, SourceId, TicketId};
 
     /// Jobs that move mails from INBOX, one for each number, to these folders.
     fn jobs(folders: &[(&str, usize)]) -> Vec<Job> {
-        let job = |id: i64, folder: &str| Job {
-            id: JobId(id),
-            ticket: TicketId(id),
-            place: Place {
-                source: SourceId("support".to_owned()),
-                folder: "INBOX".to_owned(),
-                epoch: 1,
-                name: "1".to_owned(),
-            },
-            key: MailKey::from_bytes([0; 32]),
-            size: 1,
-            action: Action::Move { folder: folder.to_owned() },
-            attempt: 1,
-            message_id: None,
-            is_repeat: false,
-            rung: None,
-        };
         let folders = folders.iter().flat_map(|(folder, count)| vec![*folder; *count]);
-        (1..).zip(folders).map(|(id, folder)| job(id, folder)).collect()
+        (1..).zip(folders).map(|(id, folder)| Job::sample(id, folder)).collect()
     }
 
     #[test]

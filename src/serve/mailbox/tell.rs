@@ -85,8 +85,6 @@ fn in_public(folders: &Folders, job: &Job, mut outcome: Outcome) -> Outcome {
 mod tests {
     use super::*;
     use crate::config::folders::Waiting;
-    use crate::mail::MailKey;
-    use crate::seams::{Place, SourceId, TicketId};
 
     #[test]
     fn what_is_told_names_no_person() {
@@ -96,23 +94,7 @@ mod tests {
             ..Folders::default()
         };
         let told = |folder: &str, why: &str| {
-            let job = Job {
-                id: JobId(1),
-                ticket: TicketId(1),
-                place: Place {
-                    source: SourceId("support".to_owned()),
-                    folder: "INBOX".to_owned(),
-                    epoch: 1,
-                    name: "1".to_owned(),
-                },
-                key: MailKey::from_bytes([0; 32]),
-                size: 1,
-                action: Action::Move { folder: folder.to_owned() },
-                attempt: 1,
-                message_id: None,
-                is_repeat: false,
-                rung: None,
-            };
+            let job = Job::sample(1, folder);
             let outcome = Outcome::Wait { why: why.to_owned(), after: Duration::ZERO };
             let told = in_public(&folders, &job, outcome);
             let Outcome::Wait { why, .. } = told else { panic!("{told:?}") };
